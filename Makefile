@@ -1,0 +1,44 @@
+# make report   read the embedded sample and write report/
+# make test     every notebook as a test, then tests/
+# make docs     the site into _docs/
+# make bench    speed and memory beside other tools
+# make clean    remove everything made here
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := settings.ini setup.py pyproject.toml constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: report test docs bench clean
+.DEFAULT_GOAL := report
+
+report: $(VENV)/.installed
+	$(BIN)/liuan-eval report --out report
+
+test: $(VENV)/.dev
+	$(BIN)/nbdev-test
+	$(BIN)/python -m pytest
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/docs.py
+
+bench: $(VENV)/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/bench.sh
+
+# PYTHON=... chooses another interpreter
+$(BIN)/python:
+	@for p in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	  if "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$("$$p" --version)"; exec "$$p" -m venv $(VENV); fi; done; \
+	echo 'liuan_eval needs Python 3.11 or newer with its venv module, and found none on the PATH (Debian and Ubuntu: apt install python3-venv).' >&2; exit 1
+
+$(VENV)/.installed: $(SETUP) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e . -c constraints.txt
+	@touch $@
+
+$(VENV)/.dev: $(SETUP) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) report _docs _proc _site_src build dist *.egg-info .hypothesis .pytest_cache .ruff_cache

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Benchmark, not a test: our tasks in the project's environment, PM4Py (AGPL) in one of its own, the same log, one after the other.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ours=${PYTHON:-.venv/bin/python} peer=.bench/venv/bin/python folder=.bench/log runs=${RUNS:-3}
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE PYTHONDONTWRITEBYTECODE
+[ -x "$peer" ] || { "$ours" -m venv .bench/venv; .bench/venv/bin/pip install -q pm4py pyarrow; }
+[ -f "$folder/events.parquet" ] || "$ours" tools/bench.py make "$folder"
+[ -f "$folder/events.xes" ] || "$peer" tools/bench.py run pm4py_write "$folder" > /dev/null
+results=.bench/results.jsonl; : > "$results"
+for _ in $(seq "$runs"); do
+  for t in ours_indicators ours_edges ours_durations ours_xes; do "$ours" tools/bench.py run "$t" "$folder" | tail -n 1 | tee -a "$results"; done
+  for t in pm4py_handover pm4py_dfg pm4py_durations pm4py_xes numpy_hops; do "$peer" tools/bench.py run "$t" "$folder" 2>/dev/null | tail -n 1 | tee -a "$results"; done
+done
+PM4PY_VERSION=$("$peer" -c 'import pm4py; print(pm4py.__version__)' 2>/dev/null | tail -n 1) "$ours" tools/bench.py table < "$results" > nbs/explanation/bench.md
+cat nbs/explanation/bench.md
