@@ -23,7 +23,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python tools/docs.py
 
 bench: $(VENV)/.dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/bench.sh
+	PYTHON=$(BIN)/python bash tools/bench.sh
 
 # PYTHON=... chooses another interpreter
 $(BIN)/python:
@@ -41,4 +41,4 @@ $(VENV)/.dev: $(SETUP) | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) report _docs _proc _site_src build dist *.egg-info .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench report _docs _proc _site_src build dist *.egg-info .hypothesis .pytest_cache .ruff_cache

@@ -1,13 +1,14 @@
 "Version, dependencies and extras come from settings.ini; the rest stands in pyproject.toml."
+
 from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import setup
 
-config = ConfigParser(delimiters=['='])
-config.read(Path(__file__).parent / 'settings.ini', encoding='utf-8')
-cfg = config['DEFAULT']
-extras = {key.removesuffix('_requirements'): cfg[key].split() for key in cfg if key.endswith('_requirements')}
-extras['dev'] = sorted({req for reqs in extras.values() for req in reqs})
+config = ConfigParser(delimiters=["="])
+config.read(Path(__file__).parent / "settings.ini", encoding="utf-8")
+cfg = config["DEFAULT"]
+extras = {key.removesuffix("_requirements"): cfg[key].split() for key in cfg if key.endswith("_requirements")}
+extras["dev"] = sorted({req for reqs in extras.values() for req in reqs})
 
-setup(version=cfg['version'], install_requires=cfg['requirements'].split(), extras_require=extras)
+setup(version=cfg["version"], install_requires=cfg["requirements"].split(), extras_require=extras)

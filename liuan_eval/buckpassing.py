@@ -6,64 +6,156 @@
 __all__ = ['OURS', 'return_rate', 'bounce_rate', 'pingpong_rate', 'revisit_rate', 'boomerang_rate', 'hops_per_case',
            'limbo_share']
 
-# %% ../nbs/buckpassing.ipynb #c002
+# %% ../nbs/buckpassing.ipynb #c003
 import pandas as pd
 from ibis import _
 
 from .log import CaseLog
 from .measure import indicator, mean, rate, ratio
 
-# %% ../nbs/buckpassing.ipynb #c007
+# %% ../nbs/buckpassing.ipynb #c008
 OURS = "liuan_eval, no official standard exists"
 
-@indicator(zh="退单率", en="Return rate", unit="share", better="lower", needs=("returned",), source=OURS + "; wording: Shandong 2020, Weifang 2021 art. 22",
-    definition_zh="单位以“不属本单位职责”退回的工单占比；含派错的，故本身不等于推诿。", definition_en="Share of cases that a unit handed back as not its own; wrong addresses included, so not by itself buck-passing.",
-    formula_zh="至少退单一次的工单 / 到达单位的工单", formula_en="cases with at least one return / cases that reached a unit")
+
+@indicator(
+    zh="退单率",
+    en="Return rate",
+    unit="share",
+    better="lower",
+    needs=("returned",),
+    source=OURS + "; wording: Shandong 2020, Weifang 2021 art. 22",
+    definition_zh="单位以“不属本单位职责”退回的工单占比；含派错的，故本身不等于推诿。",
+    definition_en="Share of cases that a unit handed back as not its own; wrong addresses included, so not by itself buck-passing.",
+    formula_zh="至少退单一次的工单 / 到达单位的工单",
+    formula_en="cases with at least one return / cases that reached a unit",
+)
 def return_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of cases with at least one return; by unit: of the cases it received."
     return rate(log, by, period, dict(cases=lambda t: t.n_returned > 0, spells=lambda t: t.returned), among=_.n_spells > 0)
 
-@indicator(zh="退单被驳回率", en="Bounce rate", unit="share", better="lower", needs=("dispatchers",), source=OURS,
-    definition_zh="退回派单机构后又派回同一单位（退单被驳回）的工单占比。", definition_en="Share of cases that a unit gave back to the dispatcher and got again: its return was rejected.",
-    formula_zh="至少被驳回一次的工单 / 到达单位的工单", formula_en="cases with at least one bounce / cases that reached a unit")
+
+@indicator(
+    zh="退单被驳回率",
+    en="Bounce rate",
+    unit="share",
+    better="lower",
+    needs=("dispatchers",),
+    source=OURS,
+    definition_zh="退回派单机构后又派回同一单位（退单被驳回）的工单占比。",
+    definition_en="Share of cases that a unit gave back to the dispatcher and got again: its return was rejected.",
+    formula_zh="至少被驳回一次的工单 / 到达单位的工单",
+    formula_en="cases with at least one bounce / cases that reached a unit",
+)
 def bounce_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of cases with at least one bounce."
-    return rate(log, by, period, dict(cases=lambda t: t.n_bounced > 0, spells=lambda t: t.exit == "bounced", hops=lambda t: t.kind == "bounce"), among=_.n_spells > 0)
+    return rate(
+        log,
+        by,
+        period,
+        dict(cases=lambda t: t.n_bounced > 0, spells=lambda t: t.exit == "bounced", hops=lambda t: t.kind == "bounce"),
+        among=_.n_spells > 0,
+    )
 
-# %% ../nbs/buckpassing.ipynb #c010
-@indicator(zh="来回推率", en="Ping-pong rate", unit="share", better="lower", needs=(), source=OURS + "; process mining: ping-pong behaviour (BPI Challenge 2013)",
-    definition_zh="出现“甲转乙、乙随即转回甲”的工单占比。", definition_en="Share of cases in which A passes to B and B directly passes back to A.",
-    formula_zh="至少来回推一次的工单 / 到达单位的工单；按单位：该单位参与其中的", formula_en="cases with at least one ping-pong / cases that reached a unit; by unit: in which it took part, on either side")
+# %% ../nbs/buckpassing.ipynb #c011
+@indicator(
+    zh="来回推率",
+    en="Ping-pong rate",
+    unit="share",
+    better="lower",
+    needs=(),
+    source=OURS + "; process mining: ping-pong behaviour (BPI Challenge 2013)",
+    definition_zh="出现“甲转乙、乙随即转回甲”的工单占比。",
+    definition_en="Share of cases in which A passes to B and B directly passes back to A.",
+    formula_zh="至少来回推一次的工单 / 到达单位的工单；按单位：该单位参与其中的",
+    formula_en="cases with at least one ping-pong / cases that reached a unit; by unit: in which it took part, on either side",
+)
 def pingpong_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of cases with at least one ping-pong; by unit: in which it took part."
-    return rate(log, by, period, dict(cases=lambda t: t.n_pingpong > 0, spells=lambda t: t.in_pingpong, hops=lambda t: t.pingpong), among=_.n_spells > 0)
+    return rate(
+        log,
+        by,
+        period,
+        dict(cases=lambda t: t.n_pingpong > 0, spells=lambda t: t.in_pingpong, hops=lambda t: t.pingpong),
+        among=_.n_spells > 0,
+    )
 
-@indicator(zh="重返率", en="Revisit rate", unit="share", better="lower", needs=(), source=OURS,
-    definition_zh="某单位不止一次经办的工单占比。", definition_en="Share of cases that some unit held more than once.",
-    formula_zh="有单位重复经办的工单 / 到达单位的工单", formula_en="cases with a revisit / cases that reached a unit")
+
+@indicator(
+    zh="重返率",
+    en="Revisit rate",
+    unit="share",
+    better="lower",
+    needs=(),
+    source=OURS,
+    definition_zh="某单位不止一次经办的工单占比。",
+    definition_en="Share of cases that some unit held more than once.",
+    formula_zh="有单位重复经办的工单 / 到达单位的工单",
+    formula_en="cases with a revisit / cases that reached a unit",
+)
 def revisit_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of cases in which a unit had the case again; by unit: that unit."
     return rate(log, by, period, dict(cases=lambda t: t.n_revisits > 0, spells=lambda t: t.revisit), among=_.n_spells > 0)
 
-# %% ../nbs/buckpassing.ipynb #c013
-@indicator(zh="回旋率", en="Boomerang rate", unit="share", better="lower", needs=("closed",), source=OURS,
-    definition_zh="单位转出、最终却由该单位办结的工单占比：转出的原是自己的事。", definition_en="Share of closed cases that were passed on by the unit that in the end resolved them: it passed on what was its own.",
-    formula_zh="至少回旋一次的办结工单 / 到达单位的办结工单", formula_en="closed cases with at least one boomerang / closed cases that reached a unit")
+# %% ../nbs/buckpassing.ipynb #c014
+@indicator(
+    zh="回旋率",
+    en="Boomerang rate",
+    unit="share",
+    better="lower",
+    needs=("closed",),
+    source=OURS,
+    definition_zh="单位转出、最终却由该单位办结的工单占比：转出的原是自己的事。",
+    definition_en="Share of closed cases that were passed on by the unit that in the end resolved them: it passed on what was its own.",
+    formula_zh="至少回旋一次的办结工单 / 到达单位的办结工单",
+    formula_en="closed cases with at least one boomerang / closed cases that reached a unit",
+)
 def boomerang_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of closed cases that their resolver had passed on before; by unit: of the closed cases it received."
-    own = dict(cases=lambda t: t.n_boomerang > 0, spells=lambda t: t.boomerang, hops=lambda t: t.boomerang)
-    return rate(log, by, period, own, among=_.closed_at.notnull() & (_.n_spells > 0))
+    return rate(
+        log,
+        by,
+        period,
+        dict(cases=lambda t: t.n_boomerang > 0, spells=lambda t: t.boomerang, hops=lambda t: t.boomerang),
+        among=_.closed_at.notnull() & (_.n_spells > 0),
+    )
 
-@indicator(zh="件均流转次数", en="Hops per case", unit="hops", better="lower", needs=(), source="handover of work: van der Aalst, Reijers & Song 2005, doi 10.1007/s10606-005-9005-9",
-    definition_zh="每件工单在单位之间转手的次数（不计派单机构）。", definition_en="How often a case changes hands between units, dispatchers not counted.",
-    formula_zh="转手次数 / 到达单位的工单；按单位：由该单位转出的", formula_en="hops / cases that reached a unit; by unit: hops out of it")
+
+@indicator(
+    zh="件均流转次数",
+    en="Hops per case",
+    unit="hops",
+    better="lower",
+    needs=(),
+    source="handover of work: van der Aalst, Reijers & Song 2005, doi 10.1007/s10606-005-9005-9",
+    definition_zh="每件工单在单位之间转手的次数（不计派单机构）。",
+    definition_en="How often a case changes hands between units, dispatchers not counted.",
+    formula_zh="转手次数 / 到达单位的工单；按单位：由该单位转出的",
+    formula_en="hops / cases that reached a unit; by unit: hops out of it",
+)
 def hops_per_case(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Mean number of hops per case; by unit: hops out of it per case it received."
     return mean(log, by, period, dict(cases=lambda t: t.n_hops, spells=lambda t: t.follows.notnull().cast("int32")), among=_.n_spells > 0)
 
-@indicator(zh="悬空时间占比", en="Limbo share", unit="share", better="lower", needs=("closed",), source=OURS,
-    definition_zh="办结工单中，从首个单位接到、到最终经办单位接到之间的时间，占单位经办总时间的比例。", definition_en="Of all time between the first unit's entry and closing, the part before the case lay with the unit that held it last.",
-    formula_zh="Σ 悬空时间 / Σ（办结 − 首个单位接到），单位：天", formula_en="Σ limbo / Σ (closing − first entry), in days")
+
+@indicator(
+    zh="悬空时间占比",
+    en="Limbo share",
+    unit="share",
+    better="lower",
+    needs=("closed",),
+    source=OURS,
+    definition_zh="办结工单中，从首个单位接到、到最终经办单位接到之间的时间，占单位经办总时间的比例。",
+    definition_en="Of all time between the first unit's entry and closing, the part before the case lay with the unit that held it last.",
+    formula_zh="Σ 悬空时间 / Σ（办结 − 首个单位接到），单位：天",
+    formula_en="Σ limbo / Σ (closing − first entry), in days",
+)
 def limbo_share(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Time in limbo over time with units, closed cases, in days; by unit: of the unit that answers for the case."
-    return ratio(log, by, period, top=lambda t: t.limbo_seconds / 86400, bottom=lambda t: t.in_units_seconds / 86400, among=_.closed_at.notnull() & (_.n_spells > 0))
+    return ratio(
+        log,
+        by,
+        period,
+        top=lambda t: t.limbo_seconds / 86400,
+        bottom=lambda t: t.in_units_seconds / 86400,
+        among=_.closed_at.notnull() & (_.n_spells > 0),
+    )

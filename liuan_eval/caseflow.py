@@ -5,41 +5,47 @@
 # %% auto #0
 __all__ = ['edges', 'flow_graph', 'write_graph']
 
-# %% ../nbs/caseflow.ipynb #c002
+# %% ../nbs/caseflow.ipynb #c003
 import re
 from pathlib import Path
 
 import networkx as nx
 import pandas as pd
-from ibis import _
 
 from .custody import coded_hops, coded_spells
 from .log import CaseLog
 from .source import LogError
 
-# %% ../nbs/caseflow.ipynb #c005
+# %% ../nbs/caseflow.ipynb #c006
 def edges(
     log: CaseLog,
 ) -> pd.DataFrame:  # from_unit, to_unit, kind, hops, cases, median_hours, pingpongs, bounces; most hops first
     "One row a pair of units between which cases were passed; `median_hours` is how long the sender had held them."
     h = coded_hops(log)
     t = h.group_by("from_unit", "to_unit").agg(
-        kind=h.kind.max(), hops=h.count(), cases=h.case.nunique(), median_hours=h.held_seconds.median() / 3600,
-        pingpongs=h.pingpong.sum(), bounces=(h.kind == "bounce").sum())
+        kind=h.kind.max(),
+        hops=h.count(),
+        cases=h.case.nunique(),
+        median_hours=h.held_seconds.median() / 3600,
+        pingpongs=h.pingpong.sum(),
+        bounces=(h.kind == "bounce").sum(),
+    )
     f = t.execute().sort_values(["hops", "from_unit", "to_unit"], ascending=[False, True, True], ignore_index=True)
     names = dict(zip(log.units.code, log.units.unit))
     counts = {c: "int64" for c in ("hops", "cases", "pingpongs", "bounces")}
     return f.assign(from_unit=f.from_unit.map(names), to_unit=f.to_unit.map(names)).astype(counts | {"median_hours": "float64"})
 
-# %% ../nbs/caseflow.ipynb #c013
+# %% ../nbs/caseflow.ipynb #c014
 def _nodes(log: CaseLog) -> pd.DataFrame:
     "One row a unit that ever held a case, in the order of the tree: counts of cases, labels, kind."
     s = coded_spells(log)
-    t = s.group_by("unit").agg(received=s.case.nunique(), passed=s.case.nunique(where=s.exit == "passed"),
-        resolved=s.case.nunique(where=s.exit == "resolved"))
+    t = s.group_by("unit").agg(
+        received=s.case.nunique(), passed=s.case.nunique(where=s.exit == "passed"), resolved=s.case.nunique(where=s.exit == "resolved")
+    )
     t = log.units.merge(t.execute().rename(columns={"unit": "code"}), on="code").sort_values("code")
     counts = {c: t[c].fillna(0).astype("int64") for c in ("received", "passed", "resolved")}
     return t.assign(**counts, kind=t.kind.fillna(""), is_dispatcher=t.is_dispatcher.astype(bool))
+
 
 def flow_graph(
     log: CaseLog,
@@ -51,10 +57,11 @@ def flow_graph(
     g.add_edges_from((row.pop("from_unit"), row.pop("to_unit"), row) for row in edges(log).to_dict("records"))
     return g
 
-# %% ../nbs/caseflow.ipynb #c019
+# %% ../nbs/caseflow.ipynb #c020
 def _plain(attributes: dict) -> dict:
     "Attributes as plain Python values, without those that are missing."
     return {k: v.item() if hasattr(v, "item") else v for k, v in attributes.items() if not pd.isna(v)}
+
 
 def _plain_graph(graph: nx.DiGraph) -> nx.DiGraph:
     "A copy that every format can hold."
@@ -63,12 +70,14 @@ def _plain_graph(graph: nx.DiGraph) -> nx.DiGraph:
     g.add_edges_from((a, b, _plain(d)) for a, b, d in graph.edges(data=True))
     return g
 
+
 def _gexf(graph: nx.DiGraph) -> str:
     "GEXF without the date of the day, so that the same log gives the same file; its description names the source."
     what = ("SIMULATED 模拟数据: " if graph.graph.get("simulated") else "") + str(graph.graph.get("source", ""))
     text = re.sub(r' lastmodifieddate="[^"]*"', "", "\n".join(nx.generate_gexf(graph)))
     what = what.replace("&", "&amp;").replace("<", "&lt;")
     return text.replace("<creator>", f"<description>{what}</description>\n    <creator>", 1)
+
 
 def write_graph(
     graph: nx.DiGraph,  # from `flow_graph`
@@ -77,13 +86,19 @@ def write_graph(
     "Write the graph of departments for other programs; the ending of the name chooses the format."
     path, g = Path(path), _plain_graph(graph)
     if path.suffix.lower() not in (".graphml", ".gexf", ".csv"):
-        raise LogError(f"{path.name}: a graph is written as .graphml, .gexf or .csv (edges). Change the ending.",
-                       f"{path.name}：流转图可写为 .graphml、.gexf 或 .csv（边表）。请改文件后缀。")
+        raise LogError(
+            f"{path.name}: a graph is written as .graphml, .gexf or .csv (edges). Change the ending.",
+            f"{path.name}：流转图可写为 .graphml、.gexf 或 .csv（边表）。请改文件后缀。",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix.lower() == ".graphml": nx.write_graphml(g, path)
-    elif path.suffix.lower() == ".gexf": path.write_text(_gexf(g), encoding="utf-8")
-    else: _edge_table(g).to_csv(path, index=False, encoding="utf-8-sig")
+    if path.suffix.lower() == ".graphml":
+        nx.write_graphml(g, path)
+    elif path.suffix.lower() == ".gexf":
+        path.write_text(_gexf(g), encoding="utf-8")
+    else:
+        _edge_table(g).to_csv(path, index=False, encoding="utf-8-sig")
     return path
+
 
 def _edge_table(graph: nx.DiGraph) -> pd.DataFrame:
     "Edges as a table; a simulated graph has one column more that says so."

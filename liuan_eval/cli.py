@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['app', 'Source', 'MappingFile', 'Language', 'report', 'check', 'metrics_', 'mapping', 'graph', 'main']
 
-# %% ../nbs/cli.ipynb #c002
+# %% ../nbs/cli.ipynb #c003
+import io
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,32 +22,56 @@ from .mapping import draft
 from .source import LogError
 from .words import Lang
 
-# %% ../nbs/cli.ipynb #c005
-app = typer.Typer(name="liuan-eval", no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="How a city's departments handle what its people say. 市民诉求办理评估工具。")
-Source = Annotated[Optional[str], typer.Argument(help="A file (csv, xlsx, xls, parquet, xes), a Parquet folder, or a postgresql:// address; without it, the embedded sample. 数据文件或数据库地址", show_default=False)]  # noqa: UP045  typer reads it at run time
-MappingFile = Annotated[Optional[str], typer.Option("--mapping", "-m", help="TOML file that says what columns and words mean. 映射文件")]  # noqa: UP045
+# %% ../nbs/cli.ipynb #c006
+app = typer.Typer(
+    name="liuan-eval",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="How a city's departments handle what its people say. 市民诉求办理评估工具。",
+)
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        help="A file (csv, xlsx, xls, parquet, xes), a Parquet folder, or a postgresql:// address; without it, the embedded sample. 数据文件或数据库地址",
+        show_default=False,
+    ),
+]
+MappingFile = Annotated[str | None, typer.Option("--mapping", "-m", help="TOML file that says what columns and words mean. 映射文件")]
 Language = Annotated[Lang, typer.Option(help="Language of all text. 语言")]
-_state = {"lang": "zh"}
+_state: dict[str, Lang] = {"lang": "zh"}
+
 
 def _version(show: bool):
-    if show: typer.echo(__version__); raise typer.Exit()
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit()
+
 
 @app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version. 版本")] = False): pass
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version. 版本")] = False):
+    pass
 
-# %% ../nbs/cli.ipynb #c006
+# %% ../nbs/cli.ipynb #c007
 @app.command()
-def report(source: Source = None, mapping: MappingFile = None, start: Annotated[Optional[str], typer.Option(help="First day of a campaign, e.g. 2022-02-17: adds before and after. 活动开始日")] = None,  # noqa: UP045
-           out: Annotated[str, typer.Option(help="Folder to write. 输出文件夹")] = "report", lang: Language = "zh"):
+def report(
+    source: Source = None,
+    mapping: MappingFile = None,
+    start: Annotated[str | None, typer.Option(help="First day of a campaign, e.g. 2022-02-17: adds before and after. 活动开始日")] = None,
+    out: Annotated[str, typer.Option(help="Folder to write. 输出文件夹")] = "report",
+    lang: Language = "zh",
+):
     "Write the report: one HTML page, its tables, figures and run.json. 生成报告"
     from liuan_eval.report import render
+
     _state["lang"] = lang
-    if source is None and start is None: start = "2022-02-17"  # the day on which the sample's campaign begins
     words = "正在生成报告" if lang == "zh" else "writing the report"
     with Progress(TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("report", total=None)
         page = render(source, mapping, start, out, lang, progress=lambda done, total: bar.update(task, completed=done, total=total))
     typer.echo(f"{'报告已生成：' if lang == 'zh' else 'The report is here: '}{page}")
+
 
 @app.command()
 def check(source: Source = None, mapping: MappingFile = None, lang: Language = "zh"):
@@ -55,22 +80,31 @@ def check(source: Source = None, mapping: MappingFile = None, lang: Language = "
     log = read_log(source, mapping)
     found = log.check(lang)
     typer.echo(repr(log))
-    if found.empty: return typer.echo("未发现问题。" if lang == "zh" else "Nothing wrong was found.")
+    if found.empty:
+        return typer.echo("未发现问题。" if lang == "zh" else "Nothing wrong was found.")
     table = Table(*(("问题", "件", "占比", "例", "处理") if lang == "zh" else ("problem", "count", "share", "examples", "what was done")))
-    for r in found.itertuples(): table.add_row(r.problem, f"{r.count:,} / {r.of:,}", f"{r.share:.1%}", r.examples, r.done)
+    for r in found.to_dict("records"):
+        table.add_row(r["problem"], f"{r['count']:,} / {r['of']:,}", f"{r['share']:.1%}", r["examples"], r["done"])
     Console().print(table)
 
-# %% ../nbs/cli.ipynb #c007
+# %% ../nbs/cli.ipynb #c008
 @app.command("metrics")
-def metrics_(source: Source = None, mapping: MappingFile = None,
-             indicator: Annotated[Optional[list[str]], typer.Option("--indicator", "-i", help="Names from the catalogue; without it, all that the log can serve. 指标")] = None,  # noqa: UP045
-             by: Annotated[Optional[list[str]], typer.Option(help="Columns: unit, channel, … 分组")] = None,  # noqa: UP045
-             period: Annotated[Optional[str], typer.Option(help="day, week, month, quarter, year, or a date. 时期")] = None,  # noqa: UP045
-             lang: Annotated[Optional[Lang], typer.Option(help="zh or en for labels; without it, stable codes. 语言")] = None):  # noqa: UP045
+def metrics_(
+    source: Source = None,
+    mapping: MappingFile = None,
+    indicator: Annotated[
+        list[str] | None,
+        typer.Option("--indicator", "-i", help="Names from the catalogue; without it, all that the log can serve. 指标"),
+    ] = None,
+    by: Annotated[list[str] | None, typer.Option(help="Columns: unit, channel, … 分组")] = None,
+    period: Annotated[str | None, typer.Option(help="day, week, month, quarter, year, or a date. 时期")] = None,
+    lang: Annotated[Lang | None, typer.Option(help="zh or en for labels; without it, stable codes. 语言")] = None,
+):
     "Write indicators with denominators and intervals as CSV to the standard output. 计算指标"
     _state["lang"] = lang or "zh"
     table = metrics.compute(read_log(source, mapping), indicator or None, by or None, period, lang)
     typer.echo(table.to_csv(index=False), nl=False)
+
 
 @app.command()
 def mapping(source: Annotated[str, typer.Argument(help="A file. 数据文件")], lang: Language = "zh"):
@@ -78,19 +112,29 @@ def mapping(source: Annotated[str, typer.Argument(help="A file. 数据文件")],
     _state["lang"] = lang
     typer.echo(draft(source), nl=False)
 
+
 @app.command()
-def graph(source: Source = None, mapping: MappingFile = None, out: Annotated[str, typer.Option(help="flow.graphml, flow.gexf or flow.csv. 输出文件")] = "flow.graphml", lang: Language = "zh"):
+def graph(
+    source: Source = None,
+    mapping: MappingFile = None,
+    out: Annotated[str, typer.Option(help="flow.graphml, flow.gexf or flow.csv. 输出文件")] = "flow.graphml",
+    lang: Language = "zh",
+):
     "Write the graph of departments. 导出部门流转图"
     from liuan_eval.caseflow import flow_graph, write_graph
+
     _state["lang"] = lang
     write_graph(flow_graph(read_log(source, mapping)), Path(out))
     typer.echo(f"{'已写出：' if lang == 'zh' else 'Written: '}{out}")
 
-# %% ../nbs/cli.ipynb #c008
+# %% ../nbs/cli.ipynb #c009
 def main():
     "Run the command line; a `LogError` is one message and exit code 2."
-    for stream in (sys.stdout, sys.stderr): stream.reconfigure(encoding="utf-8")
-    try: app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        app()
     except LogError as e:
         print(("错误：" if _state["lang"] == "zh" else "error: ") + e.text(_state["lang"]), file=sys.stderr)
         sys.exit(2)

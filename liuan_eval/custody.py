@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['CASE_NUMBERS', 'coded_spells', 'coded_cases', 'coded_hops', 'spells', 'hops', 'cases']
 
-# %% ../nbs/custody.ipynb #c002
+# %% ../nbs/custody.ipynb #c003
 from functools import partial
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -14,59 +15,114 @@ from ibis import _
 
 from .log import CaseLog, closings
 
-# %% ../nbs/custody.ipynb #c005
+# %% ../nbs/custody.ipynb #c006
 def _dispatchers(log: CaseLog) -> list[int]:
     "Codes of the units that only route."
     return [int(c) for c in log.units.code[log.units.is_dispatcher]]
 
+
 def _runs(log: CaseLog) -> ibis.Table:
     "case, spell, unit, entered_at, returned, closed_at: maximal runs of a unit, up to the closing of the case."
     t = log.core.join(closings(log), "case")
-    held = t.act.notin([2, 4]) & t.unit.notnull() & (t.closed_at.isnull() | ibis.ifelse(t.by_attribute, t.timestamp <= t.closed_at, t.seq <= t.last_closed))
+    held = (
+        t.act.notin([2, 4])
+        & t.unit.notnull()
+        & (t.closed_at.isnull() | ibis.ifelse(t.by_attribute, t.timestamp <= t.closed_at, t.seq <= t.last_closed))
+    )
     t = t.filter(held).select("case", "seq", "unit", "timestamp", "act", "closed_at")
     before = t.unit.lag().over(group_by=t.case, order_by=t.seq)
     t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32")).filter((_.start == 1) | (_.act == 3))
     t = t.mutate(spell=t.start.sum().over(group_by=t.case, order_by=t.seq, rows=(None, 0)).cast("int32"))
-    return t.group_by("case", "spell").agg(unit=_.unit.max(), entered_at=_.timestamp.min(), returned=(_.act == 3).max(), closed_at=_.closed_at.max())
+    return t.group_by("case", "spell").agg(
+        unit=_.unit.max(), entered_at=_.timestamp.min(), returned=(_.act == 3).max(), closed_at=_.closed_at.max()
+    )
+
+
+def _neighbours(log: CaseLog) -> ibis.Table:
+    "Runs with what stands next to them: `after` in the case, the rest among spells of the same sort (dispatchers are looked past)."
+    t = _runs(log).mutate(is_dispatcher=_.unit.isin(_dispatchers(log)) if _dispatchers(log) else ibis.literal(False))
+    case, kind = dict(group_by=t.case, order_by=t.spell), dict(group_by=[t.case, t.is_dispatcher], order_by=t.spell)
+    return t.mutate(
+        after=t.unit.lead().over(**case),
+        left_at=ibis.coalesce(t.entered_at.lead().over(**case), t.closed_at),
+        follows=t.unit.lead().over(**kind),
+        follows2=t.unit.lead(2).over(**kind),
+        before=t.unit.lag().over(**kind),
+        next_at=t.entered_at.lead().over(**kind),
+        next_spell=t.spell.lead().over(**kind),
+        hop=(ibis.row_number().over(**kind) + 1).cast("int32"),
+        last=t.unit.last().over(**case, rows=(None, None)),
+        nth=ibis.row_number().over(group_by=[t.case, t.unit], order_by=t.spell),
+    )
+
 
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
-    t = _runs(log).mutate(is_dispatcher=_.unit.isin(_dispatchers(log)) if _dispatchers(log) else ibis.literal(False))
-    case, kind = dict(group_by=t.case, order_by=t.spell), dict(group_by=[t.case, t.is_dispatcher], order_by=t.spell)
-    t = t.mutate(after=t.unit.lead().over(**case), left_at=ibis.coalesce(t.entered_at.lead().over(**case), t.closed_at),
-        follows=t.unit.lead().over(**kind), follows2=t.unit.lead(2).over(**kind), before=t.unit.lag().over(**kind),
-        next_at=t.entered_at.lead().over(**kind), next_spell=t.spell.lead().over(**kind), hop=(ibis.row_number().over(**kind) + 1).cast("int32"),
-        last=t.unit.last().over(**case, rows=(None, None)), nth=ibis.row_number().over(group_by=[t.case, t.unit], order_by=t.spell))
+    t = _neighbours(log)
     unit = ~t.is_dispatcher
-    out = ibis.cases((unit & (t.follows == t.unit).fill_null(False), "bounced"), (t.after.notnull(), "passed"), (t.closed_at.notnull(), "resolved"), else_="open")
+    out = ibis.cases(
+        (unit & (t.follows == t.unit).fill_null(False), "bounced"),
+        (t.after.notnull(), "passed"),
+        (t.closed_at.notnull(), "resolved"),
+        else_="open",
+    )
     middle = ((t.before == t.follows) & (t.before != t.unit)).fill_null(False)
     starts = ((t.follows2 == t.unit) & (t.follows != t.unit)).fill_null(False)
     tossed = unit & t.follows.notnull() & t.closed_at.notnull() & (t.unit == t.last)
-    return t.select("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned", "next_at", "next_spell", boomerang=tossed, follows=unit.ifelse(t.follows, ibis.null("int32")),
-        next_unit=unit.ifelse(ibis.coalesce(t.follows, t.after), t.after), exit=out, pingpong=unit & starts, in_pingpong=unit & (starts | middle), revisit=unit & (t.nth > 0))
+    same = ("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned", "next_at", "next_spell")
+    return t.select(
+        *same,
+        boomerang=tossed,
+        follows=unit.ifelse(t.follows, ibis.null("int32")),
+        next_unit=unit.ifelse(ibis.coalesce(t.follows, t.after), t.after),
+        exit=out,
+        pingpong=unit & starts,
+        in_pingpong=unit & (starts | middle),
+        revisit=unit & (t.nth > 0),
+    )
 
-# %% ../nbs/custody.ipynb #c007
-def _seconds(later: ibis.Value, earlier: ibis.Value) -> ibis.Value:
+# %% ../nbs/custody.ipynb #c008
+def _seconds(later: Any, earlier: Any) -> Any:
     "Seconds between two times, to the microsecond."
     return later.delta(earlier, unit="microsecond").cast("float64") / 1e6
+
 
 def _cases(log: CaseLog) -> ibis.Table:
     "One row a case in codes: who had it first and last, counts of hops, and times in seconds."
     s = coded_spells(log)
     unit = ~s.is_dispatcher
-    t = s.group_by("case").agg(n_spells=unit.sum(), n_units=(unit & ~s.revisit).sum(), first_unit=s.unit.argmin(s.spell, where=unit), last_unit=s.unit.argmax(s.spell),
-        entered_at=s.entered_at.min(where=unit), settled_at=s.entered_at.max(where=unit), n_pingpong=s.pingpong.sum(), n_boomerang=s.boomerang.sum(), n_bounced=(s.exit == "bounced").sum(), n_returned=(s.returned & unit).sum())
+    t = s.group_by("case").agg(
+        n_spells=unit.sum(),
+        n_units=(unit & ~s.revisit).sum(),
+        first_unit=s.unit.argmin(s.spell, where=unit),
+        last_unit=s.unit.argmax(s.spell),
+        entered_at=s.entered_at.min(where=unit),
+        settled_at=s.entered_at.max(where=unit),
+        n_pingpong=s.pingpong.sum(),
+        n_boomerang=s.boomerang.sum(),
+        n_bounced=(s.exit == "bounced").sum(),
+        n_returned=(s.returned & unit).sum(),
+    )
     c = log.case_ids.select("case").left_join(closings(log), "case").drop("case_right").left_join(t, "case").drop("case_right")
-    if log.attributes is not None: c = c.left_join(log.attributes.drop("closed_at") if "closed_at" in log.attributes.columns else log.attributes, "case").drop("case_right")
+    if log.attributes is not None:
+        c = c.left_join(log.attributes.select(*[x for x in log.attributes.columns if x != "closed_at"]), "case").drop("case_right")
     submitted = c.submitted_at if "submitted_at" in c.columns else ibis.null("timestamp")
-    c = c.mutate(**{n: c[n].fill_null(0).cast("int32") for n in ("n_spells", "n_units", "n_pingpong", "n_bounced", "n_returned", "n_boomerang")}, opened_at=ibis.coalesce(submitted, c.first_at))
+    c = c.mutate(
+        **{n: c[n].fill_null(0).cast("int32") for n in ("n_spells", "n_units", "n_pingpong", "n_bounced", "n_returned", "n_boomerang")},
+        opened_at=ibis.coalesce(submitted, c.first_at),
+    )
     done, end = c.closed_at.notnull(), ibis.literal(log.end.to_pydatetime())
-    c = c.mutate(resolver=done.ifelse(c.last_unit, ibis.null("int32")), n_hops=(c.n_spells - 1).clip(lower=0), n_revisits=c.n_spells - c.n_units,
-        limbo_seconds=done.ifelse(_seconds(c.settled_at, c.entered_at), ibis.null("float64")), in_units_seconds=_seconds(c.closed_at, c.entered_at),
-        duration_seconds=_seconds(ibis.coalesce(c.closed_at, end), c.opened_at))
+    c = c.mutate(
+        resolver=done.ifelse(c.last_unit, ibis.null("int32")),
+        n_hops=(c.n_spells - 1).clip(lower=0),
+        n_revisits=c.n_spells - c.n_units,
+        limbo_seconds=done.ifelse(_seconds(c.settled_at, c.entered_at), ibis.null("float64")),
+        in_units_seconds=_seconds(c.closed_at, c.entered_at),
+        duration_seconds=_seconds(ibis.coalesce(c.closed_at, end), c.opened_at),
+    )
     return c.drop("first_at", "last_closed", "said", "by_attribute")
 
-# %% ../nbs/custody.ipynb #c009
+# %% ../nbs/custody.ipynb #c010
 def _ancestry(units: pd.DataFrame) -> pd.DataFrame:
     "All pairs of a unit's code and the code of a unit above it in the tree, at any height."
     code, parent = dict(zip(units.unit, units.code)), dict(zip(units.unit, units.parent))
@@ -74,32 +130,56 @@ def _ancestry(units: pd.DataFrame) -> pd.DataFrame:
     for unit in units.unit:
         above, seen = parent.get(unit), {unit}
         while isinstance(above, str) and above not in seen:
-            pairs.append((code[above], code[unit])); seen.add(above); above = parent.get(above)
+            pairs.append((code[above], code[unit]))
+            seen.add(above)
+            above = parent.get(above)
     return pd.DataFrame(pairs, columns=["above", "below"])
+
 
 def _hops(log: CaseLog) -> ibis.Table:
     "Hops in codes: consecutive spells of units, dispatchers skipped."
     t = coded_spells(log).filter(~_.is_dispatcher & _.follows.notnull())
-    t = t.select("case", "hop", "pingpong", "boomerang", from_unit=t.unit, to_unit=t.follows, at=t.next_at,
-        held_seconds=_seconds(t.left_at, t.entered_at), via_dispatcher=t.next_spell > t.spell + 1)
+    t = t.select(
+        "case",
+        "hop",
+        "pingpong",
+        "boomerang",
+        from_unit=t.unit,
+        to_unit=t.follows,
+        at=t.next_at,
+        held_seconds=_seconds(t.left_at, t.entered_at),
+        via_dispatcher=t.next_spell > t.spell + 1,
+    )
     pairs = ibis.memtable(_ancestry(log.units), schema={"above": "int32", "below": "int32"})
     down = pairs.select(from_unit="above", to_unit="below", down=ibis.literal(True))
     up = pairs.select(from_unit="below", to_unit="above", up=ibis.literal(True))
-    t = t.left_join(down, ["from_unit", "to_unit"]).drop("from_unit_right", "to_unit_right").left_join(up, ["from_unit", "to_unit"]).drop("from_unit_right", "to_unit_right")
-    return t.mutate(kind=ibis.cases((t.from_unit == t.to_unit, "bounce"), (t.down.fill_null(False), "down"), (t.up.fill_null(False), "up"), else_="lateral")).drop("down", "up")
+    t = (
+        t.left_join(down, ["from_unit", "to_unit"])
+        .drop("from_unit_right", "to_unit_right")
+        .left_join(up, ["from_unit", "to_unit"])
+        .drop("from_unit_right", "to_unit_right")
+    )
+    return t.mutate(
+        kind=ibis.cases(
+            (t.from_unit == t.to_unit, "bounce"), (t.down.fill_null(False), "down"), (t.up.fill_null(False), "up"), else_="lateral"
+        )
+    ).drop("down", "up")
 
-# %% ../nbs/custody.ipynb #c011
+# %% ../nbs/custody.ipynb #c012
 def coded_spells(log: CaseLog) -> ibis.Table:
     "Spells with integer codes, kept in the engine."
     return log.keep("spells", partial(_spells, log))
+
 
 def coded_cases(log: CaseLog) -> ibis.Table:
     "Cases with integer codes, kept in the engine."
     return log.keep("cases", partial(_cases, log))
 
+
 def coded_hops(log: CaseLog) -> ibis.Table:
     "Hops with integer codes, kept in the engine."
     return log.keep("hops", partial(_hops, log))
+
 
 def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
     "The table with the case's id and units' names in place of codes."
@@ -111,13 +191,14 @@ def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
     keep = [f"{c}_name" if c in units else c for c in t.columns if c != "case" and not c.endswith("_name")]
     return t.select(**{c.removesuffix("_name") if c.removesuffix("_name") in units else c: t[c] for c in keep})
 
-# %% ../nbs/custody.ipynb #c012
+# %% ../nbs/custody.ipynb #c013
 def spells(
     log: CaseLog,
 ) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
     "One row a stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved or open, `left_at` is null while open."
     t = _named(log, coded_spells(log), "unit", "next_unit")
     return t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit")
+
 
 def hops(
     log: CaseLog,
@@ -126,7 +207,9 @@ def hops(
     t = _named(log, coded_hops(log), "from_unit", "to_unit")
     return t.select("case_id", "hop", "from_unit", "to_unit", "at", "held_seconds", "via_dispatcher", "kind", "pingpong", "boomerang")
 
+
 CASE_NUMBERS = ("n_spells", "n_units", "n_hops", "n_pingpong", "n_bounced", "n_revisits", "limbo_seconds", "duration_seconds")
+
 
 def cases(
     log: CaseLog,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ROW', 'parse_time', 'vocabulary', 'CaseLog', 'read_log', 'sample', 'closings']
 
-# %% ../nbs/log.ipynb #c002
+# %% ../nbs/log.ipynb #c003
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
@@ -16,49 +16,75 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from .mapping import CALLBACK_COLUMNS, CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, amend, find_columns
-from .source import LogError, connect, fingerprint, is_address, masked, open_table
-from .words import NOT_CUSTODY, REOPENS, Activity, Lang, activity_words, ambiguous_returns, dictionary, synonyms
+from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, amend, find_columns
+from .source import LogError, connect, fingerprint, is_address, kept, masked, open_table
+from .words import NOT_CUSTODY, REOPENS, Lang, activity_words, ambiguous_returns, dictionary, synonyms
 
-# %% ../nbs/log.ipynb #c005
+# %% ../nbs/log.ipynb #c006
 ROW = "__row__"  # order of the source
 
-@ibis.udf.scalar.builtin(name="timezone")
-def _timezone(zone: str, ts: ibis.dtype("timestamp('UTC')")) -> ibis.dtype("timestamp"): ...
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp('UTC')"), "timestamp"))
+def _timezone(zone, ts): ...
+
+
+@ibis.udf.scalar.builtin(name="from_utc_timestamp", signature=(("timestamp('UTC')", "string"), "timestamp"))
+def _from_utc(ts, zone): ...
+
 
 def parse_time(
-    col: ibis.expr.types.Column,  # text, date or timestamp
+    col: ibis.Column,  # text, date or timestamp
     zone: str = "Asia/Shanghai",  # clock to show
-) -> ibis.expr.types.TimestampColumn:  # timestamp without a zone; null where not understood
+) -> Any:  # timestamp column without a zone; null where not understood
     "Times on the log's clock, from text in usual spellings or from typed columns."
     kind = col.type()
     if kind.is_timestamp():
-        return _timezone(zone, col) if kind.timezone and _engine(col) in ("duckdb", "postgres") else col.cast("timestamp")
-    if kind.is_date(): return col.cast("timestamp")
+        if not kind.timezone:
+            return col.cast("timestamp")
+        return _from_utc(col, zone) if _engine(col) == "pyspark" else _timezone(zone, col)
+    if kind.is_date():
+        return col.cast("timestamp")
     if not kind.is_string() or _engine(col) != "duckdb":
-        raise LogError(f"Column '{col.get_name()}' holds {kind}, not times. Name a column of times; in a database, make a view that casts it to timestamp.",
-                       f"列“{col.get_name()}”的类型是 {kind}，不是时间。请指定时间列；在数据库中请用视图转换为 timestamp。")
+        raise LogError(
+            f"Column '{col.get_name()}' holds {kind}, not times. Name a column of times; in a database, make a view that casts it to timestamp.",
+            f"列“{col.get_name()}”的类型是 {kind}，不是时间。请指定时间列；在数据库中请用视图转换为 timestamp。",
+        )
     text = col.strip().re_replace(r"^(\d{4})\s*[./年]\s*(\d{1,2})\s*[./月]\s*(\d{1,2})日?", r"\1-\2-\3 ")
-    text = text.re_replace(r"^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:\5:\6").re_replace(r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")
+    text = text.re_replace(r"^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:\5:\6").re_replace(
+        r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3"
+    )
     text = text.re_replace(r"(\d{1,2})[时点](\d{1,2})分(?:(\d{1,2})秒)?$", r"\1:\2:0\3").re_replace(r"\s+", " ").strip()
     zoned = text.re_search(r"\d:\d\d.*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
     return zoned.ifelse(_timezone(zone, text.try_cast("timestamp('UTC')")), text.try_cast("timestamp"))
+
 
 def _engine(expr: Any) -> str:
     "The name of the engine an expression lives in; `duckdb` for a table in memory."
     return expr._find_backend(use_default=True).name
 
-# %% ../nbs/log.ipynb #c008
+# %% ../nbs/log.ipynb #c009
+@ibis.udf.scalar.builtin(name="btrim", signature=(("string", "string"), "string"))
+def _btrim(text, characters): ...
+
+
+def _trim(text: Any) -> Any:
+    "Text without white space around it; Ibis 12 would on Spark also strip the letters v and f."
+    return _btrim(text, " \t\r\n") if _engine(text) == "pyspark" else text.strip()
+
+
 def _text(col: Any) -> Any:
     "A column as trimmed text, empty text as null."
-    return (col if col.type().is_string() else col.cast("string")).strip().nullif("")
+    return _trim(col if col.type().is_string() else col.cast("string")).nullif("")
+
 
 def _tidy(table: ibis.Table, col: Any) -> Any:
     "As `_text`, but a column of which no distinct value needs it is left as it is: trimming every row would cost more than all the rest."
-    if not col.type().is_string(): return _text(col)
+    if not col.type().is_string():
+        return _text(col)
     w = table.select(w=col).distinct()
     edges = reduce(lambda a, b: a | b, [w.w.startswith(c) | w.w.endswith(c) for c in " \t\r\n"], w.w == "")
     return _text(col) if w.filter(edges).limit(1).count().execute() else col
+
 
 def vocabulary(
     mapping: Mapping,
@@ -68,105 +94,161 @@ def vocabulary(
     own = {str(k).lower(): str(v).lower() if isinstance(v, bool) else str(v) for k, v in mapping.words.get(kind, {}).items()}
     return (activity_words(mapping.returned) if kind == "activity" else synonyms(kind)) | own
 
+
 def _coded(table: ibis.Table, col: Any, mapping: Mapping, kind: str) -> Any:
     "A column of words with known words replaced by codes."
     words = table.select(w=col).distinct().limit(10_000).execute().w.dropna()
     known = vocabulary(mapping, kind)
-    if kind == "activity": _need_direction(mapping, [w for w in words if w.lower() in ambiguous_returns() and w.lower() not in known])
+    if kind == "activity":
+        _need_direction(mapping, [w for w in words if w.lower() in ambiguous_returns() and w.lower() not in known])
     pairs = [(w, known[w.lower()]) for w in words if known.get(w.lower(), w) != w]
     return ibis.cases(*[(col == w, code) for w, code in pairs], else_=col) if pairs else col
 
+
 def _flag(table: ibis.Table, col: Any, mapping: Mapping, kind: str) -> Any:
     "A yes/no column from booleans or words; null where the word is unknown."
-    if col.type().is_boolean(): return col
+    if col.type().is_boolean():
+        return col
     code = _coded(table, _text(col), mapping, kind)
     return ibis.cases((code == "true", True), (code == "false", False), else_=ibis.null("boolean"))
 
+
 def _need_direction(mapping: Mapping, words: list[str]):
-    if not words: return
+    if not words:
+        return
     both = dictionary("words")["direction"]
     en = " or ".join(f'returned = "{k}" ({o["en"]})' for k, o in both.items())
     zh = " 或 ".join(f'returned = "{k}"（{o["zh"]}）' for k, o in both.items())
-    raise LogError(f"The log uses '{words[0]}', which means opposite things in different cities. Say in the mapping which it is here: {en}. There is no default.",
-                   f"日志中有“{words[0]}”，各地用法方向相反。请在映射中写明：{zh}。没有默认值。")
+    raise LogError(
+        f"The log uses '{words[0]}', which means opposite things in different cities. Say in the mapping which it is here: {en}. There is no default.",
+        f"日志中有“{words[0]}”，各地用法方向相反。请在映射中写明：{zh}。没有默认值。",
+    )
 
-# %% ../nbs/log.ipynb #c011
+# %% ../nbs/log.ipynb #c012
 def _column(table: ibis.Table, name: str, what: str) -> Any:
     "A column by name; a `LogError` that lists what is there if it is missing."
-    if name in table.columns: return table[name]
-    raise LogError(f"No column '{name}' (for {what}). The columns are: {', '.join(table.columns)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
-                   f"没有列“{name}”（用作 {what}）。现有列：{'、'.join(table.columns)}。请修改映射中的 [columns]；可用 liuan-eval mapping 文件名 生成草稿。")
+    if name in table.columns:
+        return table[name]
+    have = [c for c in table.columns if c != ROW]
+    raise LogError(
+        f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
+        f"没有列“{name}”（用作 {what}）。现有列：{'、'.join(have)}。请修改映射中的 [columns]；可用 liuan-eval mapping 文件名 生成草稿。",
+    )
+
 
 def _numbered(table: ibis.Table, mapping: Mapping) -> ibis.Table:
     "The table with the order of its rows, or of the mapping's order column; a database without one has none."
     order = find_columns(mapping, table.columns).get("order")
-    if order: return table.mutate(**{ROW: _column(table, order, "order").cast("int64")})
-    if _engine(table) != "duckdb": return table.mutate(**{ROW: ibis.literal(0, "int64")})
+    if order:
+        return table.mutate(**{ROW: _column(table, order, "order").cast("int64")})
+    if _engine(table) != "duckdb":
+        return table.mutate(**{ROW: ibis.literal(0, "int64")})
     return table.mutate(**{ROW: ibis.row_number().over()})
+
 
 def _events_of(table: ibis.Table, mapping: Mapping) -> ibis.Table:
     "Events as they stand: our columns as text and time, words not yet coded, all other columns kept."
     found = find_columns(mapping, table.columns)
-    for c in REQUIRED:
-        if c not in found: _column(table, mapping.columns.get(c, c), c)
-    ours = {c: (_tidy(table, table[found[c]]) if c in REQUIRED else _text(table[found[c]])) for c in EVENT_COLUMNS if c in found and c not in ("timestamp", "order")}
+    for c in sorted(REQUIRED, key=lambda c: c not in mapping.columns):  # what the mapping names wrongly first
+        if c not in found:
+            _column(table, mapping.columns.get(c, c), c)
+    ours = {
+        c: (_tidy(table, table[found[c]]) if c in REQUIRED else _text(table[found[c]]))
+        for c in EVENT_COLUMNS
+        if c in found and c not in ("timestamp", "order")
+    }
     taken = set(found.values()) | {ROW}
     rest = {f"{c}_source" if c in EVENT_COLUMNS else c: table[c] for c in table.columns if c not in taken}
-    return table.select(**{ROW: table[ROW]}, **ours, timestamp=parse_time(table[found["timestamp"]], mapping.timezone), time_text=table[found["timestamp"]].cast("string"), **rest)
+    return table.select(
+        **{ROW: table[ROW]},
+        **ours,
+        timestamp=parse_time(table[found["timestamp"]], mapping.timezone),
+        time_text=_text(table[found["timestamp"]]),
+        **rest,
+    )
+
 
 def _events_of_wide(table: ibis.Table, mapping: Mapping) -> ibis.Table:
     "Events from tickets: one for every filled time, ordered as the mapping's steps."
-    k, case = len(mapping.steps), find_columns(mapping, table.columns).get("case_id")
-    if case is None: _column(table, mapping.columns.get("case_id", "case_id"), "case_id")
+    k = len(mapping.steps)
+    case = _column(table, find_columns(mapping, table.columns).get("case_id", mapping.columns.get("case_id", "case_id")), "case_id")
+
     def step(i: int, e: dict) -> ibis.Table:
         names = [e["unit"]] if isinstance(e.get("unit"), str) else e.get("unit", [])
         units = [_text(_column(table, n, f"the unit of {e['activity']}")) for n in names]
         unit = ibis.coalesce(*units) if units else ibis.literal(mapping.dispatchers[0] if mapping.dispatchers else None, "string")
         time = _column(table, e["time"], f"the time of {e['activity']}")
-        return table.filter(_text(time).notnull() if time.type().is_string() else time.notnull()).select(**{ROW: table[ROW] * k + i}, case_id=_text(table[case]), unit=unit,
-            activity=ibis.literal(str(e["activity"])), timestamp=parse_time(time, mapping.timezone), time_text=time.cast("string"))
+        return table.filter(_text(time).notnull() if time.type().is_string() else time.notnull()).select(
+            **{ROW: table[ROW] * k + i},
+            case_id=_text(case),
+            unit=unit,
+            activity=ibis.literal(str(e["activity"])),
+            timestamp=parse_time(time, mapping.timezone),
+            time_text=time.cast("string"),
+        )
+
     return reduce(lambda a, b: a.union(b), [step(i, e) for i, e in enumerate(mapping.steps)])
 
-# %% ../nbs/log.ipynb #c013
+# %% ../nbs/log.ipynb #c014
 def _present_name(unit: Any, at: Any, mapping: Mapping) -> Any:
     "Units under their present names, by the mapping's aliases and their dates (inclusive)."
+
     def hit(a: dict) -> Any:
         cond = unit == a["alias"]
-        if a.get("valid_from"): cond &= at >= ibis.timestamp(str(a["valid_from"]))
-        if a.get("valid_to"): cond &= at < ibis.timestamp(str(a["valid_to"])) + ibis.interval(days=1)
+        if a.get("valid_from"):
+            cond &= at >= ibis.timestamp(str(a["valid_from"]))
+        if a.get("valid_to"):
+            cond &= at < ibis.timestamp(str(a["valid_to"])) + ibis.interval(days=1)
         return cond
+
     return ibis.cases(*[(hit(a), a["unit"]) for a in mapping.aliases], else_=unit) if mapping.aliases else unit
+
 
 def _attributes_of(table: ibis.Table, mapping: Mapping, closing: bool = True) -> ibis.Table | None:
     "Case attributes: of every row the case columns that are there, typed and coded; None if there are none."
     found = find_columns(mapping, table.columns, "cases")
     case = find_columns(mapping, table.columns).get("case_id", "case_id")
+
     def typed(ours: str, col: Any) -> Any:
-        if ours in ("submitted_at", "due_at", "closed_at"): return parse_time(col, mapping.timezone)
-        if ours == "excluded": return _flag(table, col, mapping, ours)
+        if ours in ("submitted_at", "due_at", "closed_at"):
+            return parse_time(col, mapping.timezone)
+        if ours == "excluded":
+            return _flag(table, col, mapping, ours)
         return _coded(table, _text(col), mapping, ours) if ours in ("channel", "request_type") else _text(col)
+
     names = [c for c in CASE_COLUMNS if c in found and (closing or c != "closed_at")]
-    if not names: return None
-    return table.select(**{ROW: table[ROW]}, case_id=_text(_column(table, case, "case_id")), **{c: typed(c, table[found[c]]) for c in names})
+    if not names:
+        return None
+    return table.select(
+        **{ROW: table[ROW]}, case_id=_text(_column(table, case, "case_id")), **{c: typed(c, table[found[c]]) for c in names}
+    )
+
 
 def _callbacks_of(table: ibis.Table, mapping: Mapping) -> ibis.Table | None:
     "Telephone calls: of every row the callback columns that are there; None without an answer column."
     found = find_columns(mapping, table.columns, "callbacks")
-    if not {"satisfied", "resolved", "reached"} & set(found): return None
+    if not {"satisfied", "resolved", "reached"} & set(found):
+        return None
     case = find_columns(mapping, table.columns).get("case_id", "case_id")
-    t = table.select(case_id=_text(_column(table, case, "case_id")),
+    t = table.select(
+        case_id=_text(_column(table, case, "case_id")),
         called_at=parse_time(table[found["called_at"]], mapping.timezone) if "called_at" in found else ibis.null("timestamp"),
         **{c: _coded(table, _text(table[found[c]]), mapping, c) if c in found else ibis.null("string") for c in ("round", "surveyor")},
-        **{c: _flag(table, table[found[c]], mapping, c) if c in found else ibis.null("boolean") for c in ("reached", "resolved", "satisfied")})
+        **{
+            c: _flag(table, table[found[c]], mapping, c) if c in found else ibis.null("boolean")
+            for c in ("reached", "resolved", "satisfied")
+        },
+    )
     t = t.filter(t.called_at.notnull() | t.reached.notnull() | t.satisfied.notnull() | t.resolved.notnull())
     nth = ibis.row_number().over(group_by=t.case_id, order_by=t.called_at)
     t = t.mutate(reached=t.reached.fill_null(t.satisfied.notnull() | t.resolved.notnull()))
     return t if "round" in found else t.mutate(round=(nth == 0).ifelse("first", "final"))
 
-# %% ../nbs/log.ipynb #c015
+# %% ../nbs/log.ipynb #c016
 @dataclass(frozen=True, repr=False)
 class CaseLog:
     "A case log: its tables, its units, its mapping, and what was derived from it so far."
+
     con: Any  # the engine where the tables live
     mapping: Mapping
     raw: dict[str, ibis.Table]  # the tables as they were opened
@@ -181,7 +263,8 @@ class CaseLog:
 
     def keep(self, name: str, build: Callable[[], ibis.Table]) -> ibis.Table:
         "A derived table, computed once in the engine and kept there as long as the log lives."
-        if name not in self.kept: self.kept[name] = build().cache()
+        if name not in self.kept:
+            self.kept[name] = kept(build())
         return self.kept[name]
 
     @classmethod
@@ -195,23 +278,31 @@ class CaseLog:
     ) -> "CaseLog":
         "A log from tables in memory or in an engine."
         m = amend(mapping, **more)
-        return _build(connect(events), dict(events=events, cases=cases, callbacks=callbacks), m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
+        return _build(
+            connect(events),
+            dict(events=events, cases=cases, callbacks=callbacks),
+            m,
+            dict(name=type(events).__name__, sha256=None, simulated=m.simulated),
+        )
 
     @property
     def end(self) -> pd.Timestamp:
         "The time of the last event: open cases are censored here."
-        if "end" not in self.kept: self.kept["end"] = self.core.timestamp.max().execute()
+        if "end" not in self.kept:
+            self.kept["end"] = self.core.timestamp.max().execute()
         return self.kept["end"]
 
     @property
     def counts(self) -> dict[str, int]:
         "Rows read, cases, units, and rows that hold no custody because their case or time is missing."
-        if "counts" not in self.kept: self.kept["counts"] = _counts(self)
+        if "counts" not in self.kept:
+            self.kept["counts"] = _counts(self)
         return self.kept["counts"]
 
     def has(self, activity: str) -> bool:
         "Whether the log speaks of an activity: it occurs, or the mapping has a word for it."
-        if "activities" not in self.kept: self.kept["activities"] = set(self.events.select("activity").distinct().limit(10_000).execute().activity)
+        if "activities" not in self.kept:
+            self.kept["activities"] = set(self.events.select("activity").distinct().limit(10_000).execute().activity)
         return activity in self.kept["activities"] or activity in self.mapping.words.get("activity", {}).values()
 
     def check(self, lang: Lang = "zh") -> pd.DataFrame:
@@ -222,56 +313,76 @@ class CaseLog:
         c = self.counts
         return f"CaseLog({self.source['name']}: {c['events']:,} events, {c['cases']:,} cases, {c['units']:,} units, to {self.end:%Y-%m-%d})"
 
-# %% ../nbs/log.ipynb #c017
+# %% ../nbs/log.ipynb #c018
 _ACT = dict(closed=1, reopened=2, returned=3)  # 0: holds custody; 4: does not
+
 
 def _act(activity: Any) -> Any:
     "What an activity does to custody, as a small integer."
-    return ibis.cases((activity == "closed", 1), (activity.isin(REOPENS), 2), (activity == "returned", 3), (activity.isin(NOT_CUSTODY), 4), else_=0).cast("int8")
+    return ibis.cases(
+        (activity == "closed", 1), (activity.isin(REOPENS), 2), (activity == "returned", 3), (activity.isin(NOT_CUSTODY), 4), else_=0
+    ).cast("int8")
+
 
 def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     "The tree of the mapping and the units seen, each with a code; dispatchers marked."
     tree = pd.DataFrame(list(mapping.units), columns=["unit", "zh", "en", "kind", "parent"])
-    seen = events.filter(events.unit.notnull()).select("unit").distinct().order_by("unit").execute().unit
+    seen = events.filter(events.unit.notnull()).select("unit").distinct().execute().unit
+    seen = sorted(seen)  # here, since databases sort text each in their way
     more = [u for u in dict.fromkeys([*mapping.dispatchers, *seen]) if u not in set(tree.unit)]
     units = pd.concat([tree.assign(in_tree=True), pd.DataFrame({"unit": more, "in_tree": not mapping.units})], ignore_index=True)
     units["is_dispatcher"] = units.unit.isin(mapping.dispatchers) | (units.kind == "dispatcher")
     return units.assign(code=range(1, len(units) + 1), zh=units.zh.fillna(units.unit), en=units.en.fillna(units.unit))
 
+
 def _encode(con: Any, events: ibis.Table, cases: ibis.Table | None, units: pd.DataFrame) -> tuple[ibis.Table, ibis.Table]:
     "The table of cases with their codes, and the core table."
     ids = events.filter(events.case_id.notnull() & events.timestamp.notnull()).select("case_id")
-    if cases is not None: ids = ids.union(cases.filter(cases.case_id.notnull()).select("case_id"))
+    if cases is not None:
+        ids = ids.union(cases.filter(cases.case_id.notnull()).select("case_id"))
     ids = ids.distinct()
-    case_ids = ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")).cache()
+    case_ids = kept(ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")))
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
     ties = [] if con.name == "duckdb" else ["activity", "unit"]
     slim = events.select("case_id", "unit", "timestamp", ROW, *ties[:1], act=_act(events.activity))
     e = slim.join(case_ids, "case_id").left_join(dim, "unit")
     e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=[_.timestamp, _[ROW], *[_[c] for c in ties]]).cast("int32"))
-    return case_ids, e.filter(_.timestamp.notnull()).select("case", "seq", "timestamp", "act", unit="code").cache()
+    return case_ids, kept(e.filter(_.timestamp.notnull()).select("case", "seq", "timestamp", "act", unit="code"))
 
-# %% ../nbs/log.ipynb #c018
+# %% ../nbs/log.ipynb #c019
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "Open, map, code and encode: the one way from sources to a log."
     try:
         raw = {k: _numbered(open_table(con, v), mapping) for k, v in sources.items() if v is not None}
+        for ours, theirs in mapping.columns.items():
+            if not any(theirs in t.columns for t in raw.values()):
+                _column(raw["events"], theirs, ours)
         wide, first = mapping.layout == "wide", raw["events"]
         events = _events_of_wide(first, mapping) if wide else _events_of(first, mapping)
-        events = events.mutate(unit=_present_name(events.unit, events.timestamp, mapping), activity=_coded(events, events.activity, mapping, "activity"))
+        events = events.mutate(
+            unit=_present_name(events.unit, events.timestamp, mapping), activity=_coded(events, events.activity, mapping, "activity")
+        )
         cases, calls = raw.get("cases"), raw.get("callbacks")
         attributes = _attributes_of(first if cases is None else cases, mapping, closing=not (wide and cases is None))
         callbacks = _callbacks_of(calls, mapping) if calls is not None else _callbacks_of(first, mapping) if wide else None
         units = _unit_table(events, mapping)
         case_ids, core = _encode(con, events, None if cases is None else attributes, units)
-        if core.count().execute() == 0: raise _nothing(events)
-        attributes = None if attributes is None else _one_a_case(attributes, case_ids).cache()
+        if _size(core) == 0:
+            raise _nothing(events)
+        attributes = None if attributes is None else kept(_one_a_case(attributes, case_ids))
         return CaseLog(con, mapping, raw, events, core, case_ids, attributes, callbacks, units, source)
-    except LogError: raise
+    except LogError as e:
+        if source["name"] in e.en or not isinstance(sources["events"], (str, Path)):
+            raise
+        raise LogError(f"{source['name']}: {e.en}", f"{source['name']}：{e.zh}") from None
     except Exception as e:
-        if con.name != "duckdb" or type(e).__module__.split(".")[0] not in ("duckdb", "_duckdb"): raise
-        raise LogError(f"{source['name']}: could not be read to the end ({str(e).splitlines()[0]}) Copy or export the file again.",
-                       f"{source['name']}：文件无法读完。请重新复制或导出。") from None
+        if con.name != "duckdb" or type(e).__module__.split(".")[0] not in ("duckdb", "_duckdb"):
+            raise
+        raise LogError(
+            f"{source['name']}: could not be read to the end ({str(e).splitlines()[0]}) Copy or export the file again.",
+            f"{source['name']}：文件无法读完。请重新复制或导出。",
+        ) from None
+
 
 def _one_a_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     "One row a case: of every attribute the first value that is there, in the order of the source."
@@ -279,73 +390,125 @@ def _one_a_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     names = [c for c in attributes.columns if c not in ("case_id", ROW)]
     return t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names})
 
+
 def _nothing(events: ibis.Table) -> LogError:
     shown = events.limit(3).execute()
-    return LogError(f"No row has both a case id and a time that can be read. First rows: case_id {shown.case_id.tolist()}, time {shown.time_text.tolist()}. Check [columns] in the mapping.",
-                    f"没有一行同时具有工单编号和可识别的时间。前几行：工单编号 {shown.case_id.tolist()}，时间 {shown.time_text.tolist()}。请检查映射中的 [columns]。")
+    return LogError(
+        f"No row has both a case id and a time that can be read. First rows: case_id {shown.case_id.tolist()}, time {shown.time_text.tolist()}. Check [columns] in the mapping.",
+        f"没有一行同时具有工单编号和可识别的时间。前几行：工单编号 {shown.case_id.tolist()}，时间 {shown.time_text.tolist()}。请检查映射中的 [columns]。",
+    )
+
+
+def _size(table: ibis.Table) -> int:
+    "Number of rows."
+    return table.count().to_pyarrow().as_py()
+
 
 def _counts(log: CaseLog) -> dict[str, int]:
-    e = log.events.agg(events=_.count(), no_case=_.case_id.isnull().sum(), no_time=(_.case_id.notnull() & _.timestamp.isnull()).sum(), no_unit=_.unit.isnull().sum()).execute().iloc[0]
-    cases = int(log.case_ids.count().execute())
-    return {k: int(v or 0) for k, v in e.items()} | dict(cases=cases, units=len(log.units), used=int(log.core.count().execute()))
+    e = (
+        log.events.agg(
+            events=_.count(),
+            no_case=_.case_id.isnull().sum(),
+            no_time=(_.case_id.notnull() & _.timestamp.isnull()).sum(),
+            no_unit=_.unit.isnull().sum(),
+        )
+        .execute()
+        .iloc[0]
+    )
+    cases = _size(log.case_ids)
+    return {k: int(v or 0) for k, v in e.items()} | dict(cases=cases, units=len(log.units), used=_size(log.core))
 
-# %% ../nbs/log.ipynb #c019
+# %% ../nbs/log.ipynb #c020
 def read_log(
     source: Any = None,  # path, `postgresql://…` address, or a table; None reads the embedded sample
     mapping: Any = None,  # `Mapping`, dict or TOML file; None tries the usual names of columns
     **more: Any,  # columns and fields of `Mapping`, as in `CaseLog.from_frame`
 ) -> CaseLog:
     "Read a case log from any source; raises `LogError` naming file, column and remedy."
-    if source is None: source, mapping = sample(), mapping or sample().parent / "mapping.toml"
+    embedded = source is None
+    if embedded:
+        source, mapping = sample(), mapping or sample().parent / "mapping.toml"
     m = amend(mapping, **more)
-    if not isinstance(source, (str, Path)): return CaseLog.from_frame(source, mapping=m)
+    if not isinstance(source, (str, Path)):
+        return CaseLog.from_frame(source, mapping=m)
     con, address = connect(source), is_address(source)
     names = {k: v if address else Path(m.folder) / v for k, v in m.tables.items()}
     if address and "events" not in names:
-        raise LogError(f"{masked(source)}: name the table of events under [tables] in the mapping: events = \"schema.table\".", f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。")
-    if not address: names["events"] = Path(source)
-    if address: con.raw_sql(f"set time zone '{m.timezone}'").close()
-    name = masked(str(source)) if address else Path(source).name
+        raise LogError(
+            f'{masked(source)}: name the table of events under [tables] in the mapping: events = "schema.table".',
+            f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
+        )
+    if not address:
+        names["events"] = Path(source)
+    if address:
+        con.raw_sql(f"set time zone '{m.timezone}'").close()
+    name = "embedded sample" if embedded else masked(str(source)) if address else Path(source).name
     return _build(con, names, m, dict(name=name, sha256=fingerprint(source), simulated=m.simulated))
+
 
 def sample() -> Path:
     "The embedded sample's events: SIMULATED data in the shape of a city, never a finding about one."
     from importlib.resources import files
+
     return Path(str(files("liuan_eval") / "data" / "sample" / "events.parquet"))
 
-# %% ../nbs/log.ipynb #c028
+# %% ../nbs/log.ipynb #c029
 def closings(
     log: CaseLog,
 ) -> ibis.Table:  # case, first_at, closed_at, last_closed (seq), by_attribute
     "When each case opened and closed, from the core table alone; `closed_at` is null while open."
     return log.keep("closings", lambda: _closings(log))
 
+
 def _closings(log: CaseLog) -> ibis.Table:
     e = log.core
-    t = e.group_by("case").agg(first_at=e.timestamp.min(), last_at=e.timestamp.max(), last_seq=e.seq.max(),
-        last_closed=e.seq.max(where=e.act == 1), last_reopened=e.seq.max(where=e.act == 2), closed_event=e.timestamp.max(where=e.act == 1))
+    t = e.group_by("case").agg(
+        first_at=e.timestamp.min(),
+        last_at=e.timestamp.max(),
+        last_seq=e.seq.max(),
+        last_closed=e.seq.max(where=e.act == 1),
+        last_reopened=e.seq.max(where=e.act == 2),
+        closed_event=e.timestamp.max(where=e.act == 1),
+    )
     by_event = t.last_closed.notnull() & (t.last_reopened.isnull() | (t.last_reopened < t.last_closed))
     t = t.mutate(event_at=by_event.ifelse(t.closed_event, ibis.null("timestamp")))
-    if log.mapping.complete: t = t.mutate(event_at=t.last_at, last_closed=t.last_seq)
-    if log.attributes is None or "closed_at" not in log.attributes.columns: t = t.mutate(said=ibis.null("timestamp"))
-    else: t = t.left_join(log.attributes.select("case", said="closed_at"), "case").drop("case_right")
+    if log.mapping.complete:
+        t = t.mutate(event_at=t.last_at, last_closed=t.last_seq)
+    if log.attributes is None or "closed_at" not in log.attributes.columns:
+        t = t.mutate(said=ibis.null("timestamp"))
+    else:
+        t = t.left_join(log.attributes.select("case", said="closed_at"), "case").drop("case_right")
     t = t.mutate(by_attribute=(t.said >= t.first_at).fill_null(False))
     return t.select("case", "first_at", "last_closed", "said", "by_attribute", closed_at=t.by_attribute.ifelse(t.said, t.event_at))
 
-# %% ../nbs/log.ipynb #c031
+# %% ../nbs/log.ipynb #c032
 def _about(log: CaseLog, events: ibis.Table | None = None) -> ibis.Table:
     "Events with a line of text that a person can find them by."
     e = log.events if events is None else events
     no = (e[ROW] + 1).cast("string")
-    return e.mutate(example=ibis.literal("#") + no + " " + e.case_id.fill_null("?") + " " + e.time_text.fill_null("?") + " " + e.unit.fill_null("?") + " " + e.activity.fill_null("?"))
+    return e.mutate(
+        example=ibis.literal("#")
+        + no
+        + " "
+        + e.case_id.fill_null("?")
+        + " "
+        + e.time_text.fill_null("?")
+        + " "
+        + e.unit.fill_null("?")
+        + " "
+        + e.activity.fill_null("?")
+    )
+
 
 def _words_of(log: CaseLog, table: ibis.Table, kind: str) -> ibis.Table:
     "Rows whose word is no code of ours, with the word as the example."
     return table.filter(table[kind].notnull() & table[kind].notin(list(dictionary("words")[kind]))).mutate(example=table[kind])
 
+
 def _of_cases(log: CaseLog, table: ibis.Table) -> ibis.Table:
     "Rows of coded cases, with the case's id as the example."
     return table.join(log.case_ids, "case").mutate(example=_.case_id)
+
 
 def _duplicates(log: CaseLog) -> ibis.Table:
     "Every row that is equal in all columns to an earlier one."
@@ -353,10 +516,12 @@ def _duplicates(log: CaseLog) -> ibis.Table:
     names = [c for c in log.events.columns if c != ROW]
     return e.mutate(nth=ibis.row_number().over(group_by=[e[c] for c in names], order_by=e[ROW])).filter(_.nth > 0)
 
+
 def _backwards(log: CaseLog) -> ibis.Table:
     "Rows whose time lies before that of the case's row above them in the source."
     e = log.events.filter(_.case_id.notnull() & _.timestamp.notnull())
     return _about(log, e.mutate(above=e.timestamp.lag().over(group_by=e.case_id, order_by=e[ROW])).filter(_.timestamp < _.above))
+
 
 def _after_closing(log: CaseLog) -> ibis.Table:
     "Events that would move custody after the case was closed."
@@ -364,14 +529,16 @@ def _after_closing(log: CaseLog) -> ibis.Table:
     late = t.closed_at.notnull() & (t.act != 4) & ((t.timestamp > t.closed_at) | (~t.by_attribute & (t.seq > t.last_closed)))
     return _of_cases(log, t.filter(late).select("case"))
 
-# %% ../nbs/log.ipynb #c032
+# %% ../nbs/log.ipynb #c033
 def _changing(log: CaseLog) -> ibis.Table | None:
     "Cases of which an attribute has two values."
-    if log.attributes is None: return None
     table = _attributes_of(log.raw.get("cases", log.raw["events"]), log.mapping)
+    if table is None:
+        return None
     names = [c for c in table.columns if c not in ("case_id", ROW)]
     t = table.group_by("case_id").agg(**{c: table[c].nunique() for c in names})
     return t.filter(reduce(lambda a, b: a | b, [t[c] > 1 for c in names])).mutate(example=t.case_id)
+
 
 def _dispatcher_acts(log: CaseLog, act: int) -> ibis.Table:
     "Returns or closings that stand under a dispatcher's name although a unit had the case before."
@@ -380,62 +547,205 @@ def _dispatcher_acts(log: CaseLog, act: int) -> ibis.Table:
     e = log.core.filter(log.core.unit.isin(codes) & (log.core.act == act)).join(had, "case")
     return _of_cases(log, e.filter(e.first < e.seq).select("case"))
 
+
+def _ids(log: CaseLog, part: str) -> ibis.Table | None:
+    "The case ids that one of the log's tables knows; None if there is no such table."
+    if part == "events":
+        table = log.events
+    elif part == "callbacks":
+        table = log.callbacks
+    else:
+        table = _attributes_of(log.raw["cases"], log.mapping) if "cases" in log.raw else None
+    return None if table is None else table.filter(table.case_id.notnull()).select("case_id").distinct()
+
+
 def _missing(log: CaseLog, left: str, right: str) -> ibis.Table | None:
     "Case ids of one table that another does not know."
-    tables = dict(events=log.events, cases=log.raw.get("cases") is not None and _attributes_of(log.raw["cases"], log.mapping), callbacks=log.callbacks)
-    a, b = tables[left], tables[right]
-    if a is None or b is None or a is False or b is False: return None
-    ids = a.filter(a.case_id.notnull()).select("case_id").distinct()
-    return ids.anti_join(b.select("case_id").distinct(), "case_id").mutate(example=_.case_id)
+    a, b = _ids(log, left), _ids(log, right)
+    return None if a is None or b is None else a.anti_join(b, "case_id").mutate(example=_.case_id)
+
 
 def _ties(log: CaseLog) -> ibis.Table | None:
     "Events at the same time in a database table that has no order."
-    if log.con.name == "duckdb" or "order" in find_columns(log.mapping, log.raw["events"].columns): return None
+    if log.con.name == "duckdb" or "order" in find_columns(log.mapping, log.raw["events"].columns):
+        return None
     e = log.events.filter(_.timestamp.notnull())
     return _about(log, e.mutate(n=e.count().over(group_by=[e.case_id, e.timestamp])).filter(_.n > 1))
 
-# %% ../nbs/log.ipynb #c033
+# %% ../nbs/log.ipynb #c034
 _KEPT = ("kept as it is, counted as itself", "照原样保留，单独计数")
 _CHECKS: dict[str, tuple] = {  # code: (en, zh, (done en, done zh), of, rows)
-    "no_case": ("no case id", "缺工单编号", ("kept in events; belongs to no case", "保留在事件表中，不属于任何工单"), "events", lambda g: _about(g).filter(_.case_id.isnull())),
-    "no_time": ("no time", "缺时间", ("kept in events; holds no custody", "保留在事件表中，不参与流转计算"), "events", lambda g: _about(g).filter(_.timestamp.isnull() & (_.time_text.fill_null("").strip() == ""))),
-    "bad_time": ("time can't be read", "时间无法识别", ("kept in events; holds no custody", "保留在事件表中，不参与流转计算"), "events", lambda g: _about(g).filter(_.timestamp.isnull() & (_.time_text.fill_null("").strip() != ""))),
-    "no_unit": ("no unit", "缺单位", ("kept; changes nothing about who holds the case", "保留，不改变工单归属"), "events", lambda g: _about(g).filter(_.unit.isnull())),
-    "duplicate": ("row equal to an earlier one in every column", "与前面某行完全相同", ("kept; look for a double export", "保留；请核对是否重复导出"), "events", _duplicates),
-    "backwards": ("time runs backwards in the source", "源文件中时间倒流", ("events of a case are sorted by time", "同一工单按时间排序"), "events", _backwards),
-    "after_closing": ("event after closing", "办结后仍有事件", ("kept in events; holds no custody", "保留在事件表中，不参与流转计算"), "events", _after_closing),
-    "closed_early": ("closing time before the first event", "办结时间早于首个事件", ("the closing time is ignored, the events decide", "忽略该办结时间，以事件为准"), "cases", lambda g: _of_cases(g, closings(g).filter(_.said < _.first_at))),
+    "no_case": (
+        "no case id",
+        "缺工单编号",
+        ("kept in events; belongs to no case", "保留在事件表中，不属于任何工单"),
+        "events",
+        lambda g: _about(g).filter(_.case_id.isnull()),
+    ),
+    "no_time": (
+        "no time",
+        "缺时间",
+        ("kept in events; holds no custody", "保留在事件表中，不参与流转计算"),
+        "events",
+        lambda g: _about(g).filter(_.timestamp.isnull() & _.time_text.isnull()),
+    ),
+    "bad_time": (
+        "time can't be read",
+        "时间无法识别",
+        ("kept in events; holds no custody", "保留在事件表中，不参与流转计算"),
+        "events",
+        lambda g: _about(g).filter(_.timestamp.isnull() & _.time_text.notnull()),
+    ),
+    "no_unit": (
+        "no unit",
+        "缺单位",
+        ("kept; changes nothing about who holds the case", "保留，不改变工单归属"),
+        "events",
+        lambda g: _about(g).filter(_.unit.isnull()),
+    ),
+    "duplicate": (
+        "row equal to an earlier one in every column",
+        "与前面某行完全相同",
+        ("kept; look for a double export", "保留；请核对是否重复导出"),
+        "events",
+        _duplicates,
+    ),
+    "backwards": (
+        "time runs backwards in the source",
+        "源文件中时间倒流",
+        ("events of a case are sorted by time", "同一工单按时间排序"),
+        "events",
+        _backwards,
+    ),
+    "after_closing": (
+        "event after closing",
+        "办结后仍有事件",
+        ("kept in events; holds no custody", "保留在事件表中，不参与流转计算"),
+        "events",
+        _after_closing,
+    ),
+    "closed_early": (
+        "closing time before the first event",
+        "办结时间早于首个事件",
+        ("the closing time is ignored, the events decide", "忽略该办结时间，以事件为准"),
+        "cases",
+        lambda g: _of_cases(g, closings(g).filter(_.said < _.first_at)),
+    ),
     "word_activity": ("unknown word for an activity", "未识别的环节用语", _KEPT, "events", lambda g: _words_of(g, g.events, "activity")),
-    "word_channel": ("unknown word for a channel", "未识别的渠道用语", _KEPT, "cases", lambda g: _words_of(g, g.attributes, "channel") if _has(g, "channel") else None),
-    "word_request_type": ("unknown word for a request type", "未识别的诉求类型", _KEPT, "cases", lambda g: _words_of(g, g.attributes, "request_type") if _has(g, "request_type") else None),
-    "not_in_tree": ("unit not in the tree", "单位不在层级表中", ("counted as a unit of its own, without parent", "作为无上级的独立单位计算"), "events", lambda g: _not_in_tree(g)),
-    "changing": ("attribute that changes within a case", "同一工单的属性前后不一", ("the first value counts", "以首次出现的值为准"), "cases", _changing),
-    "no_case_row": ("case without a row in the table of cases", "工单在工单表中没有记录", ("counted, without attributes", "计入，但无属性"), "cases", lambda g: _missing(g, "events", "cases")),
-    "no_event": ("case without an event", "没有任何事件的工单", ("counted as a case nobody held", "计入，但无单位经办"), "cases", lambda g: _missing(g, "cases", "events")),
-    "call_unknown": ("callback of an unknown case", "回访的工单不存在", ("left out of the rates", "不计入各项比率"), "callbacks", lambda g: _missing(g, "callbacks", "events")),
-    "answer_unknown": ("reached, but no answer that is known", "已接通但无可识别的评价", ("no valid answer: in the coverage, not in the rate", "不是有效评价：计入覆盖率，不计入满意率"), "callbacks", lambda g: None if g.callbacks is None else g.callbacks.filter(_.reached & _.satisfied.isnull()).mutate(example=_.case_id)),
-    "dispatcher_returned": ("return under the dispatcher's name", "退单记在派单机构名下", ("not counted for any unit; map the unit column to who returned", "不计入任何单位；请把单位列对应到退单的单位"), "events", lambda g: _dispatcher_acts(g, 3)),
-    "dispatcher_closed": ("closed by a dispatcher after a unit had it", "单位经办后由派单机构办结", ("the dispatcher counts as resolver; if that step is filing, map it to archived", "以派单机构为办结单位；若该环节只是归档，请映射为 archived"), "cases", lambda g: _dispatcher_acts(g, 1)),
-    "tie": ("same time, and the table has no order", "时间相同且表中无次序", ("ordered by activity and unit; name an order column", "按环节和单位名排序；请指定 order 列"), "events", _ties),
+    "word_channel": (
+        "unknown word for a channel",
+        "未识别的渠道用语",
+        _KEPT,
+        "cases",
+        lambda g: _words_of(g, g.attributes, "channel") if _has(g, "channel") else None,
+    ),
+    "word_request_type": (
+        "unknown word for a request type",
+        "未识别的诉求类型",
+        _KEPT,
+        "cases",
+        lambda g: _words_of(g, g.attributes, "request_type") if _has(g, "request_type") else None,
+    ),
+    "not_in_tree": (
+        "unit not in the tree",
+        "单位不在层级表中",
+        ("counted as a unit of its own, without parent", "作为无上级的独立单位计算"),
+        "events",
+        lambda g: _not_in_tree(g),
+    ),
+    "changing": (
+        "attribute that changes within a case",
+        "同一工单的属性前后不一",
+        ("the first value counts", "以首次出现的值为准"),
+        "cases",
+        _changing,
+    ),
+    "no_case_row": (
+        "case without a row in the table of cases",
+        "工单在工单表中没有记录",
+        ("counted, without attributes", "计入，但无属性"),
+        "cases",
+        lambda g: _missing(g, "events", "cases"),
+    ),
+    "no_event": (
+        "case without an event",
+        "没有任何事件的工单",
+        ("counted as a case nobody held", "计入，但无单位经办"),
+        "cases",
+        lambda g: _missing(g, "cases", "events"),
+    ),
+    "call_unknown": (
+        "callback of an unknown case",
+        "回访的工单不存在",
+        ("left out of the rates", "不计入各项比率"),
+        "callbacks",
+        lambda g: _missing(g, "callbacks", "events"),
+    ),
+    "answer_unknown": (
+        "reached, but no answer that is known",
+        "已接通但无可识别的评价",
+        ("no valid answer: in the coverage, not in the rate", "不是有效评价：计入覆盖率，不计入满意率"),
+        "callbacks",
+        lambda g: None if g.callbacks is None else g.callbacks.filter(_.reached & _.satisfied.isnull()).mutate(example=_.case_id),
+    ),
+    "dispatcher_returned": (
+        "return under the dispatcher's name",
+        "退单记在派单机构名下",
+        ("not counted for any unit; map the unit column to who returned", "不计入任何单位；请把单位列对应到退单的单位"),
+        "events",
+        lambda g: _dispatcher_acts(g, 3),
+    ),
+    "dispatcher_closed": (
+        "closed by a dispatcher after a unit had it",
+        "单位经办后由派单机构办结",
+        (
+            "the dispatcher counts as resolver; if that step is filing, map it to archived",
+            "以派单机构为办结单位；若该环节只是归档，请映射为 archived",
+        ),
+        "cases",
+        lambda g: _dispatcher_acts(g, 1),
+    ),
+    "tie": (
+        "same time, and the table has no order",
+        "时间相同且表中无次序",
+        ("ordered by activity and unit; name an order column", "按环节和单位名排序；请指定 order 列"),
+        "events",
+        _ties,
+    ),
 }
+
 
 def _has(log: CaseLog, attribute: str) -> bool:
     "Whether the log's cases have an attribute."
     return log.attributes is not None and attribute in log.attributes.columns
 
+
 def _not_in_tree(log: CaseLog) -> ibis.Table | None:
-    if not log.mapping.units: return None
+    if not log.mapping.units:
+        return None
     seen = log.units.unit[~log.units.in_tree].tolist()
     return log.events.filter(_.unit.isin(seen)).mutate(example=_.unit) if seen else None
 
+
 def _check(log: CaseLog, lang: Lang = "zh") -> pd.DataFrame:
     "All checks on a log, those that found something."
-    totals = dict(log.counts) | dict(callbacks=0 if log.callbacks is None else int(log.callbacks.count().execute()))
+    totals = dict(log.counts) | dict(callbacks=0 if log.callbacks is None else _size(log.callbacks))
     rows = []
     for code, (en, zh, done, of, find) in _CHECKS.items():
         table = find(log)
-        count = 0 if table is None else int(table.count().execute())
-        if not count: continue
+        count = 0 if table is None else _size(table)
+        if not count:
+            continue
         examples = table.group_by("example").agg(n=_.count()).order_by([_.n.desc(), _.example]).limit(3).execute().example
-        rows.append((code, zh if lang == "zh" else en, count, totals[of], count / totals[of] if totals[of] else None, "; ".join(map(str, examples)), done[lang == "zh"]))
+        rows.append(
+            (
+                code,
+                zh if lang == "zh" else en,
+                count,
+                totals[of],
+                count / totals[of] if totals[of] else None,
+                "; ".join(map(str, examples)),
+                done[lang == "zh"],
+            )
+        )
     return pd.DataFrame(rows, columns=["code", "problem", "count", "of", "share", "examples", "done"])

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'REQUIRED', 'Mapping', 'find_columns', 'draft', 'amend']
 
-# %% ../nbs/mapping.ipynb #c002
+# %% ../nbs/mapping.ipynb #c003
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,17 +17,19 @@ import tomli_w
 from ibis import _
 
 from .source import LogError, connect, is_address, masked, open_table
-from .words import DIRECTIONS, Activity, ambiguous_returns, dictionary, synonyms
+from .words import DIRECTIONS, ambiguous_returns, dictionary, synonyms
 
-# %% ../nbs/mapping.ipynb #c005
+# %% ../nbs/mapping.ipynb #c006
 EVENT_COLUMNS = tuple(dictionary("columns")["events"])
 CASE_COLUMNS = tuple(dictionary("columns")["cases"])
 CALLBACK_COLUMNS = tuple(dictionary("columns")["callbacks"])
 REQUIRED = ("case_id", "timestamp", "unit", "activity")
 
+
 @dataclass(frozen=True)
 class Mapping:
     "What the columns and words of one source mean; made from a TOML file by `Mapping.read` or from keywords."
+
     layout: str = "events"  # `events` or `wide`
     timezone: str = "Asia/Shanghai"  # clock of the log; times without a zone are read as this
     complete: bool = False  # a log of finished cases: the last event closes
@@ -43,14 +45,19 @@ class Mapping:
     simulated: bool = False  # the data are simulated: every page and figure says so
     folder: str = ""  # where `tables` are looked for
 
-    def __post_init__(self): _validate(self)
+    def __post_init__(self):
+        _validate(self)
 
     @classmethod
     def read(cls, path: str | Path) -> "Mapping":
         "A mapping from a TOML file; raises `LogError` naming the line or key."
         path = Path(path)
-        try: return cls.make(tomllib.loads(path.read_text(encoding="utf-8")), folder=str(path.parent))
-        except FileNotFoundError: raise LogError(f"{path}: no such mapping file.", f"{path}：映射文件不存在。") from None
+        try:
+            return cls.make(tomllib.loads(path.read_text(encoding="utf-8")), folder=str(path.parent))
+        except OSError:
+            raise LogError(
+                f"{path}: no such mapping file. Check the name and the folder.", f"{path}：映射文件不存在。请检查文件名和路径。"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise LogError(f"{path.name}: not valid TOML in UTF-8: {e}.", f"{path.name}：不是有效的 TOML（UTF-8）：{e}。") from None
 
@@ -59,43 +66,128 @@ class Mapping:
         "A mapping from a dict such as TOML gives."
         known = [f.name for f in fields(cls)]
         if odd := [k for k in table if k not in known]:
-            raise LogError(f"Mapping: unknown key '{odd[0]}'. Known: {', '.join(known[:-1])}.", f"映射：不认识的键“{odd[0]}”。可用：{'、'.join(known[:-1])}。")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}, **more)
+            raise LogError(
+                f"Mapping: unknown key '{odd[0]}'. Known: {', '.join(known[:-1])}.",
+                f"映射：不认识的键“{odd[0]}”。可用：{'、'.join(known[:-1])}。",
+            )
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        return cls(**values, **more)
 
     def toml(self) -> str:
         "The mapping as TOML, without what is left at its default."
         own = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if k != "folder"}
         return tomli_w.dumps({k: v for k, v in own.items() if v not in (None, [], {})})
 
-# %% ../nbs/mapping.ipynb #c007
-def _wrong(en: str, zh: str): raise LogError(f"Mapping: {en}", f"映射：{zh}")
+# %% ../nbs/mapping.ipynb #c008
+def _wrong(en: str, zh: str):
+    raise LogError(f"Mapping: {en}", f"映射：{zh}")
+
+
+_KINDS = dict(
+    text=(lambda v: isinstance(v, str), "text", "文本"),
+    flag=(lambda v: isinstance(v, bool), "true or false", "true 或 false"),
+    names=(lambda v: isinstance(v, tuple) and all(isinstance(o, str) for o in v), "a list of texts", "文本列表"),
+    texts=(lambda v: isinstance(v, dict) and all(isinstance(o, str) for o in v.values()), "a table of texts", "文本表"),
+    vocabularies=(
+        lambda v: (
+            isinstance(v, dict) and all(isinstance(o, dict) and all(isinstance(w, (str, bool)) for w in o.values()) for o in v.values())
+        ),
+        "tables word = code",
+        "“用语 = 代码”的表",
+    ),
+    rows=(lambda v: isinstance(v, tuple) and all(isinstance(o, dict) for o in v), "a list of tables, [[...]]", "表的列表 [[...]]"),
+)
+_KIND_OF = dict(
+    layout="text",
+    timezone="text",
+    complete="flag",
+    dispatchers="names",
+    tables="texts",
+    columns="texts",
+    words="vocabularies",
+    units="rows",
+    aliases="rows",
+    steps="rows",
+    simulated="flag",
+)
+
+
+def _validate_kinds(m: Mapping):
+    "Raise `LogError` for a field that is not the kind of thing it should be."
+    for name, kind in _KIND_OF.items():
+        right, en, zh = _KINDS[kind]
+        if not right(getattr(m, name)):
+            _wrong(f"{name} must be {en}, not {getattr(m, name)!r}.", f"{name} 应为{zh}，不能是 {getattr(m, name)!r}。")
+
 
 def _validate(m: Mapping):
     "Raise `LogError` for a mapping that contradicts itself."
-    if m.layout not in ("events", "wide"): _wrong(f"layout is '{m.layout}'; write \"events\" (a row an event) or \"wide\" (a row a ticket).", f"layout 为“{m.layout}”；请写 events（每行一个事件）或 wide（每行一个工单）。")
-    if m.returned not in (None, *DIRECTIONS): _wrong(f"returned is '{m.returned}'; write one of {', '.join(DIRECTIONS)}.", f"returned 为“{m.returned}”；请写 {'、'.join(DIRECTIONS)} 之一。")
-    try: ZoneInfo(m.timezone)
-    except Exception: _wrong(f"unknown time zone '{m.timezone}', for example Asia/Shanghai.", f"不认识的时区“{m.timezone}”，例如 Asia/Shanghai。")
+    _validate_kinds(m)
+    if m.layout not in ("events", "wide"):
+        _wrong(
+            f'layout is \'{m.layout}\'; write "events" (a row an event) or "wide" (a row a ticket).',
+            f"layout 为“{m.layout}”；请写 events（每行一个事件）或 wide（每行一个工单）。",
+        )
+    if m.returned not in (None, *DIRECTIONS):
+        _wrong(
+            f"returned is '{m.returned}'; write one of {', '.join(DIRECTIONS)}.",
+            f"returned 为“{m.returned}”；请写 {'、'.join(DIRECTIONS)} 之一。",
+        )
+    try:
+        ZoneInfo(m.timezone)
+    except Exception:
+        _wrong(f"unknown time zone '{m.timezone}', for example Asia/Shanghai.", f"不认识的时区“{m.timezone}”，例如 Asia/Shanghai。")
     for ours in m.columns:
         if ours not in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS):
-            _wrong(f"[columns] has '{ours}', which is no column of ours; left of the sign stands our name: {', '.join((*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS))}.", f"[columns] 中的“{ours}”不是本工具的列名；等号左边应为：{'、'.join((*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS))}。")
+            _wrong(
+                f"[columns] has '{ours}', which is no column of ours; left of the sign stands our name: {', '.join((*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS))}.",
+                f"[columns] 中的“{ours}”不是本工具的列名；等号左边应为：{'、'.join((*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS))}。",
+            )
     for kind in m.words:
-        if kind not in dictionary("words"): _wrong(f"[words.{kind}]: no such vocabulary; known: {', '.join(dictionary('words'))}.", f"[words.{kind}]：没有这个词表；可用：{'、'.join(dictionary('words'))}。")
+        if kind not in dictionary("words"):
+            _wrong(
+                f"[words.{kind}]: no such vocabulary; known: {', '.join(dictionary('words'))}.",
+                f"[words.{kind}]：没有这个词表；可用：{'、'.join(dictionary('words'))}。",
+            )
     _validate_rows(m)
+
 
 def _validate_rows(m: Mapping):
     "Check the tables of units, aliases and steps."
-    for name, rows, need in (("units", m.units, ("unit",)), ("aliases", m.aliases, ("alias", "unit")), ("steps", m.steps, ("activity", "time"))):
+    for name, rows, need in (
+        ("units", m.units, ("unit",)),
+        ("aliases", m.aliases, ("alias", "unit")),
+        ("steps", m.steps, ("activity", "time")),
+    ):
         for i, row in enumerate(rows):
             for k in need:
-                if not row.get(k): _wrong(f"[[{name}]] number {i + 1} has no '{k}'.", f"第 {i + 1} 个 [[{name}]] 缺少“{k}”。")
+                if not row.get(k):
+                    _wrong(f"[[{name}]] number {i + 1} has no '{k}'.", f"第 {i + 1} 个 [[{name}]] 缺少“{k}”。")
+    for a in m.aliases:
+        for k in ("valid_from", "valid_to"):
+            try:
+                pd.Timestamp(str(a.get(k, "2022-02-17")))
+            except ValueError:
+                _wrong(
+                    f"alias '{a['alias']}': {k} is '{a[k]}'; write a date such as 2024-03-01.",
+                    f"别名“{a['alias']}”的 {k} 为“{a[k]}”；请写日期，例如 2024-03-01。",
+                )
     names = [u["unit"] for u in m.units]
     for u in m.units:
-        if names.count(u["unit"]) > 1: _wrong(f"unit '{u['unit']}' stands twice in [[units]].", f"[[units]] 中“{u['unit']}”出现两次。")
-        if u.get("parent") and u["parent"] not in names: _wrong(f"unit '{u['unit']}' has the parent '{u['parent']}', which is not in [[units]].", f"单位“{u['unit']}”的上级“{u['parent']}”不在 [[units]] 中。")
-    if m.layout == "wide" and not m.steps: _wrong("layout is wide but there is no [[steps]]; name for each step its activity, time column and unit column.", "layout 为 wide，但没有 [[steps]]；请为每个环节写明 activity、time 和 unit。")
+        if names.count(u["unit"]) > 1:
+            _wrong(f"unit '{u['unit']}' stands twice in [[units]].", f"[[units]] 中“{u['unit']}”出现两次。")
+        if u.get("parent") and u["parent"] not in names:
+            _wrong(
+                f"unit '{u['unit']}' has the parent '{u['parent']}', which is not in [[units]].",
+                f"单位“{u['unit']}”的上级“{u['parent']}”不在 [[units]] 中。",
+            )
+    if m.layout == "wide" and not m.steps:
+        _wrong(
+            "layout is wide but there is no [[steps]]; name for each step its activity, time column and unit column.",
+            "layout 为 wide，但没有 [[steps]]；请为每个环节写明 activity、time 和 unit。",
+        )
 
-# %% ../nbs/mapping.ipynb #c010
+# %% ../nbs/mapping.ipynb #c011
 def find_columns(
     mapping: Mapping,
     have: tuple[str, ...],  # the columns of a table
@@ -105,27 +197,33 @@ def find_columns(
     res = {}
     for ours, theirs in dictionary("columns")[part].items():
         names = [mapping.columns[ours]] if ours in mapping.columns else [ours] if mapping.columns else theirs
-        if hit := next((n for n in names if n in have), None): res[ours] = hit
+        if hit := next((n for n in names if n in have), None):
+            res[ours] = hit
     return res
 
-# %% ../nbs/mapping.ipynb #c013
+# %% ../nbs/mapping.ipynb #c014
 def _layout(have: tuple[str, ...]) -> str:
     "`wide` if there is no activity column but at least two columns hold times of steps."
     steps = [c for names in dictionary("columns")["wide"].values() for c in names if c in have]
     return "wide" if len(steps) >= 2 and "activity" not in find_columns(Mapping(), have) else "events"
+
 
 def _wide_steps(have: tuple[str, ...], unit: str | None) -> tuple[dict, ...]:
     "A step for every known time column, in the order of the dictionary."
     steps = [(activity, next((n for n in names if n in have), None)) for activity, names in dictionary("columns")["wide"].items()]
     return tuple(dict(activity=a, time=c) | ({"unit": unit} if unit and a not in ("received", "called") else {}) for a, c in steps if c)
 
+
 def _distinct(table: Any, column: str | None, most: int = 200) -> list[str]:
     "The most frequent values of a column, as text."
-    if column is None: return []
+    if column is None:
+        return []
     t = table.filter(table[column].notnull()).group_by(word=table[column].cast("string")).agg(n=_.count())
     return t.order_by(_.n.desc(), _.word).limit(most).word.execute().tolist()
 
+
 _HINTS = ("热线", "12345", "派单", "调度", "hotline", "dispatch", "受理中心", "指挥中心")
+
 
 def draft(
     source: Any,  # anything `open_table` opens
@@ -133,42 +231,72 @@ def draft(
     "A first mapping for a source: what could be guessed, and as comments what could not."
     con = connect(source)
     if is_address(source):
-        raise LogError(f"{masked(source)}: give the table, for example by [tables] events = \"schema.table\" in a mapping you start by hand.", f"{masked(source)}：请先手写映射，在 [tables] 中写明 events 表名。")
-    table = open_table(con, source); have = table.columns
+        raise LogError(
+            f'{masked(source)}: give the table, for example by [tables] events = "schema.table" in a mapping you start by hand.',
+            f"{masked(source)}：请先手写映射，在 [tables] 中写明 events 表名。",
+        )
+    table = open_table(con, source)
+    have = table.columns
     columns = {o: c for part in ("events", "cases", "callbacks") for o, c in find_columns(Mapping(), have, part).items()}
     layout = _layout(have)
-    if layout == "wide": columns = {k: v for k, v in columns.items() if k not in ("timestamp", "unit", "activity", "order")}
-    else: columns = {k: v for k, v in columns.items() if v not in [columns.get(r) for r in REQUIRED] or k in REQUIRED}
+    if layout == "wide":
+        columns = {k: v for k, v in columns.items() if k not in ("timestamp", "unit", "activity", "order")}
+    else:
+        columns = {k: v for k, v in columns.items() if v not in [columns.get(r) for r in REQUIRED] or k in REQUIRED}
     unit = find_columns(Mapping(), have).get("unit")
     found = [u for u in _distinct(table, unit) if any(h in u.lower() for h in _HINTS)]
     steps = _wide_steps(have, unit) if layout == "wide" else ()
     m = Mapping(layout=layout, columns=columns, dispatchers=tuple(found), steps=steps)
-    return m.toml() + "\n" + "\n".join(_open_questions(m, table, unit)) + "\n"
+    asked, below = _open_questions(m, table, unit)
+    return "\n".join([*asked, m.toml(), *below]) + "\n"
 
-def _open_questions(m: Mapping, table: Any, unit: str | None) -> list[str]:
-    "What a person has to decide, as comment lines in both languages."
+
+def _open_questions(m: Mapping, table: Any, unit: str | None) -> tuple[list[str], list[str]]:
+    "What a person has to decide, as comment lines in both languages: those that stand above the tables of the file, and those below."
+
+    def short(c: str) -> str:
+        return " ".join(c.split())
+
     need = ("case_id",) if m.layout == "wide" else REQUIRED
-    out = [f"# ? [columns] {c} = \"...\"   # not found, required · 未找到，必填。有：{'、'.join(table.columns)}" for c in need if c not in m.columns]
+    out = [
+        f'# ? [columns] {c} = "..."   # not found, required · 未找到，必填。有：{"、".join(map(short, table.columns))}'
+        for c in need
+        if c not in m.columns
+    ]
     words = _distinct(table, m.columns.get("activity")) + [e["activity"] for e in m.steps]
-    known, both = synonyms("activity"), ambiguous_returns()
+    known, both, top = synonyms("activity"), ambiguous_returns(), []
     if any(w in both for w in words):
-        out.append('# ? returned = "unit_to_dispatcher"   # or "dispatcher_to_unit": choose what 退单/回退 means here · 请选择“退单/回退”的方向')
+        top.append(
+            '# ? returned = "unit_to_dispatcher"   # or "dispatcher_to_unit": choose what 退单/回退 means here · 请选择“退单/回退”的方向'
+        )
+    if not m.dispatchers:
+        top.append('# ? dispatchers = ["..."]   # no unit looks like one that only routes · 未识别出派单机构')
     unknown = [w for w in words if w.lower() not in known and w not in both]
-    if unknown: out += ["# ? [words.activity]   # unknown words; they are kept as they are unless you map them · 未识别的用语"] + [f'# "{w}" = "..."' for w in unknown[:40]]
-    if not m.dispatchers: out.append("# ? dispatchers = [\"...\"]   # no unit looks like one that only routes · 未识别出派单机构")
-    out.append(f"# ? [[units]]   # the tree of offices (unit, zh, en, kind, parent); {len(_distinct(table, unit))} names seen · 请补充单位层级")
-    return out + [f"# ours that are free · 可用列名：{', '.join(c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c not in m.columns)}"]
+    if unknown:
+        out += ["# ? [words.activity]   # unknown words; they are kept as they are unless you map them · 未识别的用语"] + [
+            f"# {tomli_w.dumps({short(w): '...'}).strip()}" for w in unknown[:40]
+        ]
+    out.append(
+        f"# ? [[units]]   # the tree of offices (unit, zh, en, kind, parent); {len(_distinct(table, unit))} names seen · 请补充单位层级"
+    )
+    return top, out + [
+        f"# ours that are free · 可用列名：{', '.join(c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c not in m.columns)}"
+    ]
 
-# %% ../nbs/mapping.ipynb #c018
+# %% ../nbs/mapping.ipynb #c019
 def amend(
     mapping: Mapping | str | Path | dict | None,  # a mapping, its file, a dict, or nothing
     **more: Any,  # fields of `Mapping`; other names are columns: `case_id="工单编号"`
 ) -> Mapping:
     "A mapping from whatever a caller gives, with keywords on top."
-    if mapping is None: m = Mapping()
-    elif isinstance(mapping, Mapping): m = mapping
-    elif isinstance(mapping, dict): m = Mapping.make(mapping)
-    else: m = Mapping.read(mapping)
+    if mapping is None:
+        m = Mapping()
+    elif isinstance(mapping, Mapping):
+        m = mapping
+    elif isinstance(mapping, dict):
+        m = Mapping.make(mapping)
+    else:
+        m = Mapping.read(mapping)
     names = {f.name for f in fields(Mapping)}
     own = {k: tuple(v) if isinstance(v, list) else v for k, v in more.items() if k in names}
     columns = {k: v for k, v in more.items() if k not in names}

@@ -6,11 +6,12 @@
 __all__ = ['Z', 'Period', 'INDICATORS', 'NEEDS', 'wilson', 'garwood', 'columns_of', 'rows', 'count', 'rate', 'mean', 'ratio',
            'km_curve', 'median_time', 'Indicator', 'missing', 'indicator']
 
-# %% ../nbs/measure.ipynb #c002
+# %% ../nbs/measure.ipynb #c003
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from statistics import NormalDist
+from types import FunctionType
 from typing import Any, Literal
 
 import ibis
@@ -21,10 +22,10 @@ from ibis import _
 from .custody import coded_cases, coded_hops, coded_spells
 from .log import CaseLog
 from .source import LogError
-from .words import Lang
 
-# %% ../nbs/measure.ipynb #c005
+# %% ../nbs/measure.ipynb #c006
 Z = NormalDist().inv_cdf(0.975)
+
 
 def wilson(
     x: Any,  # successes, number or array
@@ -37,25 +38,32 @@ def wilson(
         mid, half = p + q / 2, Z * np.sqrt(p * (1 - p) / n + q / n / 4)
         return np.clip((mid - half) / (1 + q), 0, 1), np.clip((mid + half) / (1 + q), 0, 1)
 
+
 def _t(n: Any) -> np.ndarray:
     "The 97.5 % quantile of Student's t with n-1 degrees of freedom; NaN for n < 2."
     from scipy.special import stdtrit
+
     n = np.asarray(n, float)
     return np.where(n > 1, stdtrit(np.maximum(n - 1, 1), 0.975), np.nan)
+
 
 def garwood(
     x: Any,  # counts
 ) -> tuple[np.ndarray, np.ndarray]:  # low, high
     "The exact 95 % interval of a Poisson mean (Garwood 1936)."
     from scipy.special import gammaincinv
+
     x = np.asarray(x, float)
     return np.where(x > 0, gammaincinv(np.maximum(x, 1), 0.025), 0.0), gammaincinv(x + 1, 0.975)
 
-# %% ../nbs/measure.ipynb #c009
+# %% ../nbs/measure.ipynb #c010
 Period = Literal["day", "week", "month", "quarter", "year"]
 _TRUNCATE = dict(day="D", week="W", month="M", quarter="Q", year="Y")
 _UNITS = ("unit", "next_unit", "from_unit", "to_unit", "first_unit", "resolver")
-_OWN = dict(hops=("from_unit", "to_unit", "kind", "via_dispatcher"), spells=("unit", "exit", "next_unit"), cases=("unit", "first_unit", "resolver"))
+_OWN = dict(
+    hops=("from_unit", "to_unit", "kind", "via_dispatcher"), spells=("unit", "exit", "next_unit"), cases=("unit", "first_unit", "resolver")
+)
+
 
 def columns_of(
     log: CaseLog,
@@ -63,17 +71,33 @@ def columns_of(
 ) -> list[str]:  # names for `by`
     "The columns by which an indicator of these levels can be broken down."
     own = [c for level in levels for c in _OWN[level]] + ["first_unit", "resolver"]
-    own += [] if log.attributes is None else [c for c in log.attributes.columns if c not in ("case", "submitted_at", "due_at", "closed_at", "person_key")]
+    own += (
+        []
+        if log.attributes is None
+        else [c for c in log.attributes.columns if c not in ("case", "submitted_at", "due_at", "closed_at", "person_key")]
+    )
     return list(dict.fromkeys(own))
+
 
 def _level(log: CaseLog, by: list[str], levels: Sequence[str]) -> str:
     "The level of rows that `by` needs, among those an indicator has."
     for c in by:
         if c not in columns_of(log, levels):
             known = ", ".join(columns_of(log, levels))
-            raise LogError(f"This indicator cannot be broken down by '{c}' in this log; it can by: {known}.", f"该指标在此日志中不能按“{c}”分组；可用：{known}。")
-    if any(c in _OWN["hops"] for c in by): return "hops"
+            raise LogError(
+                f"This indicator cannot be broken down by '{c}' in this log; it can by: {known}.",
+                f"该指标在此日志中不能按“{c}”分组；可用：{known}。",
+            )
+    hop, stay = [c for c in by if c in _OWN["hops"]], [c for c in by if c in _OWN["spells"]]
+    if hop and stay:
+        raise LogError(
+            f"'{hop[0]}' is of a hop and '{stay[0]}' of a stay with a unit: an indicator can be broken down by one or the other.",
+            f"“{hop[0]}”属于一次流转，“{stay[0]}”属于一段经办：两者不能同时用于分组。",
+        )
+    if hop:
+        return "hops"
     return "spells" if "spells" in levels and any(c in _OWN["spells"] for c in by) else "cases"
+
 
 def rows(
     log: CaseLog,
@@ -84,25 +108,34 @@ def rows(
 ) -> tuple[ibis.Table, str]:  # rows with `case`, `at` and the columns of `by`; their level
     "The coded rows that an indicator counts."
     level, cases = _level(log, by, levels), coded_cases(log) if cases is None else cases
-    if among is not None: cases = cases.filter(among)
-    if level == "cases": return cases.mutate(unit=_.last_unit, at=_.opened_at), level
+    if among is not None:
+        cases = cases.filter(among)
+    if level == "cases":
+        return cases.mutate(unit=_.last_unit, at=_.opened_at), level
     own = coded_hops(log) if level == "hops" else coded_spells(log).filter(~_.is_dispatcher).mutate(at=_.entered_at)
     return own.join(cases.select("case", *[c for c in by if c not in own.columns]), "case"), level
 
-# %% ../nbs/measure.ipynb #c011
+# %% ../nbs/measure.ipynb #c012
 def _period(at: Any, period: str | None) -> dict:
     "The period of a time; a date splits time into `before` and `after` (from that day on)."
-    if period is None: return {}
-    if period in _TRUNCATE: return dict(period=at.truncate(_TRUNCATE[period]))
+    if period is None:
+        return {}
+    if period in _TRUNCATE:
+        return dict(period=at.truncate(_TRUNCATE[period]))
     day = pd.to_datetime(period, errors="coerce")
     if pd.isna(day):
-        raise LogError(f"Unknown period '{period}'; one of {', '.join(_TRUNCATE)}, or a date such as 2022-02-17.", f"不认识的时期“{period}”；可用：{'、'.join(_TRUNCATE)}，或一个日期，如 2022-02-17。")
+        raise LogError(
+            f"Unknown period '{period}'; one of {', '.join(_TRUNCATE)}, or a date such as 2022-02-17.",
+            f"不认识的时期“{period}”；可用：{'、'.join(_TRUNCATE)}，或一个日期，如 2022-02-17。",
+        )
     return dict(period=(at < ibis.literal(day.to_pydatetime())).ifelse("before", "after"))
+
 
 def _named(log: CaseLog, frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     "Unit codes as names."
     names = dict(zip(log.units.code, log.units.unit))
     return frame.assign(**{c: frame[c].map(names) for c in by if c in _UNITS})
+
 
 def _every_unit(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[str]) -> pd.DataFrame:
     "Rows for units without cases too: counts of 0 and no value; sorted as the tree, then by the other columns."
@@ -116,29 +149,36 @@ def _every_unit(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[s
     place = {u: i for i, u in enumerate(log.units.unit)}
     return frame.sort_values(keys, key=lambda s: s.map(place) if s.name in _UNITS else s, ignore_index=True) if keys else frame
 
+
 def _table(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[str]) -> pd.DataFrame:
     "Names for codes, a row for every unit, whole numbers where they are counts."
     frame = _every_unit(log, _named(log, frame, by), by, counts)
     return frame.assign(**{c: frame[c].astype("int64") for c in counts})
 
+
 def _sums(t: ibis.Table, keys: list[str], **sums: Any) -> pd.DataFrame:
     "Aggregates by group, or over everything where there are no groups."
     return (t.group_by(keys).agg(**sums) if keys else t.agg(**sums)).execute()
 
-def _per_case(log: CaseLog, by: list[str], period: str | None, values: dict, levels: Sequence[str], among: Any, cases: ibis.Table | None) -> tuple[ibis.Table, list[str]]:
+
+def _per_case(
+    log: CaseLog, by: list[str], period: str | None, values: dict, levels: Sequence[str], among: Any, cases: ibis.Table | None
+) -> tuple[ibis.Table, list[str]]:
     "One row a case and group with a value, and the names of the group's columns."
     t, level = rows(log, by, levels, among, cases)
     g = t.group_by(["case", *by]).agg(x=values[level](t).cast("float64").sum(), at=t.at.min())
-    if period: g = g.mutate(**_period(g.at, period))
+    if period:
+        g = g.mutate(**_period(g.at, period))
     return g, [*by, *(["period"] if period else [])]
 
-# %% ../nbs/measure.ipynb #c012
+# %% ../nbs/measure.ipynb #c013
 def count(log: CaseLog, by: list[str], period: str | None = None, levels: Sequence[str] = ("cases", "spells", "hops")) -> pd.DataFrame:
     "Number of cases by group: numerator, value, exact Poisson interval."
     g, keys = _per_case(log, by, period, {k: lambda t: t["case"].notnull().cast("int32") for k in levels}, levels, None, None)
     f = _table(log, _sums(g, keys, numerator=g.count()), by, ["numerator"])
     low, high = garwood(f.numerator)
     return f.assign(denominator=pd.array([pd.NA] * len(f), "Int64"), value=f.numerator.astype(float), low=low, high=high)
+
 
 def rate(
     log: CaseLog,
@@ -149,13 +189,18 @@ def rate(
     cases: ibis.Table | None = None,  # cases with further columns
 ) -> pd.DataFrame:  # by, period, numerator, denominator, value, low, high
     "Share of cases, by group, with Wilson intervals."
-    g, keys = _per_case(log, by, period, {k: lambda t, f=f: f(t).fill_null(False).cast("int32") for k, f in hit.items()}, tuple(hit), among, cases)
+    g, keys = _per_case(
+        log, by, period, {k: lambda t, f=f: f(t).fill_null(False).cast("int32") for k, f in hit.items()}, tuple(hit), among, cases
+    )
     f = _table(log, _sums(g, keys, numerator=(g.x > 0).sum().fill_null(0), denominator=g.count()), by, ["numerator", "denominator"])
     low, high = wilson(f.numerator, f.denominator)
     return f.assign(value=f.numerator / f.denominator.where(f.denominator > 0), low=low, high=high)
 
+
 def mean(
-    log: CaseLog, by: list[str], period: str | None,
+    log: CaseLog,
+    by: list[str],
+    period: str | None,
     amount: dict[str, Callable],  # level -> number on its rows, summed within a case
     among: Any = None,
 ) -> pd.DataFrame:  # as `rate`; numerator is the sum
@@ -168,28 +213,34 @@ def mean(
     half = _t(n) * np.sqrt(((f.xx - n * m * m).clip(lower=0) / (n - 1).where(n > 1)) / n)
     return f.drop(columns="xx").assign(value=m, low=(m - half).clip(lower=0), high=m + half)
 
+
 def ratio(
-    log: CaseLog, by: list[str], period: str | None,
+    log: CaseLog,
+    by: list[str],
+    period: str | None,
     top: Callable,  # number on a row of cases
     bottom: Callable,  # number on a row of cases
     among: Any = None,
 ) -> pd.DataFrame:  # as `rate`; numerator and denominator are sums; `n` is the number of cases
     "Sum over sum, by group, with the delta method's t interval, clipped to what a share can be."
-    t, _level_ = rows(log, by, ("cases",), among)
+    t = rows(log, by, ("cases",), among)[0]
     t = t.select(*by, **_period(t.at, period), y=top(t), x=bottom(t))
     keys = [c for c in t.columns if c not in ("x", "y")]
-    f = _sums(t, keys, numerator=t.y.sum(), denominator=t.x.sum(), n=t.count(), yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum())
+    f = _sums(
+        t, keys, numerator=t.y.sum(), denominator=t.x.sum(), n=t.count(), yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum()
+    )
     f = _table(log, f, by, ["n"]).fillna({"numerator": 0.0, "denominator": 0.0})
     n, x = f.n.astype(float), f.denominator.where(f.denominator > 0).astype(float)
     r = f.numerator / x
     half = _t(n) * np.sqrt((f.yy - 2 * r * f.xy + r * r * f.xx).clip(lower=0) * n / (n - 1).where(n > 1)) / x
     return f.drop(columns=["yy", "xx", "xy"]).assign(value=r, low=(r - half).clip(0, 1), high=(r + half).clip(0, 1))
 
-# %% ../nbs/measure.ipynb #c014
+# %% ../nbs/measure.ipynb #c015
 def _life_table(t: ibis.Table, keys: list[str]) -> ibis.Table:
     "keys, x, n, d, r: at each time the cases that end there, those that closed, and those at risk."
-    lt = t.group_by([*keys, "x"]).agg(n=t.count(), d=t.closed.cast("int64").sum())
+    lt = t.group_by([*keys, "x"]).agg(n=t.count(), d=t.closed.cast("int32").sum())
     return lt.mutate(r=lt.n.sum().over(group_by=[lt[k] for k in keys], order_by=lt.x.desc(), rows=(None, 0)))
+
 
 def km_curve(
     t: ibis.Table,  # rows with `keys`, `x` (duration) and `closed`
@@ -200,37 +251,48 @@ def km_curve(
     over = dict(group_by=[lt[k] for k in keys], order_by=lt.x, rows=(None, 0))
     d, r, last = lt.d.cast("float64"), lt.r.cast("float64"), lt.d == lt.r
     none = ibis.null("float64")
-    lt = lt.mutate(log_s=last.ifelse(0.0, (1 - d / last.ifelse(r + 1, r)).ln()).sum().over(**over), v=last.ifelse(0.0, d / (r * last.ifelse(1.0, r - d))).sum().over(**over))
+    lt = lt.mutate(
+        log_s=last.ifelse(0.0, (1 - d / last.ifelse(r + 1, r)).ln()).sum().over(**over),
+        v=last.ifelse(0.0, d / (r * last.ifelse(1.0, r - d))).sum().over(**over),
+    )
     safe = (last | (lt.log_s == 0)).ifelse(none, lt.log_s)
     half = Z * lt.v.sqrt() / safe.abs()
-    return lt.select(*keys, "x", "r", "d", surv=last.ifelse(0.0, lt.log_s.exp()), low=(safe * half.exp()).exp(), high=(safe * (-half).exp()).exp())
+    return lt.select(
+        *keys, "x", "r", "d", surv=last.ifelse(0.0, lt.log_s.exp()), low=(safe * half.exp()).exp(), high=(safe * (-half).exp()).exp()
+    )
+
 
 def _crossing(curve: ibis.Table, s: Any) -> Any:
     "Where a curve crosses one half; the middle where it lies on one half for a while."
     here, below = curve.x.min(where=s <= 0.5 + 1e-9), curve.x.min(where=s < 0.5 - 1e-9)
     return (here + ibis.coalesce(below, here)) / 2
 
+
 def median_time(
-    log: CaseLog, by: list[str], period: str | None,
+    log: CaseLog,
+    by: list[str],
+    period: str | None,
     duration: Callable,  # days on a row of cases, censored where open
     closed: Callable,  # whether it ended
     among: Any = None,
 ) -> pd.DataFrame:  # by, period, n, n_open, value, low, high
     "Kaplan-Meier median in days, by group, with its log-log interval; null where the curve does not come down to one half."
-    t, _level_ = rows(log, by, ("cases",), among)
+    t = rows(log, by, ("cases",), among)[0]
     t = t.select(*by, **_period(t.at, period), x=duration(t), closed=closed(t))
     keys = [c for c in t.columns if c not in ("x", "closed")]
-    t = t.mutate(_all=ibis.literal(0, "int8")); keys = [*keys, "_all"]
+    t = t.mutate(_all=ibis.literal(0, "int8"))
+    keys = [*keys, "_all"]
     sizes = t.group_by(keys).agg(n=t.count(), n_open=(~t.closed).sum()).execute()
     c = km_curve(t, keys)
     f = c.group_by(keys).agg(value=_crossing(c, c.surv), low=_crossing(c, c.low), high=_crossing(c, c.high)).execute()
     f = sizes.merge(f, how="left", on=keys).drop(columns="_all")
     return _table(log, f, by, ["n", "n_open"])
 
-# %% ../nbs/measure.ipynb #c018
+# %% ../nbs/measure.ipynb #c019
 @dataclass(frozen=True)
 class Indicator:
     "An indicator: its passport, and the function that computes it."
+
     name: str  # stable name
     zh: str  # Chinese name
     en: str  # English name
@@ -244,18 +306,41 @@ class Indicator:
     source: str  # where the definition comes from
     compute: Callable  # (log, by, period) -> frame
 
+
 INDICATORS: dict[str, Indicator] = {}
 
 NEEDS: dict[str, tuple[str, str, Callable[[CaseLog], bool]]] = {
-    "returned": ("events with the activity 'returned' (退单); map your word to it", "环节“退单”(returned)的事件；请在映射中对应", lambda log: log.has("returned")),
-    "dispatchers": ("dispatchers: name the units that only route in the mapping", "派单机构；请在映射的 dispatchers 中写明", lambda log: bool(log.units.is_dispatcher.any())),
-    "closed": ("closings: an event 'closed' (办结), a column closed_at, or complete = true", "办结信息：办结环节、closed_at 列，或 complete = true", lambda log: _closes(log)),
-    "due_at": ("due dates: a column due_at", "办理时限：due_at 列", lambda log: log.attributes is not None and "due_at" in log.attributes.columns),
-    "callbacks": ("callbacks (telephone evaluation): a table or columns with reached and satisfied", "电话回访：含是否接通、是否满意的表或列", lambda log: log.callbacks is not None),
+    "returned": (
+        "events with the activity 'returned' (退单); map your word to it",
+        "环节“退单”(returned)的事件；请在映射中对应",
+        lambda log: log.has("returned"),
+    ),
+    "dispatchers": (
+        "dispatchers: name the units that only route in the mapping",
+        "派单机构；请在映射的 dispatchers 中写明",
+        lambda log: bool(log.units.is_dispatcher.any()),
+    ),
+    "closed": (
+        "closings: an event 'closed' (办结), a column closed_at, or complete = true",
+        "办结信息：办结环节、closed_at 列，或 complete = true",
+        lambda log: _closes(log),
+    ),
+    "due_at": (
+        "due dates: a column due_at",
+        "办理时限：due_at 列",
+        lambda log: log.attributes is not None and "due_at" in log.attributes.columns,
+    ),
+    "callbacks": (
+        "callbacks (telephone evaluation): a table or columns with reached and satisfied",
+        "电话回访：含是否接通、是否满意的表或列",
+        lambda log: log.callbacks is not None,
+    ),
 }
+
 
 def _closes(log: CaseLog) -> bool:
     return log.mapping.complete or log.has("closed") or (log.attributes is not None and "closed_at" in log.attributes.columns)
+
 
 def missing(
     log: CaseLog,
@@ -264,16 +349,19 @@ def missing(
     "What an indicator needs and a log has not."
     return [k for k in INDICATORS[name].needs if not NEEDS[k][2](log)]
 
-# %% ../nbs/measure.ipynb #c019
+# %% ../nbs/measure.ipynb #c020
 def indicator(**passport: Any) -> Callable:
     "Register a function `(log, by, period)` as an indicator; calling it checks what it needs first."
-    def register(f: Callable) -> Callable:
+
+    def register(f: FunctionType) -> Callable:
         @wraps(f)
         def run(log: CaseLog, by: str | Sequence[str] | None = None, period: Period | None = None) -> pd.DataFrame:
             if lack := missing(log, f.__name__):
                 en, zh = "; ".join(NEEDS[k][0] for k in lack), "；".join(NEEDS[k][1] for k in lack)
                 raise LogError(f"{f.__name__} needs {en}; this log has none.", f"“{passport['zh']}”({f.__name__}) 需要{zh}；此日志没有。")
             return f(log, [by] if isinstance(by, str) else list(by or []), period)
+
         INDICATORS[f.__name__] = Indicator(name=f.__name__, compute=run, **passport)
         return run
+
     return register

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ORDER', 'COLUMNS', 'catalogue', 'available', 'compute', 'header', 'translated']
 
-# %% ../nbs/metrics.ipynb #c002
+# %% ../nbs/metrics.ipynb #c003
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -13,26 +13,84 @@ import pandas as pd
 
 from . import buckpassing, responsiveness, satisfaction  # noqa: F401  the rooms register their indicators
 from .log import CaseLog
-from .measure import INDICATORS, NEEDS, Indicator, missing
+from .measure import INDICATORS, NEEDS, missing
 from .source import LogError
 from .words import Lang, dictionary, label
 
-# %% ../nbs/metrics.ipynb #c007
-ORDER = ("n_cases", "hops_per_case", "return_rate", "bounce_rate", "pingpong_rate", "revisit_rate", "boomerang_rate", "limbo_share", "resolution_days", "on_time_rate", "satisfaction_rate", "callback_coverage")
+# %% ../nbs/metrics.ipynb #c008
+ORDER = (
+    "n_cases",
+    "hops_per_case",
+    "return_rate",
+    "bounce_rate",
+    "pingpong_rate",
+    "revisit_rate",
+    "boomerang_rate",
+    "limbo_share",
+    "resolution_days",
+    "on_time_rate",
+    "satisfaction_rate",
+    "callback_coverage",
+)
 _CATALOGUE = dict(
-    zh=dict(name="代码", label="指标", definition="定义", formula="算法", unit="单位", better="方向", needs="需要", source="出处", lower="越低越好", higher="越高越好", share="比例", hops="次", cases="件", days="天"),
-    en=dict(name="name", label="indicator", definition="definition", formula="formula", unit="unit", better="better", needs="needs", source="source", lower="lower", higher="higher", share="share", hops="hops", cases="cases", days="days"))
+    zh=dict(
+        name="代码",
+        label="指标",
+        definition="定义",
+        formula="算法",
+        unit="单位",
+        better="方向",
+        needs="需要",
+        source="出处",
+        lower="越低越好",
+        higher="越高越好",
+        share="比例",
+        hops="次",
+        cases="件",
+        days="天",
+    ),
+    en=dict(
+        name="name",
+        label="indicator",
+        definition="definition",
+        formula="formula",
+        unit="unit",
+        better="better",
+        needs="needs",
+        source="source",
+        lower="lower",
+        higher="higher",
+        share="share",
+        hops="hops",
+        cases="cases",
+        days="days",
+    ),
+)
+
 
 def catalogue(
     lang: Lang = "zh",  # language of the table
 ) -> pd.DataFrame:  # one row an indicator
     "All indicators: name, label, definition, formula, unit, direction, what the log must hold, and source."
     words, i = _CATALOGUE[lang], 1 if lang == "zh" else 0
-    rows = [(o.name, getattr(o, lang), getattr(o, f"definition_{lang}"), getattr(o, f"formula_{lang}"), words[o.unit], words.get(o.better, ""), "; ".join(NEEDS[k][i] for k in o.needs), o.source) for o in map(INDICATORS.get, ORDER)]
+    rows = [
+        (
+            o.name,
+            getattr(o, lang),
+            getattr(o, f"definition_{lang}"),
+            getattr(o, f"formula_{lang}"),
+            words[o.unit],
+            words.get(o.better, ""),
+            "; ".join(NEEDS[k][i] for k in o.needs),
+            o.source,
+        )
+        for o in (INDICATORS[n] for n in ORDER)
+    ]
     return pd.DataFrame(rows, columns=[words[c] for c in ("name", "label", "definition", "formula", "unit", "better", "needs", "source")])
 
-# %% ../nbs/metrics.ipynb #c011
+# %% ../nbs/metrics.ipynb #c012
 COLUMNS = ("numerator", "denominator", "n", "n_open", "value", "low", "high")
+
 
 def available(
     log: CaseLog,
@@ -40,6 +98,7 @@ def available(
     "Which indicators a log can serve, in the order of the catalogue, and why not the others."
     lack = {n: missing(log, n) for n in ORDER}
     return [n for n in ORDER if not lack[n]], {n: k for n, k in lack.items() if k}
+
 
 def compute(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
@@ -53,7 +112,10 @@ def compute(
     for n in names:
         if n not in INDICATORS:
             near = get_close_matches(n, ORDER, 1)
-            raise LogError(f"There is no indicator '{n}'{f'; did you mean {near[0]}' if near else ''}. Known: {', '.join(ORDER)}.", f"没有指标“{n}”{f'；是否指 {near[0]}' if near else ''}。可用：{'、'.join(ORDER)}。")
+            raise LogError(
+                f"There is no indicator '{n}'{f'; did you mean {near[0]}' if near else ''}. Known: {', '.join(ORDER)}.",
+                f"没有指标“{n}”{f'；是否指 {near[0]}' if near else ''}。可用：{'、'.join(ORDER)}。",
+            )
     frames = [INDICATORS[n].compute(log, by, period).assign(indicator=n) for n in names]
     keys = ["indicator", *([by] if isinstance(by, str) else by or []), *(["period"] if period else [])]
     table = pd.concat([f.astype({c: "Int64" for c in ("n", "n_open") if c in f}) for f in frames], ignore_index=True)
@@ -61,15 +123,39 @@ def compute(
     table = table[[*keys, *used]]
     return table if lang is None else translated(log, table, lang)
 
-# %% ../nbs/metrics.ipynb #c012
-_HEADERS = dict(indicator=("指标", "Indicator"), unit=("单位", "Unit"), period=("时期", "Period"), numerator=("分子", "Numerator"), denominator=("分母", "Denominator"), n=("件数", "n"), n_open=("未结", "Open"),
-    value=("数值", "Value"), low=("下限", "Low"), high=("上限", "High"), channel=("渠道", "Channel"), request_type=("诉求类型", "Request type"), topic=("分类", "Topic"), area=("区域", "Area"), from_unit=("转出单位", "From"),
-    to_unit=("转入单位", "To"), kind=("流转类型", "Kind of hop"), via_dispatcher=("经派单机构", "Via dispatcher"), exit=("去向", "Exit"), first_unit=("首办单位", "First unit"), resolver=("办结单位", "Resolver"), next_unit=("下一单位", "Next unit"),
-    excluded=("剔除", "Excluded"), exclusion_reason=("剔除原因", "Reason for exclusion"))
+# %% ../nbs/metrics.ipynb #c013
+_HEADERS = dict(
+    indicator=("指标", "Indicator"),
+    unit=("单位", "Unit"),
+    period=("时期", "Period"),
+    numerator=("分子", "Numerator"),
+    denominator=("分母", "Denominator"),
+    n=("件数", "n"),
+    n_open=("未结", "Open"),
+    value=("数值", "Value"),
+    low=("下限", "Low"),
+    high=("上限", "High"),
+    channel=("渠道", "Channel"),
+    request_type=("诉求类型", "Request type"),
+    topic=("分类", "Topic"),
+    area=("区域", "Area"),
+    from_unit=("转出单位", "From"),
+    to_unit=("转入单位", "To"),
+    kind=("流转类型", "Kind of hop"),
+    via_dispatcher=("经派单机构", "Via dispatcher"),
+    exit=("去向", "Exit"),
+    first_unit=("首办单位", "First unit"),
+    resolver=("办结单位", "Resolver"),
+    next_unit=("下一单位", "Next unit"),
+    excluded=("剔除", "Excluded"),
+    exclusion_reason=("剔除原因", "Reason for exclusion"),
+)
+
 
 def header(column: str, lang: Lang) -> str:
     "The name of a column for people."
     return _HEADERS[column][lang == "en"] if column in _HEADERS else column
+
 
 def translated(
     log: CaseLog,
@@ -78,9 +164,14 @@ def translated(
 ) -> pd.DataFrame:  # the same with headers and values in a language
     "A table of indicators for people: labels in place of codes."
     unit = log.units.set_index("unit")[lang]
+
     def values(c: str) -> pd.Series:
-        if c == "indicator": return table[c].map(lambda n: getattr(INDICATORS[n], lang))
-        if c in ("unit", "next_unit", "from_unit", "to_unit", "first_unit", "resolver"): return table[c].map(unit)
-        if c == "period" and table[c].isin(["before", "after"]).all(): return table[c].map(dict(before=("之前", "before"), after=("之后", "after"))).str[lang == "en"]
+        if c == "indicator":
+            return table[c].map(lambda n: getattr(INDICATORS[n], lang))
+        if c in ("unit", "next_unit", "from_unit", "to_unit", "first_unit", "resolver"):
+            return table[c].map(unit)
+        if c == "period" and table[c].isin(["before", "after"]).all():
+            return table[c].map(dict(before=("之前", "before"), after=("之后", "after"))).str[lang == "en"]
         return table[c].map(lambda w: label(w, lang, c)) if c in dictionary("words") and c != "kind" else table[c]
+
     return pd.DataFrame({header(c, lang): values(c) for c in table.columns})

@@ -5,11 +5,10 @@
 # %% auto #0
 __all__ = ['PAGE', 'shown', 'of_what', 'Study', 'open_study', 'as_html', 'summary', 'side_by_side', 'record', 'page', 'render']
 
-# %% ../nbs/report.ipynb #c002
+# %% ../nbs/report.ipynb #c003
 import base64
 import hashlib
 import html
-import io
 import json
 import os
 import platform
@@ -24,36 +23,45 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from . import plots
-from .log import CaseLog, read_log, sample
-from .measure import INDICATORS, NEEDS
+from . import __version__, plots
+from .log import CaseLog, read_log
+from .measure import INDICATORS
 from .metrics import available, header, translated
 from .source import LogError, is_address, masked
 from .words import Lang
 
-# %% ../nbs/report.ipynb #c005
+# %% ../nbs/report.ipynb #c006
 def shown(
     name: str,  # an indicator
     row: Any,  # with value, low, high
-) -> str:  # text such as `12.3 % (11.0–13.7)`; `–` where there is no value
+) -> str:  # text such as `12.3% (11.0–13.7)`; `–` where there is no value
     "A value with its interval, for people."
     unit = INDICATORS[name].unit
-    if pd.isna(row.value): return "–"
-    if unit == "cases": return f"{row.value:,.0f}"
-    scale, digits, sign = (100, 1, " %") if unit == "share" else (1, 2 if unit == "hops" else 1, "")
-    def text(x: float) -> str: return "…" if pd.isna(x) else f"{x * scale:,.{digits}f}"
+    if pd.isna(row.value):
+        return "–"
+    if unit == "cases":
+        return f"{row.value:,.0f}"
+    scale, digits, sign = (100, 1, "%") if unit == "share" else (1, 2 if unit == "hops" else 1, "")
+
+    def text(x: float) -> str:
+        return "…" if pd.isna(x) else f"{x * scale:,.{digits}f}"
+
     return f"{text(row.value)}{sign} ({text(row.low)}–{text(row.high)})"
 
+
 def of_what(row: Any) -> str:
-    "The denominator: `x / n`, or `n (m open)` for a duration."
-    if "n_open" in row and pd.notna(row.n_open): return f"{row.n:,} ({row.n_open:,})"
-    if pd.isna(row.denominator): return ""
+    "The denominator: `x / n`, or for a duration the number of cases and of open ones."
+    if "n_open" in row and pd.notna(row.n_open):
+        return f"{row.n:,} ({row.n_open:,})"
+    if pd.isna(row.denominator):
+        return ""
     return f"{row.numerator:,.0f} / {row.denominator:,.0f}"
 
-# %% ../nbs/report.ipynb #c008
+# %% ../nbs/report.ipynb #c009
 @dataclass
 class Study:
     "What a study notebook works with: its log, its language, and the folder for what it makes."
+
     log: CaseLog
     lang: Lang
     out: Path
@@ -80,81 +88,137 @@ class Study:
         text = html.escape(zh if self.lang == "zh" else en)
         return HTML(f'<figure><img alt="{text}" src="data:image/svg+xml;base64,{data}"><figcaption>{text}</figcaption></figure>')
 
+
 def open_study(source: Any = None, mapping: Any = None, start: str | None = None, out: str | Path = "report", lang: Lang = "zh") -> Study:
     "Read the log of a study; the password of a database's address comes from the environment, never from the notebook."
-    if source is not None and is_address(source): source = os.environ.get("LIUAN_EVAL_ADDRESS", source)
-    if lang not in ("zh", "en"): raise LogError(f"Unknown language '{lang}': zh or en.", f"不认识的语言“{lang}”：zh 或 en。")
-    if start is not None and pd.isna(pd.to_datetime(start, errors="coerce")): raise LogError(f"'{start}' is no date; write 2022-02-17.", f"“{start}”不是日期；请写成 2022-02-17。")
-    return Study(read_log(source, mapping), lang, Path(out), start)
+    if source is not None and is_address(source):
+        source = os.environ.get("LIUAN_EVAL_ADDRESS", source)
+    if lang not in ("zh", "en"):
+        raise LogError(f"Unknown language '{lang}': zh or en.", f"不认识的语言“{lang}”：zh 或 en。")
+    log = read_log(source, mapping)
+    start = start or log.mapping.start
+    if start is not None and pd.isna(pd.to_datetime(start, errors="coerce")):
+        raise LogError(f"'{start}' is no date; write 2022-02-17.", f"“{start}”不是日期；请写成 2022-02-17。")
+    return Study(log, lang, Path(out), start)
 
-# %% ../nbs/report.ipynb #c010
+# %% ../nbs/report.ipynb #c011
+def _escaped(value: Any) -> str:
+    "Text for a cell; what follows a line break is small."
+    first, _sep, rest = html.escape(str(value)).partition("\n")
+    return f"{first}<br><small>{rest}</small>" if rest else first
+
+
 def as_html(table: pd.DataFrame, most: int = 40, lang: Lang = "zh") -> HTML:
     "A table for the page; beyond `most` rows it says how many more the file has."
     rest = len(table) - most
-    more = "" if rest <= 0 else f'<p class="more">{f"另有 {rest} 行，见 tables 文件夹" if lang == "zh" else f"{rest} more rows in the folder tables"}</p>'
+    more = (
+        ""
+        if rest <= 0
+        else f'<p class="more">{f"另有 {rest} 行，见 tables 文件夹" if lang == "zh" else f"{rest} more rows in the folder tables"}</p>'
+    )
     numeric = [i for i, c in enumerate(table.columns) if i and table[c].astype(str).str.match(r"^[\d–…]").all()]
-    body = "".join("<tr>" + "".join(f'<td{" class=num" if i in numeric else ""}>{html.escape(str(v))}</td>' for i, v in enumerate(r)) + "</tr>" for r in table.head(most).itertuples(index=False))
-    head = "".join(f'<th{" class=num" if i in numeric else ""}>{html.escape(str(c))}</th>' for i, c in enumerate(table.columns))
+    body = "".join(
+        "<tr>" + "".join(f"<td{' class=num' if i in numeric else ''}>{_escaped(v)}</td>" for i, v in enumerate(r)) + "</tr>"
+        for r in table.head(most).itertuples(index=False)
+    )
+    head = "".join(f"<th{' class=num' if i in numeric else ''}>{html.escape(str(c))}</th>" for i, c in enumerate(table.columns))
     return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}")
+
 
 def summary(study: Study, table: pd.DataFrame) -> HTML:
     "Indicators down, groups as they come: label, value with interval, and what it is a share of."
     zh = study.lang == "zh"
-    keys = [c for c in translated(study.log, table, study.lang).columns if c in {header(k, study.lang) for k in table.columns if k not in ("numerator", "denominator", "n", "n_open", "value", "low", "high")}]
+    keys = [
+        c
+        for c in translated(study.log, table, study.lang).columns
+        if c
+        in {header(k, study.lang) for k in table.columns if k not in ("numerator", "denominator", "n", "n_open", "value", "low", "high")}
+    ]
     out = translated(study.log, table, study.lang)[keys].copy()
     out["数值（95% 区间）" if zh else "Value (95 % interval)"] = [shown(r.indicator, r) for _, r in table.iterrows()]
     out["分子 / 分母；件数（未结）" if zh else "Of what; n (open)"] = [of_what(r) for _, r in table.iterrows()]
     return as_html(out, lang=study.lang)
 
+
+def _cell(row: Any) -> str:
+    "A value, and on a second line its interval and the number of cases it is of."
+    n = row.n if "n_open" in row and pd.notna(row.n_open) else row.denominator
+    value, _sep, interval = shown(row.indicator, row).partition(" (")
+    return value if pd.isna(n) or not interval else f"{value}\n{interval.rstrip(')')}, n {n:,.0f}"
+
+
 def side_by_side(study: Study, table: pd.DataFrame, by: str, first: str = "n_cases", most: int = 30) -> HTML:
-    "Groups down, indicators across, each with its interval; sorted by number of cases."
+    "Groups down, indicators across, each with its interval and its n; sorted by number of cases."
     words = translated(study.log, table, study.lang)
     group, name = header(by, study.lang), header("indicator", study.lang)
-    cells = pd.DataFrame({group: words[group], name: words[name], "text": [shown(r.indicator, r) for _, r in table.iterrows()]})
+    cells = pd.DataFrame({group: words[group], name: words[name], "text": [_cell(r) for _, r in table.iterrows()]})
     sizes = table[table.indicator == first].assign(group=words[group]).set_index("group").value
     wide = cells.pivot_table(index=group, columns=name, values="text", aggfunc="first", sort=False).fillna("–")
     order = sizes.sort_values(ascending=False).index
     return as_html(wide.reindex([g for g in order if g in wide.index]).reset_index(), most, study.lang)
 
-# %% ../nbs/report.ipynb #c012
+# %% ../nbs/report.ipynb #c013
 def record(study: Study) -> dict:
     "Write `run.json` and the workbook: versions, input and its hash, mapping, counts, problems found, what could not be computed."
     log, out = study.log, study.out
     out.mkdir(parents=True, exist_ok=True)
     can, lack = available(log)
-    libraries = ("liuan_eval", "ibis-framework", log.con.name if log.con.name == "duckdb" else "ibis-framework", "pandas", "networkx", "matplotlib", "seaborn")
+    libraries = ("ibis-framework", "duckdb", "sqlglot", "pandas", "networkx", "matplotlib", "seaborn")
     mapping = log.mapping.toml()
-    run = dict(made=datetime.now().astimezone().isoformat(timespec="seconds"), python=platform.python_version(), versions={k: version(k) for k in dict.fromkeys(libraries)},
-        engine=log.con.name, source=log.source, mapping=mapping, mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang, counts=log.counts,
-        log_end=str(log.end), problems=log.check(study.lang).to_dict("records"), indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
+    run = dict(
+        made=datetime.now().astimezone().isoformat(timespec="seconds"),
+        python=platform.python_version(),
+        versions=dict(liuan_eval=__version__) | {k: version(k) for k in libraries},
+        engine=log.con.name,
+        source=log.source,
+        mapping=mapping,
+        mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(),
+        start=study.start,
+        lang=study.lang,
+        counts=log.counts,
+        log_end=str(log.end),
+        problems=log.check(study.lang).to_dict("records"),
+        indicators=can,
+        unavailable=lack,
+        tables=list(study.tables),
+        figures=study.figures,
+    )
     (out / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
     with pd.ExcelWriter(out / "tables.xlsx", engine="openpyxl") as book:
-        for name, table in study.tables.items(): table.to_excel(book, sheet_name=name[:31], index=False)
+        for name, table in study.tables.items():
+            table.to_excel(book, sheet_name=name[:31], index=False)
     return run
 
-# %% ../nbs/report.ipynb #c014
+# %% ../nbs/report.ipynb #c015
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>{css}</style></head>
 <body><main>{body}</main></body></html>"""
+
 
 def page(
     notebook: Any,  # an executed notebook
     title: str,  # of the page
     lang: Lang = "zh",
 ) -> str:  # HTML that needs nothing from anywhere
-    "The outputs of an executed notebook as one self-contained page: no code, no scripts, no addresses."
+    "The outputs of an executed notebook as one self-contained page: no code, no notes to its author, no scripts, no addresses."
     from nbconvert import HTMLExporter
-    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
+
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_markdown=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
     body, _resources = exporter.from_notebook_node(notebook)
     css = (files("liuan_eval") / "data" / "report.css").read_text(encoding="utf-8")
     return PAGE.format(lang="zh-CN" if lang == "zh" else "en", title=html.escape(title), css=css, body=body)
 
+
 def _notebook(values: dict) -> Any:
     "The study notebook with its parameters replaced."
     import nbformat
+
     nb = nbformat.reads((files("liuan_eval") / "studies" / "report.ipynb").read_text(encoding="utf-8"), 4)
     cell = next(c for c in nb.cells if "parameters" in c.metadata.get("tags", []))
     cell.source = "# parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())
     return nb
+
 
 def render(
     source: str | Path | None = None,  # path or address; None: the embedded sample
@@ -168,22 +232,38 @@ def render(
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
-    out = Path(out).resolve(); out.mkdir(parents=True, exist_ok=True)
-    def place(p: Any) -> str | None: return None if p is None else str(p) if is_address(p) else str(Path(p).resolve())
-    values = dict(source=masked(place(source)) if source else None, mapping=place(mapping), start=start, out=str(out), lang=lang)
-    nb = _notebook(values); total = sum(c.cell_type == "code" for c in nb.cells); done = iter(range(1, total + 1))
-    client = NotebookClient(nb, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(Path.cwd())}},
-        on_cell_executed=lambda **_: progress(next(done), total) if progress else None)
+
+    out = Path(out).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+
+    def place(p: Any) -> str | None:
+        return None if p is None else masked(p) if is_address(p) else str(Path(p).resolve())
+
+    values = dict(source=place(source), mapping=place(mapping), start=start, out=str(out), lang=lang)
+    nb = _notebook(values)
+    total = sum(c.cell_type == "code" for c in nb.cells)
+    done = iter(range(1, total + 1))
+    client = NotebookClient(
+        nb,
+        timeout=None,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(Path.cwd())}},
+        on_cell_executed=lambda **_: progress(next(done), total) if progress else None,
+    )
     secret = {"LIUAN_EVAL_ADDRESS": str(source)} if source and is_address(str(source)) else {}
-    try: client.execute(env=os.environ | secret)
+    try:
+        client.execute(env=os.environ | secret)
     except CellExecutionError as e:
-        if e.ename != "LogError": raise
+        if e.ename != "LogError":
+            raise
         raise LogError(*_both(e.evalue)) from None
     nbformat.write(nb, out / "report.ipynb")
     run = json.loads((out / "run.json").read_text(encoding="utf-8"))
     title = f"{'工单流转报告' if lang == 'zh' else 'Report on a case log'}: {run['source']['name']}"
     (out / "index.html").write_text(page(nb, title, lang), encoding="utf-8")
     return out / "index.html"
+
 
 def _both(text: str) -> tuple[str, str]:
     "The two languages of a `LogError`'s text."

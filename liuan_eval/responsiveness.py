@@ -5,35 +5,68 @@
 # %% auto #0
 __all__ = ['n_cases', 'resolution_days', 'on_time_rate']
 
-# %% ../nbs/responsiveness.ipynb #c002
+# %% ../nbs/responsiveness.ipynb #c003
 import pandas as pd
 from ibis import _
 
-from .custody import coded_cases
 from .log import CaseLog
 from .measure import count, indicator, median_time, rate
 
-# %% ../nbs/responsiveness.ipynb #c005
-@indicator(zh="工单数", en="Cases", unit="cases", better="", needs=(), source="official bulletins everywhere",
-    definition_zh="工单件数；按单位：到达该单位的工单。区间为泊松区间，把件数看作同一习惯下可能出现的一个数。", definition_en="Number of cases; by unit: cases that reached it. The interval treats the count as one draw of a Poisson variable.",
-    formula_zh="工单", formula_en="cases")
+# %% ../nbs/responsiveness.ipynb #c006
+@indicator(
+    zh="工单数",
+    en="Cases",
+    unit="cases",
+    better="",
+    needs=(),
+    source="official bulletins everywhere",
+    definition_zh="工单件数；按单位：到达该单位的工单。区间为泊松区间，把件数看作同一习惯下可能出现的一个数。",
+    definition_en="Number of cases; by unit: cases that reached it. The interval treats the count as one draw of a Poisson variable.",
+    formula_zh="工单",
+    formula_en="cases",
+)
 def n_cases(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Number of cases; by unit: cases that reached it."
     return count(log, by, period)
 
-# %% ../nbs/responsiveness.ipynb #c007
-@indicator(zh="办结天数（中位）", en="Days to resolution (median)", unit="days", better="lower", needs=("closed",), source="Kaplan & Meier 1958, doi 10.1080/01621459.1958.10501452",
-    definition_zh="从提交到办结的自然日中位数；未办结的按截至日志末计为“至少这么久”。", definition_en="Median calendar days from submission to closing; open cases count as lasting at least until the end of the log.",
-    formula_zh="Kaplan-Meier 中位数", formula_en="Kaplan-Meier median")
+# %% ../nbs/responsiveness.ipynb #c008
+@indicator(
+    zh="办结天数（中位）",
+    en="Days to resolution (median)",
+    unit="days",
+    better="lower",
+    needs=("closed",),
+    source="Kaplan & Meier 1958, doi 10.1080/01621459.1958.10501452",
+    definition_zh="从提交到办结的自然日中位数；未办结的按截至日志末计为“至少这么久”。",
+    definition_en="Median calendar days from submission to closing; open cases count as lasting at least until the end of the log.",
+    formula_zh="Kaplan-Meier 中位数",
+    formula_en="Kaplan-Meier median",
+)
 def resolution_days(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Kaplan-Meier median of days from opening to closing; by unit: of cases the unit answers for."
-    return median_time(log, by, period, duration=lambda t: t.duration_seconds / 86400, closed=lambda t: t.closed_at.notnull(), among=_.duration_seconds >= 0)
+    return median_time(
+        log,
+        by,
+        period,
+        duration=lambda t: t.duration_seconds / 86400,
+        closed=lambda t: t.closed_at.notnull(),
+        among=_.duration_seconds >= 0,
+    )
 
-# %% ../nbs/responsiveness.ipynb #c009
-@indicator(zh="按时办结率", en="On-time rate", unit="share", better="higher", needs=("due_at", "closed"), source="Lianyungang and Ningguo bulletins, with open overdue cases added to the denominator",
-    definition_zh="在时限内办结的工单占比；已逾期仍未办结的计为逾期。", definition_en="Share of cases closed by their due date; open cases past it count as late.",
-    formula_zh="按时办结 /（已办结 + 逾期未办结）", formula_en="closed by the due date / (closed + open and overdue)")
+# %% ../nbs/responsiveness.ipynb #c010
+@indicator(
+    zh="按时办结率",
+    en="On-time rate",
+    unit="share",
+    better="higher",
+    needs=("due_at", "closed"),
+    source="Lianyungang and Ningguo bulletins, with open overdue cases added to the denominator",
+    definition_zh="在时限内办结的工单占比；已逾期仍未办结的计为逾期。",
+    definition_en="Share of cases closed by their due date; open cases past it count as late.",
+    formula_zh="按时办结 /（已办结 + 逾期未办结）",
+    formula_en="closed by the due date / (closed + open and overdue)",
+)
 def on_time_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of due cases closed in time; by unit: of cases the unit answers for."
     due = _.due_at.notnull() & (_.closed_at.notnull() | (_.due_at <= log.end.to_pydatetime()))
-    return rate(log, by, period, dict(cases=lambda t: (t.closed_at <= t.due_at)), among=due)
+    return rate(log, by, period, dict(cases=lambda t: t.closed_at <= t.due_at), among=due)

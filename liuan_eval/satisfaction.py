@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['first_calls', 'callback_coverage', 'satisfaction_rate']
 
-# %% ../nbs/satisfaction.ipynb #c002
+# %% ../nbs/satisfaction.ipynb #c003
 import ibis
 import pandas as pd
 from ibis import _
@@ -14,30 +14,55 @@ from .custody import coded_cases
 from .log import CaseLog
 from .measure import indicator, rate
 
-# %% ../nbs/satisfaction.ipynb #c005
+# %% ../nbs/satisfaction.ipynb #c006
 def _first_calls(log: CaseLog) -> ibis.Table:
     "Coded cases with the answers of their first call: `reached` in any attempt, the first answer given."
+    assert log.callbacks is not None  # the indicators below say so in plain words before
     c = log.callbacks.filter(_["round"] == "first").join(log.case_ids, "case_id")
     answered = c.satisfied.notnull()
-    t = c.group_by("case").agg(reached=c.reached.fill_null(False).cast("int32").max(), satisfied=c.satisfied.cast("int32").argmin(c.called_at, where=answered), answer=c.satisfied.cast("int32").min())
+    t = c.group_by("case").agg(
+        reached=c.reached.fill_null(False).cast("int32").max(),
+        satisfied=c.satisfied.cast("int32").argmin(c.called_at, where=answered),
+        answer=c.satisfied.cast("int32").min(),
+    )
     t = t.mutate(satisfied=ibis.coalesce(t.satisfied, t.answer))
     return coded_cases(log).left_join(t.drop("answer"), "case").drop("case_right")
+
 
 def first_calls(log: CaseLog) -> ibis.Table:
     "Coded cases with `reached` and `satisfied` (0, 1 or null) of the first call, kept in the engine."
     return log.keep("first_calls", lambda: _first_calls(log))
 
-# %% ../nbs/satisfaction.ipynb #c007
-@indicator(zh="回访覆盖率", en="Callback coverage", unit="share", better="higher", needs=("callbacks", "closed"), source="petitions: participation is scored apart (国信发〔2022〕11号, as cited by Dachuan district)",
-    definition_zh="首次回访接通的工单占办结工单的比例。", definition_en="Share of closed cases whose citizen was reached in the first round of calls.",
-    formula_zh="首次回访接通的办结工单 / 办结工单", formula_en="closed cases reached in the first round / closed cases")
+# %% ../nbs/satisfaction.ipynb #c008
+@indicator(
+    zh="回访覆盖率",
+    en="Callback coverage",
+    unit="share",
+    better="higher",
+    needs=("callbacks", "closed"),
+    source="petitions: participation is scored apart (国信发〔2022〕11号, as cited by Dachuan district)",
+    definition_zh="首次回访接通的工单占办结工单的比例。",
+    definition_en="Share of closed cases whose citizen was reached in the first round of calls.",
+    formula_zh="首次回访接通的办结工单 / 办结工单",
+    formula_en="closed cases reached in the first round / closed cases",
+)
 def callback_coverage(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of closed cases reached in the first round of calls; by unit: of cases it resolved."
     return rate(log, by, period, dict(cases=lambda t: t.reached == 1), among=_.closed_at.notnull(), cases=first_calls(log))
 
-@indicator(zh="首次满意率", en="Satisfaction rate (first call)", unit="share", better="higher", needs=("callbacks",), source="petitions: 参评群众满意率, among those who evaluated",
-    definition_zh="首次回访作出有效评价者中表示满意的比例；须与覆盖率并看。", definition_en="Share satisfied among those who gave a valid answer in the first round of calls; read it with the coverage.",
-    formula_zh="满意 / 首次回访的有效评价", formula_en="satisfied / valid answers in the first round")
+
+@indicator(
+    zh="首次满意率",
+    en="Satisfaction rate (first call)",
+    unit="share",
+    better="higher",
+    needs=("callbacks",),
+    source="petitions: 参评群众满意率, among those who evaluated",
+    definition_zh="首次回访作出有效评价者中表示满意的比例；须与覆盖率并看。",
+    definition_en="Share satisfied among those who gave a valid answer in the first round of calls; read it with the coverage.",
+    formula_zh="满意 / 首次回访的有效评价",
+    formula_en="satisfied / valid answers in the first round",
+)
 def satisfaction_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share satisfied of those who answered in the first round; by unit: of cases it answers for."
     return rate(log, by, period, dict(cases=lambda t: t.satisfied == 1), among=_.satisfied.notnull(), cases=first_calls(log))

@@ -8,7 +8,7 @@ __all__ = ['AREAS', 'AREA_SHARE', 'HOTLINE', 'OFFICE', 'DEPARTMENTS', 'COMPANIES
            'DOWN', 'UP', 'WARNING', 'City', 'unit_tree', 'office_add', 'office_hours', 'intensity', 'Simulated',
            'simulate']
 
-# %% ../nbs/simulate.ipynb #c002
+# %% ../nbs/simulate.ipynb #c003
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import tomli_w
 
-# %% ../nbs/simulate.ipynb #c005
+# %% ../nbs/simulate.ipynb #c006
 @dataclass(frozen=True)
 class City:
     "What is planted in a simulated city. Ratios multiply what held before the campaign."
+
     seed: int = 20220217  # same seed and parameters, same city to the last row
     n_cases: int = 20_000  # cases submitted between start and end
     start: str = "2021-01-01"  # first day
@@ -76,79 +77,124 @@ class City:
     def __post_init__(self):
         "Refuse units that this city does not have."
         named = {*self.shirkers, *(u for pair in self.pairs for u in pair)}
-        for unit in named - set(unit_tree(self.towns).unit): raise ValueError(f"City: no unit is called {unit!r}; see unit_tree().")
+        for unit in named - set(unit_tree(self.towns).unit):
+            raise ValueError(f"City: no unit is called {unit!r}; see unit_tree().")
 
-# %% ../nbs/simulate.ipynb #c007
+# %% ../nbs/simulate.ipynb #c008
 # area code -> its name, and the invented unit that handles its cases
-AREAS = {"341502": ("金安区", "甲区", "District A"), "341503": ("裕安区", "乙区", "District B"), "341504": ("叶集区", "丙区", "District C"),
-         "341522": ("霍邱县", "丁县", "County D"), "341523": ("舒城县", "戊县", "County E"), "341524": ("金寨县", "己县", "County F"),
-         "341525": ("霍山县", "庚县", "County G"), "341502400": ("六安经济开发区", "辛开发区", "Zone H")}
+AREAS = {
+    "341502": ("金安区", "甲区", "District A"),
+    "341503": ("裕安区", "乙区", "District B"),
+    "341504": ("叶集区", "丙区", "District C"),
+    "341522": ("霍邱县", "丁县", "County D"),
+    "341523": ("舒城县", "戊县", "County E"),
+    "341524": ("金寨县", "己县", "County F"),
+    "341525": ("霍山县", "庚县", "County G"),
+    "341502400": ("六安经济开发区", "辛开发区", "Zone H"),
+}
 AREA_SHARE = (0.22, 0.20, 0.06, 0.17, 0.12, 0.08, 0.07, 0.08)  # invented
 HOTLINE, OFFICE = "市热线办", "市评价办"
-DEPARTMENTS = {"住建一局": "Housing 1", "城管二局": "Urban order 2", "自规三局": "Land 3", "交通四局": "Transport 4", "环保五局": "Environment 5",
-               "水务六局": "Water 6", "市监七局": "Markets 7", "人社八局": "Labour 8", "教育九局": "Education 9", "卫健十局": "Health 10",
-               "公安十一局": "Police 11", "民政十二局": "Welfare 12", "农业十三局": "Farming 13", "文旅十四局": "Culture 14"}
+DEPARTMENTS = {
+    "住建一局": "Housing 1",
+    "城管二局": "Urban order 2",
+    "自规三局": "Land 3",
+    "交通四局": "Transport 4",
+    "环保五局": "Environment 5",
+    "水务六局": "Water 6",
+    "市监七局": "Markets 7",
+    "人社八局": "Labour 8",
+    "教育九局": "Education 9",
+    "卫健十局": "Health 10",
+    "公安十一局": "Police 11",
+    "民政十二局": "Welfare 12",
+    "农业十三局": "Farming 13",
+    "文旅十四局": "Culture 14",
+}
 COMPANIES = {"供水一公司": "Waterworks 1", "供电二公司": "Power 2", "燃气三公司": "Gas 3", "公交四公司": "Buses 4"}
 SHIRKERS = {"城管二局": 0.25, "环保五局": 0.20, "交通四局": 0.15, "自规三局": 0.15}
 
-# %% ../nbs/simulate.ipynb #c009
-TOPICS = pd.DataFrame([
-    ("物业管理", "property management", "住建一局", "城管二局", 14, 1.2),
-    ("违章搭建", "illegal building", "城管二局", "自规三局", 9, 1.5),
-    ("噪声油烟", "noise and fumes", "环保五局", "城管二局", 9, 1.0),
-    ("道路交通", "roads", "交通四局", "公安十一局", 8, 1.1),
-    ("停车秩序", "parking", "公安十一局", "城管二局", 6, 0.7),
-    ("供水", "water supply", "供水一公司", "水务六局", 6, 0.5),
-    ("供电", "electricity", "供电二公司", "住建一局", 4, 0.5),
-    ("燃气", "gas", "燃气三公司", "住建一局", 3, 0.6),
-    ("公共交通", "buses", "公交四公司", "交通四局", 4, 0.6),
-    ("消费维权", "consumer rights", "市监七局", "文旅十四局", 8, 0.9),
-    ("欠薪社保", "wages and insurance", "人社八局", "住建一局", 7, 1.3),
-    ("教育", "schools", "教育九局", "市监七局", 5, 0.8),
-    ("医疗", "health care", "卫健十局", "市监七局", 4, 0.8),
-    ("社会救助", "welfare", "民政十二局", "人社八局", 3, 0.9),
-    ("征地拆迁", "land taking", "自规三局", "住建一局", 4, 2.0),
-    ("环境卫生", "street cleaning", "area", "城管二局", 16, 0.6),
-    ("农田水利", "farm irrigation", "area", "水务六局", 10, 1.4),
-    ("邻里纠纷", "neighbours", "area", "公安十一局", 8, 1.0),
-    ("农业补贴", "farm subsidies", "area", "农业十三局", 7, 1.0),
-], columns=["topic", "en", "competent", "neighbour", "weight", "difficulty"])  # difficulty: ratio of handling time
-CHANNELS = pd.DataFrame({"hotline": (0.70, 0.60), "peoples_daily": (0.05, 0.05), "baixing_changyan": (0.04, 0.06), "mayor_mailbox": (0.07, 0.07),
-                         "radio": (0.02, 0.02), "petition": (0.07, 0.05), "visit_household": (0.01, 0.06), "visit_walkalong": (0.01, 0.05),
-                         "service_window": (0.03, 0.04)}, index=["before", "after"])
+# %% ../nbs/simulate.ipynb #c010
+TOPICS = pd.DataFrame(
+    [
+        ("物业管理", "property management", "住建一局", "城管二局", 14, 1.2),
+        ("违章搭建", "illegal building", "城管二局", "自规三局", 9, 1.5),
+        ("噪声油烟", "noise and fumes", "环保五局", "城管二局", 9, 1.0),
+        ("道路交通", "roads", "交通四局", "公安十一局", 8, 1.1),
+        ("停车秩序", "parking", "公安十一局", "城管二局", 6, 0.7),
+        ("供水", "water supply", "供水一公司", "水务六局", 6, 0.5),
+        ("供电", "electricity", "供电二公司", "住建一局", 4, 0.5),
+        ("燃气", "gas", "燃气三公司", "住建一局", 3, 0.6),
+        ("公共交通", "buses", "公交四公司", "交通四局", 4, 0.6),
+        ("消费维权", "consumer rights", "市监七局", "文旅十四局", 8, 0.9),
+        ("欠薪社保", "wages and insurance", "人社八局", "住建一局", 7, 1.3),
+        ("教育", "schools", "教育九局", "市监七局", 5, 0.8),
+        ("医疗", "health care", "卫健十局", "市监七局", 4, 0.8),
+        ("社会救助", "welfare", "民政十二局", "人社八局", 3, 0.9),
+        ("征地拆迁", "land taking", "自规三局", "住建一局", 4, 2.0),
+        ("环境卫生", "street cleaning", "area", "城管二局", 16, 0.6),
+        ("农田水利", "farm irrigation", "area", "水务六局", 10, 1.4),
+        ("邻里纠纷", "neighbours", "area", "公安十一局", 8, 1.0),
+        ("农业补贴", "farm subsidies", "area", "农业十三局", 7, 1.0),
+    ],
+    columns=["topic", "en", "competent", "neighbour", "weight", "difficulty"],
+)  # difficulty: ratio of handling time
+CHANNELS = pd.DataFrame(
+    {
+        "hotline": (0.70, 0.60),
+        "peoples_daily": (0.05, 0.05),
+        "baixing_changyan": (0.04, 0.06),
+        "mayor_mailbox": (0.07, 0.07),
+        "radio": (0.02, 0.02),
+        "petition": (0.07, 0.05),
+        "visit_household": (0.01, 0.06),
+        "visit_walkalong": (0.01, 0.05),
+        "service_window": (0.03, 0.04),
+    },
+    index=["before", "after"],
+)
 REQUESTS = {"consult": 0.30, "help": 0.34, "complaint": 0.20, "report": 0.05, "suggestion": 0.06, "praise": 0.01, "other": 0.04}
 WHY_NOT_MINE = ("不属于本单位职责", "职责交叉，建议转办")
 EXCLUSIONS = ("重复诉求", "已进入诉讼仲裁", "诉求不合理")
 
-# %% ../nbs/simulate.ipynb #c010
+# %% ../nbs/simulate.ipynb #c011
 def _numeral(n: int) -> str:
     "A number below 100 in Chinese."
-    tens, ones = divmod(n, 10); digits = " 一二三四五六七八九"
+    tens, ones = divmod(n, 10)
+    digits = " 一二三四五六七八九"
     return ((digits[tens] if tens > 1 else "") + "十" if tens else "") + digits[ones].strip()
+
 
 def unit_tree(
     towns: int = 4,  # townships of each area
 ) -> pd.DataFrame:  # unit, zh, en, kind, parent, is_dispatcher
     "The invented offices of the city; only townships have a parent."
     rows = [(HOTLINE, "Hotline office", "dispatcher", None), (OFFICE, "Evaluation office", "city_department", None)]
-    rows += [(zh, en, "city_department", None) for zh, en in DEPARTMENTS.items()] + [(zh, en, "public_company", None) for zh, en in COMPANIES.items()]
+    rows += [(zh, en, "city_department", None) for zh, en in DEPARTMENTS.items()] + [
+        (zh, en, "public_company", None) for zh, en in COMPANIES.items()
+    ]
     rows += [(zh, en, "county", None) for _, zh, en in AREAS.values()]
     rows += [(f"{zh}{_numeral(i)}镇", f"Town {en[-1]}{i}", "township", zh) for _, zh, en in AREAS.values() for i in range(1, towns + 1)]
     units = pd.DataFrame(rows, columns=["unit", "en", "kind", "parent"])
     units.insert(1, "zh", units.unit)
     return units.assign(is_dispatcher=units.kind == "dispatcher")
 
-# %% ../nbs/simulate.ipynb #c013
-SPRING_FESTIVALS = {2021: ("2021-02-11", "2021-02-17"), 2022: ("2022-01-31", "2022-02-06"), 2023: ("2023-01-21", "2023-01-27")}  # first, last day off
+# %% ../nbs/simulate.ipynb #c014
+SPRING_FESTIVALS = {
+    2021: ("2021-02-11", "2021-02-17"),
+    2022: ("2022-01-31", "2022-02-06"),
+    2023: ("2023-01-21", "2023-01-27"),
+}  # first, last day off
 FESTIVAL_DAYS = np.concatenate([np.arange(a, np.datetime64(b) + 1, dtype="datetime64[D]") for a, b in SPRING_FESTIVALS.values()])
 _OPENS, _DAY = 9 * 3600, 8 * 3600
 _WORK = np.busdaycalendar(holidays=FESTIVAL_DAYS)
+
 
 def _into_day(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "The office day that t falls on or waits for, and the office seconds of it that are gone."
     day = t.astype("datetime64[D]")
     gone = np.clip((t - day).astype("int64") - _OPENS, 0, _DAY) * np.is_busday(day, busdaycal=_WORK)
     return np.busday_offset(day, 0, roll="forward", busdaycal=_WORK), gone
+
 
 def office_add(
     t: np.ndarray,  # start, datetime64[s]
@@ -159,6 +205,7 @@ def office_add(
     days, rest = np.divmod(gone + np.maximum(hours * 3600, 60).astype("int64"), _DAY)
     return np.busday_offset(day, days, busdaycal=_WORK).astype("datetime64[s]") + (_OPENS + rest).astype("timedelta64[s]")
 
+
 def office_hours(
     t: np.ndarray,  # start, datetime64[s]
     until: np.ndarray,  # end, datetime64[s]
@@ -167,7 +214,7 @@ def office_hours(
     (day, gone), (last, rest) = _into_day(t), _into_day(until)
     return (np.busday_count(day, last, busdaycal=_WORK) * _DAY + rest - gone) / 3600
 
-# %% ../nbs/simulate.ipynb #c017
+# %% ../nbs/simulate.ipynb #c018
 def intensity(
     city: City,
     campaign: bool = True,  # False: what would have come without it
@@ -176,22 +223,42 @@ def intensity(
     days = np.arange(city.start, np.datetime64(city.end) + 1, dtype="datetime64[D]")
     rate = city.growth ** (np.arange(len(days)) / 365.25)
     rate = rate * np.where(np.is_busday(days), 1, city.weekend) * np.where(np.isin(days, FESTIVAL_DAYS), city.festival, 1)
-    if campaign and city.campaign: rate = rate * np.where(days >= np.datetime64(city.campaign), city.volume_ratio, 1)
+    if campaign and city.campaign:
+        rate = rate * np.where(days >= np.datetime64(city.campaign), city.volume_ratio, 1)
     hit = np.outer(_within(days, city.outbreak), np.isin(list(AREAS), city.outbreak_areas))
     return pd.DataFrame(np.outer(rate, AREA_SHARE) * np.where(hit, city.outbreak_volume, 1), index=days, columns=list(AREAS))
+
 
 def _within(t: np.ndarray, span: tuple[str, str]) -> np.ndarray:
     return (t >= np.datetime64(span[0])) & (t < np.datetime64(span[1]))
 
-# %% ../nbs/simulate.ipynb #c020
-def _expit(x: np.ndarray) -> np.ndarray: return 1 / (1 + np.exp(-x))
+# %% ../nbs/simulate.ipynb #c021
+def _expit(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
 
 class _World:
     "Cases as arrays, events as blocks, one stream of random numbers."
-    at: np.ndarray; due: np.ndarray; area: np.ndarray; topic: np.ndarray; request: np.ndarray; channel: np.ndarray  # as submitted
-    competent: np.ndarray; neighbour: np.ndarray; town: np.ndarray; severity: np.ndarray  # what only the truth knows
-    astray: np.ndarray; passed: np.ndarray; shirked: np.ndarray; resolver: np.ndarray; arrived: np.ndarray  # the walk
-    closed: np.ndarray; reopened: np.ndarray; hollow: np.ndarray; content: np.ndarray  # and its end
+
+    at: np.ndarray
+    due: np.ndarray
+    area: np.ndarray
+    topic: np.ndarray
+    request: np.ndarray
+    channel: np.ndarray  # as submitted
+    competent: np.ndarray
+    neighbour: np.ndarray
+    town: np.ndarray
+    severity: np.ndarray  # what only the truth knows
+    astray: np.ndarray
+    passed: np.ndarray
+    shirked: np.ndarray
+    resolver: np.ndarray
+    arrived: np.ndarray  # the walk
+    closed: np.ndarray
+    reopened: np.ndarray
+    hollow: np.ndarray
+    content: np.ndarray  # and its end
 
     def __init__(self, city: City):
         self.city, self.rng, self.blocks, self.calls = city, np.random.default_rng(city.seed), [], []
@@ -199,17 +266,22 @@ class _World:
         self.code = {u: i for i, u in enumerate(self.units.unit)}
         self.speed = np.exp(0.25 * self.rng.standard_normal(len(self.units)))  # ratio of handling time
         self.shirk = np.where(self.units.kind.isin(["township", "dispatcher"]), 0, city.shirk).astype(float)
-        for unit, p in city.shirkers.items(): self.shirk[self.code[unit]] = p
+        for unit, p in city.shirkers.items():
+            self.shirk[self.code[unit]] = p
         self.partner = np.full(len(self.units), -9)
-        for a, b in city.pairs: self.partner[[self.code[a], self.code[b]]] = self.code[b], self.code[a]
+        for a, b in city.pairs:
+            self.partner[[self.code[a], self.code[b]]] = self.code[b], self.code[a]
         self.begins = np.datetime64(city.campaign or "9999-01-01", "s")
         _draw_cases(self)
 
-    def chance(self, p, n: int) -> np.ndarray: return self.rng.random(n) < p
+    def chance(self, p, n: int) -> np.ndarray:
+        return self.rng.random(n) < p
 
-    def after(self, t: np.ndarray) -> np.ndarray: return t >= self.begins
+    def after(self, t: np.ndarray) -> np.ndarray:
+        return t >= self.begins
 
-    def noise(self, n: int, sd: float = 0.5) -> np.ndarray: return np.exp(sd * self.rng.standard_normal(n))
+    def noise(self, n: int, sd: float = 0.5) -> np.ndarray:
+        return np.exp(sd * self.rng.standard_normal(n))
 
     def later(self, t: np.ndarray, minutes: float) -> np.ndarray:
         "A clock time some minutes later: the hotline, round the clock."
@@ -221,11 +293,12 @@ class _World:
         cells = [np.broadcast_to(np.asarray(x, dtype=object), n) for x in (activity, result, reason)]
         self.blocks.append((case, at, np.broadcast_to(unit, n), *cells))
 
-# %% ../nbs/simulate.ipynb #c021
+# %% ../nbs/simulate.ipynb #c022
 def _draw_cases(w: _World):
     "Draw every case: when, where, what, who, and which units it concerns."
     city, rng, n = w.city, w.rng, w.city.n_cases
-    rate = intensity(city); p = rate.to_numpy().ravel()
+    rate = intensity(city)
+    p = rate.to_numpy().ravel()
     cell = np.sort(rng.choice(p.size, n, p=p / p.sum()))
     clock = np.repeat([0.1, 0.2, 1.0, 2.2, 1.6, 2.0, 1.2, 0.4], 3)  # by three hours
     second = rng.choice(24, n, p=clock / clock.sum()) * 3600 + rng.integers(0, 3600, n)
@@ -243,6 +316,7 @@ def _draw_cases(w: _World):
     w.due = w.at + np.where(w.request == "consult", 5, 14).astype("timedelta64[D]")
     w.passed = np.zeros(n, dtype=int)
 
+
 def _draw_kinds(w: _World) -> tuple[np.ndarray, np.ndarray]:
     "Request type and channel; the campaign shifts both."
     n, after = len(w.at), w.after(w.at)
@@ -252,8 +326,9 @@ def _draw_kinds(w: _World) -> tuple[np.ndarray, np.ndarray]:
     one, two = (w.rng.choice(CHANNELS.columns.to_numpy(dtype=object), n, p=CHANNELS.loc[i]) for i in ("before", "after"))
     return request, np.where(after, two, one)
 
-# %% ../nbs/simulate.ipynb #c023
+# %% ../nbs/simulate.ipynb #c024
 HANDLE, RETURN, BOUNCE, LATERAL, DOWN, UP = range(6)
+
 
 def _choose(w: _World, case: np.ndarray, unit: np.ndarray, sender: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "What the holder does, whom it concerns, and whether it shirks."
@@ -266,19 +341,30 @@ def _choose(w: _World, case: np.ndarray, unit: np.ndarray, sender: np.ndarray, a
     back = ~own & (sender == partner) & w.chance(city.pair_back, n)
     honest = ~own & ~is_town & w.chance(city.honest_return, n)
     delegable = own & (w.units.kind == "county").to_numpy()[unit] & (sender != town)
-    rules = [back, honest, direct, shirks & w.chance(city.bounce, n), shirks, is_town & w.chance(city.up, n), delegable & w.chance(city.down, n)]
+    rules = [
+        back,
+        honest,
+        direct,
+        shirks & w.chance(city.bounce, n),
+        shirks,
+        is_town & w.chance(city.up, n),
+        delegable & w.chance(city.down, n),
+    ]
     astray = np.where(w.chance(city.misroute, n), _wrong_department(w, case), owner)
     move = np.select(rules, [LATERAL, RETURN, LATERAL, BOUNCE, RETURN, UP, DOWN], HANDLE)
     return move, np.select(rules, [sender, astray, near, unit, near, owner, town], unit), shirks
+
 
 def _wrong_department(w: _World, case: np.ndarray) -> np.ndarray:
     "Any department but the competent one."
     any = w.code[next(iter(DEPARTMENTS))] + w.rng.integers(0, len(DEPARTMENTS), len(case))
     return np.where(any == w.competent[case], w.neighbour[case], any)
 
+
 def _walk(w: _World):
     "Dispatch every case and follow it until a unit handles it."
-    n = w.city.n_cases; case = np.arange(n)
+    n = w.city.n_cases
+    case = np.arange(n)
     w.log(case, w.at, "received", w.code[HOTLINE])
     wrong = w.chance(w.city.misdispatch, n)
     unit = np.where(wrong, np.where(w.chance(0.7, n), w.neighbour, _wrong_department(w, case)), w.competent)
@@ -289,7 +375,8 @@ def _walk(w: _World):
     w.astray, w.shirked, w.resolver, w.arrived = unit != w.competent, np.zeros(len(w.units), dtype=int), np.full(n, -1), at.copy()
     for step in range(12):
         move, to, shirks = _choose(w, case, unit, sender, at)
-        if step == 11: move, shirks = np.full_like(move, HANDLE), np.zeros_like(shirks)
+        if step == 11:
+            move, shirks = np.full_like(move, HANDLE), np.zeros_like(shirks)
         w.shirked += np.bincount(unit[shirks], minlength=len(w.units))
         done = move == HANDLE
         w.resolver[case[done]], w.arrived[case[done]] = unit[done], at[done]
@@ -297,7 +384,10 @@ def _walk(w: _World):
         w.passed[case] += np.isin(move, (RETURN, LATERAL))
         at, sender, unit = _pass_on(w, case, unit, at, move, to, shirks), unit, to
 
-def _pass_on(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray, move: np.ndarray, to: np.ndarray, shirks: np.ndarray) -> np.ndarray:
+
+def _pass_on(
+    w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray, move: np.ndarray, to: np.ndarray, shirks: np.ndarray
+) -> np.ndarray:
     "Write down how cases leave their holders; the time at which the next one has them."
     given_back = np.isin(move, (RETURN, BOUNCE))
     claimed = _claim(w, case, unit, at, ~given_back)  # units give back what they have not signed for
@@ -314,12 +404,13 @@ def _pass_on(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray, move
         w.log(case[k], leaves[k], activity, to[k])
     return leaves
 
-# %% ../nbs/simulate.ipynb #c025
+# %% ../nbs/simulate.ipynb #c026
 def _claim(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray, seen: np.ndarray) -> np.ndarray:
     "Claim cases; where not `seen` the time passes but nothing is signed."
     at = office_add(at, w.city.claim_hours * np.where(w.after(at), w.city.claim_ratio, 1) * w.noise(len(case)))
     w.log(case[seen], at[seen], "claimed", unit[seen])
     return at
+
 
 def _handle(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "Claim, contact, reply and close; the time of closing and whether it was hollow."
@@ -330,7 +421,8 @@ def _handle(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray) -> tu
     hours = hours * np.where(after, city.handle_ratio, 1) * np.where(hit, city.outbreak_handle, 1) * w.noise(len(case))
     hollow = w.chance(city.hollow * np.where(after, city.hollow_ratio, 1), len(case))
     claimed = _claim(w, case, unit, at, np.full(len(case), True))
-    contacted = office_add(claimed, 0.4 * hours); closed = office_add(claimed, hours)
+    contacted = office_add(claimed, 0.4 * hours)
+    closed = office_add(claimed, hours)
     w.log(case[~hollow], contacted[~hollow], "contacted", unit[~hollow])
     helped = w.chance(0.03, len(case)) & ~hollow
     w.log(case[helped], contacted[helped], "assisted", w.neighbour[case[helped]])
@@ -338,35 +430,54 @@ def _handle(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray) -> tu
     w.log(case, closed, "closed", unit, result="resolved")  # the unit's own claim
     return closed, hollow
 
+
 def _chase(w: _World, closed: np.ndarray):
     "What happens to cases that are late: extended before, urged and supervised after the limit."
-    case = np.arange(len(closed)); late = closed > w.due + np.timedelta64(1, "D")
+    case = np.arange(len(closed))
+    late = closed > w.due + np.timedelta64(1, "D")
     ask = w.due - w.rng.integers(1, 24, len(case)).astype("timedelta64[h]")
     k = late & (ask > w.arrived) & w.chance(w.city.extend, len(case))
     w.log(case[k], ask[k], "extended", w.resolver[k], result="approved")
-    urge = w.later(w.due, 600); k = late & (urge < closed) & w.chance(0.6, len(case))
+    urge = w.later(w.due, 600)
+    k = late & (urge < closed) & w.chance(0.6, len(case))
     w.log(case[k], urge[k], "urged", w.code[HOTLINE])
-    watch = w.due + np.timedelta64(10, "D"); k = (watch < closed) & w.after(watch) & w.chance(0.4, len(case))
+    watch = w.due + np.timedelta64(10, "D")
+    k = (watch < closed) & w.after(watch) & w.chance(0.4, len(case))
     w.log(case[k], watch[k], "supervised", w.code[OFFICE])
 
-# %% ../nbs/simulate.ipynb #c027
+# %% ../nbs/simulate.ipynb #c028
 def _verdict(w: _World, case: np.ndarray, hollow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "Whether cases are truly resolved and their citizens satisfied."
     base, good, each = w.city.content
     resolved = w.chance(np.where(hollow, w.city.resolved[1], w.city.resolved[0]), len(case))
     return resolved, w.chance(_expit(base + good * resolved + each * w.passed[case]), len(case))
 
-def _call(w: _World, case: np.ndarray, at: np.ndarray, round: str, resolved: np.ndarray, satisfied: np.ndarray, sure: bool = False) -> np.ndarray:
+
+def _call(
+    w: _World, case: np.ndarray, at: np.ndarray, round: str, resolved: np.ndarray, satisfied: np.ndarray, sure: bool = False
+) -> np.ndarray:
     "Telephone citizens; who is reached."
     odds = w.city.reach_odds * np.where(satisfied, w.city.reach_ratio, 1)
     reached = w.chance(odds / (1 + odds), len(case)) | sure
     office = w.after(at) if round == "first" else np.full(len(case), True)
-    w.calls.append(pd.DataFrame(dict(case=case, round=round, called_at=at, surveyor=np.where(office, "office", "hotline"), reached=reached,
-                                     resolved=resolved, satisfied=satisfied)))
+    w.calls.append(
+        pd.DataFrame(
+            dict(
+                case=case,
+                round=round,
+                called_at=at,
+                surveyor=np.where(office, "office", "hotline"),
+                reached=reached,
+                resolved=resolved,
+                satisfied=satisfied,
+            )
+        )
+    )
     result = np.select([~reached, satisfied], ["unreached", "satisfied"], "unsatisfied")
     activity = {"review": "reviewed", "lookback": "lookback"}.get(round, "called")
     w.log(case, at, activity, np.where(office, w.code[OFFICE], w.code[HOTLINE]), result=result)
     return reached
+
 
 def _evaluate(w: _World, closed: np.ndarray, hollow: np.ndarray):
     "First call, review, reopening with a second handling, final call, look-back, archive."
@@ -384,15 +495,18 @@ def _evaluate(w: _World, closed: np.ndarray, hollow: np.ndarray):
     _lookback(w, resolved, satisfied)
     w.log(everyone, w.closed + np.timedelta64(30 * 86400, "s"), "archived", w.code[HOTLINE])
 
+
 def _again(w: _World, case: np.ndarray, at: np.ndarray, resolved: np.ndarray, satisfied: np.ndarray):
     "Reopen cases, let the same unit handle them again, and call once more."
     at = w.later(at, 30)
-    w.log(case, at, "reopened", w.code[OFFICE]); w.reopened[case] = at
+    w.log(case, at, "reopened", w.code[OFFICE])
+    w.reopened[case] = at
     at = w.later(at, 20)
     w.log(case, at, "dispatched", w.resolver[case])
     w.closed[case], hollow = _handle(w, case, w.resolver[case], at)
     resolved[case], satisfied[case] = _verdict(w, case, hollow)
     _call(w, case, office_add(w.closed[case], w.rng.uniform(4, 40, len(case))), "final", resolved[case], satisfied[case])
+
 
 def _lookback(w: _World, resolved: np.ndarray, satisfied: np.ndarray):
     "Look at a few closed cases again, months later."
@@ -401,48 +515,69 @@ def _lookback(w: _World, resolved: np.ndarray, satisfied: np.ndarray):
     holds = ~w.chance(w.city.relapse, len(case))
     _call(w, case, at, "lookback", resolved[case] & holds, satisfied[case] & holds)
 
-# %% ../nbs/simulate.ipynb #c029
-def _end(w: _World) -> np.datetime64: return np.datetime64(w.city.end, "D") + 1
+# %% ../nbs/simulate.ipynb #c030
+def _end(w: _World) -> np.datetime64:
+    return np.datetime64(w.city.end, "D") + 1
+
 
 def _ids(w: _World) -> pd.Series:
     "Case numbers as a hotline writes them."
     day = np.char.replace(np.datetime_as_string(w.at, unit="D"), "-", "")
     return pd.Series([f"LA{d}-{i:06d}" for i, d in enumerate(day.tolist(), 1)], dtype="str")
 
+
 def _events(w: _World, ids: pd.Series) -> pd.DataFrame:
     "The ledger in order of time; ties keep the order in which things were done."
     case, at, unit, activity, result, reason = (np.concatenate(x) for x in zip(*w.blocks, strict=True))
-    order = np.argsort(at, kind="stable"); order = order[at[order] < _end(w)]
+    order = np.argsort(at, kind="stable")
+    order = order[at[order] < _end(w)]
     names = w.units.unit.astype("str").array.take(unit[order], allow_fill=True)
     text = {k: pd.Series(v[order]).astype("str") for k, v in dict(activity=activity, result=result, reason=reason).items()}
     return pd.DataFrame(dict(case_id=ids.array.take(case[order]), timestamp=at[order].astype("datetime64[us]"), unit=names, **text))
+
 
 def _cases(w: _World, ids: pd.Series, first: np.ndarray) -> pd.DataFrame:
     "One row a case, as known at the end of the log."
     n, end, rng = len(ids), _end(w), w.rng
     known = np.where(w.reopened < end, w.closed, first)
-    person = rng.integers(0, max(int(0.8 * n), 1), n); keys = rng.integers(0, 2**64, n, dtype="uint64")
+    person = rng.integers(0, max(int(0.8 * n), 1), n)
+    keys = rng.integers(0, 2**64, n, dtype="uint64")
     out, why = w.chance(w.city.excluded, n), rng.choice(np.array(EXCLUSIONS, dtype=object), n)
     text = dict(channel=w.channel, request_type=w.request, topic=TOPICS.topic.to_numpy()[w.topic], area=np.array(list(AREAS))[w.area])
-    return pd.DataFrame(dict(
-        case_id=ids, **{k: pd.Series(v).astype("str") for k, v in text.items()},
-        submitted_at=w.at.astype("datetime64[us]"), due_at=w.due.astype("datetime64[us]"),
-        closed_at=np.where(known < end, known, np.datetime64("NaT")).astype("datetime64[us]"),
-        person_key=pd.Series([f"{k:016x}" for k in keys[person].tolist()], dtype="str"),
-        excluded=out, exclusion_reason=pd.Series(why).where(out).astype("str")))
+    return pd.DataFrame(
+        dict(
+            case_id=ids,
+            **{k: pd.Series(v).astype("str") for k, v in text.items()},
+            submitted_at=w.at.astype("datetime64[us]"),
+            due_at=w.due.astype("datetime64[us]"),
+            closed_at=np.where(known < end, known, np.datetime64("NaT")).astype("datetime64[us]"),
+            person_key=pd.Series([f"{k:016x}" for k in keys[person].tolist()], dtype="str"),
+            excluded=out,
+            exclusion_reason=pd.Series(why).where(out).astype("str"),
+        )
+    )
+
 
 def _callbacks(w: _World, ids: pd.Series) -> pd.DataFrame:
     "One row a call; answers only from those who were reached, and a few of them leave one out."
     t = pd.concat(w.calls, ignore_index=True)
     t = t[t.called_at < _end(w)].sort_values(["called_at", "case"], ignore_index=True)
     silent = w.chance(0.03, len(t))
-    return pd.DataFrame(dict(
-        case_id=ids.array.take(t.case.to_numpy()), round=t["round"].astype("str"), called_at=t.called_at.astype("datetime64[us]"),
-        surveyor=t.surveyor.astype("str"), reached=t.reached, resolved=t.resolved.astype("boolean").where(t.reached),
-        satisfied=t.satisfied.astype("boolean").where(t.reached & ~silent)))
+    return pd.DataFrame(
+        dict(
+            case_id=ids.array.take(t.case.to_numpy()),
+            round=t["round"].astype("str"),
+            called_at=t.called_at.astype("datetime64[us]"),
+            surveyor=t.surveyor.astype("str"),
+            reached=t.reached,
+            resolved=t.resolved.astype("boolean").where(t.reached),
+            satisfied=t.satisfied.astype("boolean").where(t.reached & ~silent),
+        )
+    )
 
-# %% ../nbs/simulate.ipynb #c030
+# %% ../nbs/simulate.ipynb #c031
 WARNING = "SIMULATED DATA 模拟数据: invented, no finding about any real office"
+
 
 def _planted(w: _World) -> dict:
     "The parameters and the tables behind them."
@@ -454,19 +589,28 @@ def _planted(w: _World) -> dict:
     mix = dict(channels=CHANNELS.T.to_dict("index"), requests=REQUESTS)
     return dict(warning=WARNING, parameters=asdict(w.city), areas=areas, topics=topics, units=units) | mix
 
+
 def _realised(w: _World, tables: dict[str, pd.DataFrame], first: np.ndarray) -> dict:
     "What came of it, where the log cannot show it: true shares are among all cases closed, reached or not."
     seen, after = first < _end(w), w.after(first)
     spans = dict(before=seen & ~after, after=seen & after)
-    def shares(what): return {k: round(float(what[on].mean()), 4) if on.any() else None for k, on in spans.items()}
+
+    def shares(what):
+        return {k: round(float(what[on].mean()), 4) if on.any() else None for k, on in spans.items()}
+
     return {k: len(v) for k, v in tables.items()} | dict(
-        open_at_end=int(tables["cases"].closed_at.isna().sum()), dispatched_wrongly=int(w.astray.sum()),
+        open_at_end=int(tables["cases"].closed_at.isna().sum()),
+        dispatched_wrongly=int(w.astray.sum()),
         shirked={u: k for u, k in zip(w.units.unit, w.shirked.tolist(), strict=True) if k},
-        satisfied_at_first_close=shares(w.content), hollow_at_first_close=shares(w.hollow))
+        satisfied_at_first_close=shares(w.content),
+        hollow_at_first_close=shares(w.hollow),
+    )
+
 
 @dataclass(frozen=True)
 class Simulated:
     "A simulated log with its truth."
+
     city: City  # what was asked for
     events: pd.DataFrame  # one row an event
     cases: pd.DataFrame  # one row a case
@@ -478,19 +622,28 @@ class Simulated:
         "The mapping with which `read_log` reads the saved tables."
         tables = dict(events=self.events, cases=self.cases, callbacks=self.callbacks)
         units = [{k: v for k, v in row.items() if isinstance(v, str)} for row in self.units.to_dict("records")]
-        return dict(layout="events", timezone="Asia/Shanghai", returned="unit_to_dispatcher", simulated=True,
-                    **({"start": str(self.city.campaign)[:10]} if self.city.campaign else {}),
-                    dispatchers=self.units.unit[self.units.is_dispatcher].tolist(), tables={k: f"{k}.parquet" for k in tables},
-                    columns={c: c for t in tables.values() for c in t}, units=units)
+        return dict(
+            layout="events",
+            timezone="Asia/Shanghai",
+            returned="unit_to_dispatcher",
+            simulated=True,
+            **({"start": str(self.city.campaign)[:10]} if self.city.campaign else {}),
+            dispatchers=self.units.unit[self.units.is_dispatcher].tolist(),
+            tables={k: f"{k}.parquet" for k in tables},
+            columns={c: c for t in tables.values() for c in t},
+            units=units,
+        )
 
     def save(self, folder: str | Path) -> Path:
         "Write three Parquet files, `mapping.toml` and `truth.json`; the same city gives the same files."
-        folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, table in (("events", self.events), ("cases", self.cases), ("callbacks", self.callbacks)):
             table.to_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=19, index=False)
         (folder / "mapping.toml").write_text(f"# {WARNING}\n" + tomli_w.dumps(self.mapping()), encoding="utf-8")
         (folder / "truth.json").write_text(json.dumps(self.truth, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return folder
+
 
 def simulate(
     city: City | None = None,  # what to plant; default: the embedded sample's city

@@ -6,15 +6,16 @@
 __all__ = ['Lang', 'NOT_CUSTODY', 'REOPENS', 'DIRECTIONS', 'dictionary', 'Channel', 'Activity', 'RequestType', 'UnitKind',
            'label', 'synonyms', 'activity_words', 'ambiguous_returns']
 
-# %% ../nbs/words.ipynb #c002
+# %% ../nbs/words.ipynb #c003
 import tomllib
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-# %% ../nbs/words.ipynb #c004
+# %% ../nbs/words.ipynb #c005
 Lang = Literal["zh", "en"]
+
 
 @cache
 def dictionary(
@@ -23,9 +24,10 @@ def dictionary(
     "A dictionary that travels inside the package, parsed from `data/dictionaries/<name>.toml`."
     return tomllib.loads((files("liuan_eval") / "data" / "dictionaries" / f"{name}.toml").read_text(encoding="utf-8"))
 
-# %% ../nbs/words.ipynb #c006
+# %% ../nbs/words.ipynb #c007
 class Channel(StrEnum):
     "The ways in which a case reaches the city: six channels, the visits (two kinds), and service windows."
+
     hotline = "hotline"
     peoples_daily = "peoples_daily"
     baixing_changyan = "baixing_changyan"
@@ -36,9 +38,10 @@ class Channel(StrEnum):
     visit_walkalong = "visit_walkalong"
     service_window = "service_window"
 
-# %% ../nbs/words.ipynb #c008
+# %% ../nbs/words.ipynb #c009
 class Activity(StrEnum):
     "What can happen to a case. A log may hold further words: they are kept, counted and hold custody."
+
     received = "received"
     dispatched = "dispatched"
     claimed = "claimed"
@@ -62,12 +65,27 @@ class Activity(StrEnum):
     reopened = "reopened"
     note = "note"
 
-NOT_CUSTODY = ("sent_back", "suspended", "resumed", "urged", "supervised", "assisted", "archived", "called", "reviewed", "lookback", "reopened", "note")
+
+NOT_CUSTODY = (
+    "sent_back",
+    "suspended",
+    "resumed",
+    "urged",
+    "supervised",
+    "assisted",
+    "archived",
+    "called",
+    "reviewed",
+    "lookback",
+    "reopened",
+    "note",
+)
 REOPENS = ("reopened", "sent_back")
 
-# %% ../nbs/words.ipynb #c010
+# %% ../nbs/words.ipynb #c011
 class RequestType(StrEnum):
     "What a citizen wants. Cities code these differently: shares are not comparable between cities."
+
     consult = "consult"
     help = "help"
     complaint = "complaint"
@@ -76,8 +94,10 @@ class RequestType(StrEnum):
     praise = "praise"
     other = "other"
 
+
 class UnitKind(StrEnum):
     "What a unit is in the city's tree of offices."
+
     dispatcher = "dispatcher"
     city_department = "city_department"
     county = "county"
@@ -86,7 +106,7 @@ class UnitKind(StrEnum):
     village = "village"
     public_company = "public_company"
 
-# %% ../nbs/words.ipynb #c014
+# %% ../nbs/words.ipynb #c015
 def label(
     word: str,  # a code such as `returned`, or a word nobody mapped
     lang: Lang = "zh",  # language of the label
@@ -95,10 +115,11 @@ def label(
     "The label of a code for people, from the dictionary `words`."
     tables = dictionary("words")
     for table in [tables[kind]] if kind else tables.values():
-        if str(word) in table: return table[str(word)][lang]
+        if str(word) in table:
+            return table[str(word)][lang]
     return str(word)
 
-# %% ../nbs/words.ipynb #c017
+# %% ../nbs/words.ipynb #c018
 @cache
 def synonyms(
     kind: str,  # table of the dictionary: `activity`, `channel`, ...
@@ -107,16 +128,19 @@ def synonyms(
     table = dictionary("words")[kind]
     return {str(w).lower(): code for code, o in table.items() for w in (code, o["zh"], o["en"], *o["words"])}
 
-# %% ../nbs/words.ipynb #c020
+# %% ../nbs/words.ipynb #c021
 DIRECTIONS = {"unit_to_dispatcher": "returned", "dispatcher_to_unit": "sent_back"}
+
 
 def activity_words(
     returned: str | None = None,  # what 退单/回退 means here: a key of `DIRECTIONS`; None leaves those words unknown
 ) -> dict[str, str]:  # word -> code
     "Words for activities, with 退单/回退 in the direction that the city says."
     res = dict(synonyms("activity"))
-    for w in ambiguous_returns(): res.pop(w, None)
+    for w in ambiguous_returns():
+        res.pop(w, None)
     return res | ({w: DIRECTIONS[returned] for w in ambiguous_returns()} if returned else {})
+
 
 def ambiguous_returns() -> list[str]:
     "The words whose direction differs from city to city."

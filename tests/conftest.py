@@ -1,4 +1,5 @@
 "Where the tests find real logs. They are not part of the repository: without them the tests that need them skip."
+
 import os
 from pathlib import Path
 
@@ -9,10 +10,12 @@ ROOT = Path(__file__).parents[1]
 
 def find_data(name: str) -> Path:
     "The folder `name` below $LIUAN_EVAL_DATA or ../shared/data; skips the test where there is none"
-    base = Path(os.environ.get('LIUAN_EVAL_DATA') or ROOT.parent / 'shared/data')
-    if not (base / name).exists(): pytest.skip(f'no {name} data: set LIUAN_EVAL_DATA to the folder that holds {name}/')
+    base = Path(os.environ.get("LIUAN_EVAL_DATA") or ROOT.parent / "shared/data")
+    if not (base / name).exists():
+        pytest.skip(f"no {name} data: set LIUAN_EVAL_DATA to the folder that holds {name}/")
     return base / name
 
 
 @pytest.fixture
-def data_dir(): return find_data
+def data_dir():
+    return find_data

@@ -1,4 +1,5 @@
 "The files of the project agree with each other"
+
 import json
 import re
 import subprocess
@@ -11,47 +12,51 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / 'nbs').glob('*.ipynb'))
-MODULES = [f for f in NOTEBOOKS if f.stem != 'index']
+NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+MODULES = [f for f in NOTEBOOKS if f.stem != "index"]
 
 
-def run(*args): return subprocess.run([sys.executable, *map(str, args)], cwd=ROOT, capture_output=True, text=True)
+def run(*args):
+    return subprocess.run([sys.executable, *map(str, args)], cwd=ROOT, capture_output=True, text=True)
 
 
 def test_one_version():
     import liuan_eval
-    cfg = ConfigParser(delimiters=['='])
-    cfg.read(ROOT / 'settings.ini', encoding='utf-8')
-    newest = re.search(r'^## \[?(\d[\w.]*)', (ROOT / 'CHANGELOG.md').read_text('utf-8'), re.M)[1]
-    assert cfg['DEFAULT']['version'] == liuan_eval.__version__ == version('liuan_eval') == newest
+
+    cfg = ConfigParser(delimiters=["="])
+    cfg.read(ROOT / "settings.ini", encoding="utf-8")
+    newest = re.search(r"^## \[?(\d[\w.]*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)[1]
+    assert cfg["DEFAULT"]["version"] == liuan_eval.__version__ == version("liuan_eval") == newest
 
 
 def test_readme_is_current():
-    pytest.importorskip('pypandoc')
-    res = run('tools/readme.py', '--check')
+    pytest.importorskip("pypandoc")
+    res = run("tools/readme.py", "--check")
     assert res.returncode == 0, res.stderr
 
 
-@pytest.mark.parametrize('path', sorted((ROOT / 'nbs').rglob('*.ipynb')), ids=lambda f: f.stem)
-def test_no_number_prefix(path): assert not re.match(r'\d', path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "nbs").rglob("*.ipynb")), ids=lambda f: f.stem)
+def test_no_number_prefix(path):
+    assert not re.match(r"\d", path.name)
 
 
-@pytest.mark.parametrize('path', MODULES, ids=lambda f: f.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda f: f.stem)
 def test_module_has_the_name_of_its_notebook(path):
-    code = '\n'.join(''.join(c['source']) for c in json.loads(path.read_text('utf-8'))['cells'] if c['cell_type'] == 'code')
-    assert re.findall(r'^#\|\s*default_exp\s+(\S+)', code, re.M) == [path.stem]
+    code = "\n".join("".join(c["source"]) for c in json.loads(path.read_text("utf-8"))["cells"] if c["cell_type"] == "code")
+    assert re.findall(r"^#\|\s*default_exp\s+(\S+)", code, re.M) == [path.stem]
 
 
 def test_every_module_comes_from_a_notebook():
-    modules = {f.stem for f in (ROOT / 'liuan_eval').glob('*.py') if not f.name.startswith('_')}
+    modules = {f.stem for f in (ROOT / "liuan_eval").glob("*.py") if not f.name.startswith("_")}
     assert modules == {f.stem for f in MODULES}
 
 
 def test_metrics_imports_no_heavy_library():
     code = 'import sys, liuan_eval.metrics; print(*{"statsmodels", "seaborn", "matplotlib", "networkx"} & set(sys.modules))'
-    res = run('-c', code)
-    assert (res.returncode, res.stdout.strip()) == (0, ''), res.stdout + res.stderr
+    res = run("-c", code)
+    assert (res.returncode, res.stdout.strip()) == (0, ""), res.stdout + res.stderr
 
 
-@pytest.mark.parametrize('place', ['data/dictionaries', 'data/sample', 'data/mappings', 'studies/report.ipynb'])
-def test_package_carries_its_data(place): assert (files('liuan_eval') / place).exists()
+@pytest.mark.parametrize("place", ["data/dictionaries", "data/sample", "data/mappings", "studies/report.ipynb"])
+def test_package_carries_its_data(place):
+    assert (files("liuan_eval") / place).exists()

@@ -1,4 +1,5 @@
 "The simulated city: the same every time, consistent, and what was planted can be found in it."
+
 import json
 import re
 import tomllib
@@ -16,13 +17,26 @@ SAMPLE = DATA / "sample"
 TABLES = ("events", "cases", "callbacks")
 COLUMNS = dict(
     events=["case_id", "timestamp", "unit", "activity", "result", "reason"],
-    cases=["case_id", "channel", "request_type", "topic", "area", "submitted_at", "due_at", "closed_at",
-           "person_key", "excluded", "exclusion_reason"],
-    callbacks=["case_id", "round", "called_at", "surveyor", "reached", "resolved", "satisfied"])
+    cases=[
+        "case_id",
+        "channel",
+        "request_type",
+        "topic",
+        "area",
+        "submitted_at",
+        "due_at",
+        "closed_at",
+        "person_key",
+        "excluded",
+        "exclusion_reason",
+    ],
+    callbacks=["case_id", "round", "called_at", "surveyor", "reached", "resolved", "satisfied"],
+)
 
 
 @pytest.fixture(scope="module")
-def sim(): return simulate()
+def sim():
+    return simulate()
 
 
 def within(found, planted, n, z=4):
@@ -47,7 +61,8 @@ def stays(sim):
 
 
 def test_the_sample_on_disk_is_this_city(sim):
-    for name in TABLES: assert_frame_equal(pd.read_parquet(SAMPLE / f"{name}.parquet"), getattr(sim, name))
+    for name in TABLES:
+        assert_frame_equal(pd.read_parquet(SAMPLE / f"{name}.parquet"), getattr(sim, name))
     assert json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8")) == sim.truth
     assert tomllib.loads((SAMPLE / "mapping.toml").read_text(encoding="utf-8")) == sim.mapping()
     assert (SAMPLE / "README.md").read_text(encoding="utf-8").startswith("# SIMULATED DATA 模拟数据\n")
@@ -59,14 +74,18 @@ def test_the_data_card_tells_the_truth(sim):
     rows = dict(re.findall(r"^\| (\w+) \| ([\d.]+) \|", text, flags=re.M))
     told = sim.truth["parameters"] | sim.truth["realised"]
     assert len(rows) > 20 and {k: str(told[k]) for k in rows} == rows
-    for unit, p in sim.city.shirkers.items(): assert f"{unit} {p}" in text
-    for one, two in sim.city.pairs: assert f"{one} with {two}" in text
-    for name in TABLES: assert ", ".join(COLUMNS[name]) in text
+    for unit, p in sim.city.shirkers.items():
+        assert f"{unit} {p}" in text
+    for one, two in sim.city.pairs:
+        assert f"{one} with {two}" in text
+    for name in TABLES:
+        assert ", ".join(COLUMNS[name]) in text
 
 
 def test_same_seed_same_city(sim):
     again, other = simulate(), simulate(City(seed=1))
-    for name in TABLES: assert_frame_equal(getattr(again, name), getattr(sim, name))
+    for name in TABLES:
+        assert_frame_equal(getattr(again, name), getattr(sim, name))
     assert again.truth == sim.truth and not other.cases.equals(sim.cases)
 
 
@@ -77,7 +96,8 @@ def test_saving_twice_gives_the_same_bytes(tmp_path):
 
 
 def test_columns_and_types(sim):
-    for name, columns in COLUMNS.items(): assert list(getattr(sim, name)) == columns
+    for name, columns in COLUMNS.items():
+        assert list(getattr(sim, name)) == columns
     assert sim.cases.case_id.is_unique and sim.cases.case_id.str.fullmatch(r"LA\d{8}-\d{6}").all()
     assert sim.cases.person_key.str.fullmatch(r"[0-9a-f]{16}").all() and sim.cases.person_key.nunique() < len(sim.cases)
     assert set(sim.events.unit.dropna()) <= set(sim.units.unit) and set(sim.events[sim.events.unit.isna()].activity) == {"note"}
@@ -126,14 +146,17 @@ def test_a_bounce_goes_back_to_the_same_unit(sim):
 def test_the_volume_ratio_comes_back(sim):
     without = intensity(sim.city, campaign=False).sum(axis=1)
     e1, e0 = without[without.index >= "2022-02-17"].sum(), without[without.index < "2022-02-17"].sum()
-    n1 = (sim.cases.submitted_at >= "2022-02-17").sum(); n0 = len(sim.cases) - n1
+    n1 = (sim.cases.submitted_at >= "2022-02-17").sum()
+    n0 = len(sim.cases) - n1
     assert abs(np.log(n1 / n0 * e0 / e1 / sim.city.volume_ratio)) < 4 * np.sqrt(1 / n0 + 1 / n1)
 
 
 def test_who_shirks_comes_back(sim):
-    s = stays(sim); s = s[s.own].assign(shirked=lambda d: d.exit.eq("returned") | (d.exit.eq("transferred") & d.exit_unit.ne(d.unit)))
+    s = stays(sim)
+    s = s[s.own].assign(shirked=lambda d: d.exit.eq("returned") | (d.exit.eq("transferred") & d.exit_unit.ne(d.unit)))
     for (unit, after), g in s.groupby(["unit", "after"]):
-        if len(g) > 100: within(g.shirked.mean(), sim.truth["units"][unit]["shirk_after" if after else "shirk_before"], len(g))
+        if len(g) > 100:
+            within(g.shirked.mean(), sim.truth["units"][unit]["shirk_after" if after else "shirk_before"], len(g))
     assert s.shirked.sum() > 500
 
 
@@ -166,7 +189,8 @@ def test_coverage_and_hollow_closes_come_back(sim):
     first = e.assign(hollow=e.groupby("case_id").activity.shift() != "contacted").query("activity == 'closed'").drop_duplicates("case_id")
     first = first[first.timestamp < "2023-12-01"]  # later ones could not all be called within the log
     called = first.case_id.isin(sim.callbacks.case_id[sim.callbacks["round"] == "first"])
-    for after, g in first.groupby(first.timestamp >= sim.city.campaign): within(called[g.index].mean(), sim.city.coverage[after], len(g))
+    for after, g in first.groupby(first.timestamp >= sim.city.campaign):
+        within(called[g.index].mean(), sim.city.coverage[after], len(g))
     far = first[(first.timestamp < "2022-02-17") | (first.timestamp > "2022-06-01")]  # the rest were begun before and closed after
     for after, g in far.groupby(far.timestamp >= sim.city.campaign):
         within(g.hollow.mean(), sim.city.hollow * (sim.city.hollow_ratio if after else 1), len(g))
@@ -174,7 +198,8 @@ def test_coverage_and_hollow_closes_come_back(sim):
 
 def test_non_response_comes_back():
     "On a city where every case is called and the citizens' minds are known from the truth."
-    sim = simulate(City(coverage=(1, 1), seed=7)); first = sim.callbacks[sim.callbacks["round"] == "first"]
+    sim = simulate(City(coverage=(1, 1), seed=7))
+    first = sim.callbacks[sim.callbacks["round"] == "first"]
     p = pd.Series(sim.truth["realised"]["satisfied_at_first_close"])
     after = first.called_at >= "2022-02-17"
     odds = dict(no=sim.city.reach_odds, yes=sim.city.reach_odds * sim.city.reach_ratio)
@@ -189,11 +214,13 @@ def test_non_response_comes_back():
 def test_a_city_without_campaign_shows_none():
     sim = simulate(City(campaign=None))
     without = intensity(sim.city).sum(axis=1)
-    n1 = (sim.cases.submitted_at >= "2022-02-17").sum(); n0 = len(sim.cases) - n1
+    n1 = (sim.cases.submitted_at >= "2022-02-17").sum()
+    n0 = len(sim.cases) - n1
     ratio = n1 / n0 * without[without.index < "2022-02-17"].sum() / without[without.index >= "2022-02-17"].sum()
     assert abs(np.log(ratio)) < 4 * np.sqrt(1 / n0 + 1 / n1)
     share = (sim.cases.request_type == "suggestion").groupby(sim.cases.submitted_at >= "2022-02-17").agg(["mean", "size"])
-    for mean, n in share.itertuples(index=False): within(mean, REQUESTS["suggestion"], n)
+    for mean, n in share.itertuples(index=False):
+        within(mean, REQUESTS["suggestion"], n)
     assert set(sim.callbacks.surveyor[sim.callbacks["round"] == "first"]) == {"hotline"}
     assert all(u["shirk_before"] == u["shirk_after"] for u in sim.truth["units"].values())
 
@@ -223,5 +250,7 @@ def test_a_bigger_city_is_made_of_the_same_functions():
 
 
 def test_nothing_can_be_planted_on_an_unknown_unit():
-    with pytest.raises(ValueError, match="no unit is called"): City(shirkers={"某局": 0.5})
-    with pytest.raises(ValueError, match="no unit is called"): City(pairs=(("城管二局", "某局"),))
+    with pytest.raises(ValueError, match="no unit is called"):
+        City(shirkers={"某局": 0.5})
+    with pytest.raises(ValueError, match="no unit is called"):
+        City(pairs=(("城管二局", "某局"),))

@@ -6,7 +6,7 @@ ours=${PYTHON:-.venv/bin/python} peer=.bench/venv/bin/python folder=.bench/log r
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE PYTHONDONTWRITEBYTECODE
 [ -x "$peer" ] || { "$ours" -m venv .bench/venv; .bench/venv/bin/pip install -q pm4py pyarrow; }
 [ -f "$folder/events.parquet" ] || "$ours" tools/bench.py make "$folder"
-[ -f "$folder/events.xes" ] || "$peer" tools/bench.py run pm4py_write "$folder" > /dev/null
+[ -f "$folder/events.xes" ] || "$peer" tools/bench.py xes "$folder" > /dev/null
 results=.bench/results.jsonl; : > "$results"
 for _ in $(seq "$runs"); do
   for t in ours_indicators ours_edges ours_durations ours_xes; do "$ours" tools/bench.py run "$t" "$folder" | tail -n 1 | tee -a "$results"; done

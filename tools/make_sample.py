@@ -1,4 +1,5 @@
 "Write the embedded sample: `python tools/make_sample.py [FOLDER]`. The same city gives the same tables; see nbs/simulate.ipynb."
+
 import sys
 from pathlib import Path
 
@@ -6,4 +7,5 @@ from liuan_eval.simulate import City, simulate
 
 if __name__ == "__main__":
     folder = simulate(City()).save(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "data" / "sample")
-    for file in sorted(folder.iterdir()): print(f"{file.stat().st_size:>9,}  {file}")
+    for file in sorted(folder.iterdir()):
+        print(f"{file.stat().st_size:>9,}  {file}")

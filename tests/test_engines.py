@@ -1,0 +1,408 @@
+"Custody and every indicator on PostgreSQL and Spark: the same as on DuckDB, computed where the tables lie"
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+from city import MAPPING, city
+
+from liuan_eval import custody, metrics
+from liuan_eval.log import CaseLog, read_log
+from liuan_eval.mapping import Mapping
+from liuan_eval.source import LogError
+
+BY_HOPS = ["n_cases", "bounce_rate", "pingpong_rate", "boomerang_rate"]
+GROUPS = {
+    "all": {},
+    "unit": dict(by="unit"),
+    "channel": dict(by="channel"),
+    "month": dict(period="month"),
+    "unit and quarter": dict(by="unit", period="quarter"),
+    "resolver and week": dict(by=["resolver", "request_type"], period="week"),
+    "hops": dict(by=["from_unit", "to_unit"], indicators=BY_HOPS),
+    "kind": dict(by="kind", indicators=BY_HOPS),
+    "exit": dict(by="exit", indicators=["n_cases", "return_rate"]),
+    "day": dict(period="day", indicators=["n_cases", "limbo_share"]),
+    "year": dict(period="year", indicators=["resolution_days"]),
+}
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return city()
+
+
+@pytest.fixture(scope="module")
+def duck(frames):
+    events, cases, calls = frames
+    log = CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
+    assert metrics.available(log)[0] == list(metrics.ORDER)
+    c = custody.cases(log).execute()
+    assert (
+        min(c.n_bounced.sum(), c.n_pingpong.sum(), c.closed_at.isna().sum(), custody.hops(log).kind.nunique().execute()) > 3
+    )  # the city has what the tests are about
+    return log
+
+
+def ordered(frame, keys):
+    frame = frame.sort_values(keys, ignore_index=True)
+    for c in frame.columns:
+        if str(frame[c].dtype).startswith("datetime"):
+            frame[c] = frame[c].astype("datetime64[us]")
+    return frame
+
+
+def equal(got, want, keys, floats):
+    "Equal frames: numbers in `floats` to 1e-9, everything else exactly"
+    assert list(got.columns) == list(want.columns)
+    got, want = ordered(got, keys), ordered(want, keys)
+    assert len(got) == len(want)
+    for c in want.columns:
+        if c in floats:
+            np.testing.assert_allclose(got[c].astype(float), want[c].astype(float), rtol=1e-9, atol=1e-12, err_msg=c)
+        else:
+            assert (
+                got[c].astype(object).where(got[c].notna(), None).tolist() == want[c].astype(object).where(want[c].notna(), None).tolist()
+            ), c
+
+
+def same_custody(log, duck):
+    for name, keys in dict(spells=["case_id", "spell"], hops=["case_id", "hop"], cases=["case_id"]).items():
+        want = getattr(custody, name)(duck).execute()
+        equal(getattr(custody, name)(log).execute(), want, keys, {c for c in want.columns if c.endswith("_seconds")})
+
+
+def same_indicators(log, duck, group):
+    more = GROUPS[group]
+    got, want = metrics.compute(log, **more), metrics.compute(duck, **more)
+    assert set(want.indicator) == set(more.get("indicators", metrics.ORDER))
+    pd.testing.assert_series_equal(got.dtypes, want.dtypes)
+    keys = [c for c in want.columns if c not in metrics.COLUMNS]
+    sums = want.indicator.isin(["limbo_share"])  # its numerator and denominator are sums of days, all others are counts
+    for part in (sums, ~sums):
+        equal(got[part], want[part], keys, {"value", "low", "high"} | ({"numerator", "denominator"} if part is sums else set()))
+    assert got[keys].astype(str).values.tolist() == want[keys].astype(str).values.tolist()  # in the same order, too
+
+
+TICKETS = pd.DataFrame(
+    {
+        "工单编号": ["1", "2", "3"],
+        "受理时间": pd.to_datetime(["2022-02-17 09:00", "2022-02-17 09:30", "2022-02-21 08:00"]),
+        "派单时间": pd.to_datetime(["2022-02-17 10:00", None, "2022-02-21 09:00"]),
+        "承办单位": ["城管局", None, "住建局"],
+        "退单时间": pd.to_datetime(["2022-02-18 10:00", None, None]).tz_localize("Asia/Shanghai"),
+        "办结时间": pd.to_datetime(["2022-02-19", "2022-02-18", None]),
+        "渠道": "热线",
+    }
+)
+WIDE = dict(
+    layout="wide",
+    dispatchers=["热线办"],
+    returned="unit_to_dispatcher",
+    steps=[
+        dict(activity="受理", time="受理时间"),
+        dict(activity="派单", time="派单时间", unit="承办单位"),
+        dict(activity="退单", time="退单时间", unit="承办单位"),
+        dict(activity="办结", time="办结时间", unit="承办单位"),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def duck_tickets():
+    log = CaseLog.from_frame(TICKETS, **WIDE)
+    assert custody.cases(log).order_by("case_id").execute().n_spells.tolist() == [1, 0, 1]
+    return log
+
+
+# PostgreSQL
+
+ADDRESS = os.environ.get("LIUAN_EVAL_POSTGRES", "")
+SCHEMA = f"liuan_eval_test_{os.getpid()}"
+TABLES = {"events": f"{SCHEMA}.events", "cases": f"{SCHEMA}.cases", "callbacks": f"{SCHEMA}.callbacks"}
+
+
+@pytest.fixture(scope="module")
+def server(frames):
+    "The test server with the city in a schema of its own: `events` with an order, `zoned` with timestamptz, `unordered` without order"
+    if not ADDRESS:
+        pytest.skip("no PostgreSQL: set LIUAN_EVAL_POSTGRES to the address of a server for tests, postgresql://user:password@host/database")
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'liuan_eval[postgres]'")
+    events, cases, calls = frames
+    columns = {
+        "events": 'case_id text, "timestamp" timestamp, unit text, activity text, "order" bigint',
+        "zoned": 'case_id text, "timestamp" timestamptz, unit text, activity text, "order" bigint',
+        "cases": "case_id text, channel text, request_type text, submitted_at timestamp, due_at timestamp",
+        "unordered": 'case_id text, "timestamp" timestamp, unit text, activity text',
+        "callbacks": "case_id text, round text, called_at timestamptz, reached boolean, satisfied boolean",
+    }
+    zoned = events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai"))
+    rows = dict(
+        events=events,
+        zoned=zoned,
+        cases=cases,
+        unordered=events.drop(columns="order"),
+        callbacks=calls.assign(called_at=calls.called_at.dt.tz_localize("Asia/Shanghai")),
+    )
+    with psycopg.connect(ADDRESS, autocommit=True) as con:
+        con.execute(f"create schema {SCHEMA}")
+        for name, what in columns.items():
+            con.execute(f"create table {SCHEMA}.{name} ({what})")
+            with con.cursor() as cur, cur.copy(f"copy {SCHEMA}.{name} from stdin") as copy:
+                for row in rows[name].itertuples(index=False):
+                    copy.write_row([None if pd.isna(v) else v for v in row])
+        yield ADDRESS
+        con.execute(f"drop schema {SCHEMA} cascade")
+
+
+def mapping(**more):
+    return Mapping.make(MAPPING | dict(tables=TABLES | more))
+
+
+@pytest.fixture(scope="module")
+def fetched():
+    "The most rows that any one query of ibis brought to the client, while the module runs"
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'liuan_eval[postgres]'")
+    seen = {"rows": 0}
+    patch = pytest.MonkeyPatch()
+    for kind in (psycopg.Cursor, psycopg.ServerCursor, psycopg.ClientCursor):
+        for name in ("fetchall", "fetchmany"):
+
+            def spy(self, *args, _true=getattr(kind, name), **more):
+                rows = _true(self, *args, **more)
+                seen["rows"] = max(seen["rows"], len(rows))
+                return rows
+
+            patch.setattr(kind, name, spy)
+    yield seen
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def postgres(server, fetched):
+    return read_log(server, mapping=mapping())
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_postgres_gives_the_indicators_of_duckdb(postgres, duck, group):
+    same_indicators(postgres, duck, group)
+
+
+def test_postgres_is_read_where_it_lies_and_never_pulled_whole(server, duck, fetched, frames):
+    "Everything computed anew: no query brings more rows to the client than a table of results has, and what is derived is temporary there"
+    psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(server) as con:
+        before = con.execute(
+            "select table_schema, table_name from information_schema.tables where table_schema not like 'pg_temp%'"
+        ).fetchall()
+    fetched["rows"] = 0
+    log = read_log(server, mapping=mapping())
+    for more in (dict(), dict(by="unit"), dict(by="channel")):
+        metrics.compute(log, **more)
+    log.check("en")
+    assert {
+        t._find_backend().name
+        for t in (log.events, log.core, log.case_ids, log.attributes, log.callbacks, log.kept["spells"], log.kept["cases"])
+    } == {"postgres"}
+    assert 0 < fetched["rows"] < 100 < 300 == len(frames[1])
+    with log.con.con.cursor() as cur:
+        temp = cur.execute("select count(*) from pg_class where relnamespace = pg_my_temp_schema() and relkind = 'r'").fetchone()[0]
+    assert temp >= len({"core", "case_ids", "attributes", "closings", "spells", "cases"})
+    with psycopg.connect(server) as con:
+        after = con.execute(
+            "select table_schema, table_name from information_schema.tables where table_schema not like 'pg_temp%'"
+        ).fetchall()
+    assert sorted(before) == sorted(after)
+
+
+def test_a_log_from_an_ibis_table_stays_in_its_database(server, duck, fetched):
+    import ibis
+
+    con = ibis.connect(server)
+    fetched["rows"] = 0
+    log = CaseLog.from_frame(*[con.table(t, database=SCHEMA) for t in ("zoned", "cases", "callbacks")], **MAPPING)
+    same_indicators(log, duck, "all")
+    assert log.con is con and fetched["rows"] < 100
+
+
+def test_postgres_custody_is_that_of_duckdb(postgres, duck):
+    same_custody(postgres, duck)
+
+
+def test_postgres_check_is_that_of_duckdb(postgres, duck):
+    assert postgres.check("en")[["code", "count", "of"]].values.tolist() == duck.check("en")[["code", "count", "of"]].values.tolist()
+
+
+def test_postgres_times_with_a_zone_are_shown_on_beijing_time(server, duck):
+    log = read_log(server, mapping=mapping(events=f"{SCHEMA}.zoned"))
+    same_custody(log, duck)
+    same_indicators(log, duck, "month")
+    assert log.end == duck.end
+
+
+def test_postgres_ties_without_an_order_are_counted_and_come_out_the_same_every_time(server, frames):
+    events = frames[0]
+    logs = [read_log(server, mapping=mapping(events=f"{SCHEMA}.unordered")) for _ in range(2)]
+    tied = events.duplicated(["case_id", "timestamp"], keep=False).sum()
+    assert tied > 50 and [log.check("en").set_index("code")["count"]["tie"] for log in logs] == [tied, tied]
+    a, b = (custody.spells(log).execute() for log in logs)
+    equal(a, b, ["case_id", "spell"], set())
+
+
+def test_postgres_reads_a_row_a_ticket(server, duck_tickets):
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as con:
+        con.execute(f"drop table if exists {SCHEMA}.tickets")
+        con.execute(
+            f"create table {SCHEMA}.tickets (工单编号 text, 受理时间 timestamp, 派单时间 timestamp, "
+            "承办单位 text, 退单时间 timestamptz, 办结时间 date, 渠道 text)"
+        )
+        for row in TICKETS.itertuples(index=False):
+            con.execute(f"insert into {SCHEMA}.tickets values (%s, %s, %s, %s, %s, %s, %s)", [None if pd.isna(v) else v for v in row])
+    log = read_log(server, mapping=Mapping.make(WIDE | dict(tables={"events": f"{SCHEMA}.tickets"})))
+    same_custody(log, duck_tickets)
+
+
+def test_postgres_times_that_are_text_are_refused_with_a_remedy(server):
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as con:
+        con.execute(
+            f"create table if not exists {SCHEMA}.texts as select 'a' case_id, '2022-02-17' \"timestamp\", 'u' unit, 'closed' activity"
+        )
+    with pytest.raises(LogError, match="view") as e:
+        read_log(server, mapping=Mapping(tables={"events": f"{SCHEMA}.texts"}))
+    assert "timestamp" in e.value.zh
+
+
+def test_postgres_without_the_name_of_the_table_is_refused(server):
+    with pytest.raises(LogError, match="tables"):
+        read_log(server, mapping=Mapping())
+    with pytest.raises(LogError, match="nowhere"):
+        read_log(server, mapping=mapping(events=f"{SCHEMA}.nowhere"))
+    with pytest.raises(LogError, match="nowhere"):
+        read_log(server, mapping=mapping(events="nowhere.events"))
+    with pytest.raises(LogError, match="科室"):
+        read_log(server, mapping=mapping(), unit="科室")
+
+
+def with_password(address, password):
+    u = urlsplit(address)
+    return urlunsplit(u._replace(netloc=f"{u.username}:{quote(password, safe='')}@{u.hostname}:{u.port or 5432}"))
+
+
+@pytest.mark.parametrize("secret", ["sEcReT-99", "p@ss:w/rd", "密码%20"])
+def test_a_wrong_password_is_refused_and_never_shown(server, secret):
+    address = with_password(server, secret)
+    try:
+        log = read_log(address, mapping=mapping())
+    except LogError as e:
+        text = str(e) + repr(e) + repr(e.__cause__) + repr(e.args)
+    else:
+        text = f"{log!r} {log.source}"  # a server that trusts everybody
+    assert secret not in text and quote(secret, safe="") not in text and "***" in text
+
+
+def test_an_unreachable_server_is_refused_without_the_password():
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'liuan_eval[postgres]'")
+    with pytest.raises(LogError, match="no connection") as e:
+        read_log("postgresql://office:s3cr3t@127.0.0.1:1/x", mapping=mapping())
+    assert "s3cr3t" not in str(e.value) and re.search("[\u4e00-\u9fff]", e.value.zh)
+
+
+def test_a_password_is_not_in_the_log_of_a_database(postgres, server):
+    secret = urlsplit(server).password or "no password in the address"
+    text = f"{postgres!r} {postgres.source} {postgres.mapping} {postgres.mapping.toml()} {postgres.events!r} {postgres.con!r}"
+    assert secret not in text and (not urlsplit(server).password or ":***@" in postgres.source["name"])
+
+
+# Spark
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory):
+    sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed: pip install 'liuan_eval[spark]'")
+    if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
+        pytest.skip("no Java: Spark needs a Java runtime (Debian: openjdk-17-jre-headless)")
+    conf = {
+        "spark.ui.enabled": "false",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.session.timeZone": "Asia/Shanghai",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.log.level": "ERROR",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.adaptive.enabled": "false",
+    }
+    builder = sql.SparkSession.builder.master("local[2]").appName("liuan_eval tests")
+    for k, v in conf.items():
+        builder = builder.config(k, v)
+    session = builder.getOrCreate()
+    yield session
+    with suppress(Exception):
+        session.stop()
+
+
+@pytest.fixture(scope="module")
+def spark_tables(spark, frames, tmp_path_factory):
+    "A function `name -> ibis table`: the city as Parquet, read by Spark"
+    import ibis
+
+    events, cases, calls = frames
+    folder = tmp_path_factory.mktemp("city")
+    zoned = events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai"))
+    con = ibis.pyspark.connect(spark)
+    for name, frame in dict(events=events, zoned=zoned, cases=cases, callbacks=calls).items():
+        frame.to_parquet(folder / f"{name}.parquet", coerce_timestamps="us")
+        spark.read.parquet(str(folder / f"{name}.parquet")).createOrReplaceTempView(f"city_{name}")
+    return lambda name: con.table(f"city_{name}")
+
+
+@pytest.fixture(scope="module")
+def on_spark(spark_tables):
+    return CaseLog.from_frame(spark_tables("events"), cases=spark_tables("cases"), callbacks=spark_tables("callbacks"), **MAPPING)
+
+
+def test_spark_times_are_of_both_kinds(spark, spark_tables):
+    kinds = {n: dict(spark.table(f"city_{n}").dtypes)["timestamp"] for n in ("events", "zoned")}
+    assert kinds == dict(events="timestamp_ntz", zoned="timestamp")
+
+
+def test_spark_custody_is_that_of_duckdb(on_spark, duck):
+    assert on_spark.core._find_backend().name == "pyspark"
+    same_custody(on_spark, duck)
+
+
+@pytest.mark.parametrize(
+    "group", [g for g in GROUPS if g not in ("unit and quarter", "kind")]
+)  # the slowest, and nothing that the others have not
+def test_spark_gives_the_indicators_of_duckdb(on_spark, duck, group):
+    same_indicators(on_spark, duck, group)
+
+
+def test_spark_reads_a_row_a_ticket_from_a_frame_of_its_own(spark, duck_tickets, tmp_path):
+    TICKETS.to_parquet(tmp_path / "t.parquet", coerce_timestamps="us")
+    log = CaseLog.from_frame(spark.read.parquet(str(tmp_path / "t.parquet")), **WIDE)
+    assert log.core._find_backend().name == "pyspark"
+    same_custody(log, duck_tickets)
+
+
+def test_spark_check_is_that_of_duckdb(on_spark, duck):
+    assert on_spark.check("en")[["code", "count", "of"]].values.tolist() == duck.check("en")[["code", "count", "of"]].values.tolist()
+
+
+def test_spark_times_with_a_zone_are_shown_on_beijing_time(spark_tables, duck):
+    log = CaseLog.from_frame(spark_tables("zoned"), cases=spark_tables("cases"), callbacks=spark_tables("callbacks"), **MAPPING)
+    assert log.end == duck.end
+    same_custody(log, duck)
+    same_indicators(log, duck, "day")

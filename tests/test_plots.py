@@ -1,0 +1,212 @@
+"Figures draw in both languages, say what they are, and come out the same every time"
+
+import logging
+import re
+import warnings
+
+import pandas as pd
+import pytest
+
+from liuan_eval import plots
+from liuan_eval.log import CaseLog, read_log
+from liuan_eval.metrics import ORDER, compute
+from liuan_eval.source import LogError
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+FIGURES = dict(
+    matrix=plots.flow_matrix,
+    map=plots.flow_map,
+    map_all=lambda g, lang: plots.flow_map(g, lang, kinds=None, top=40),
+    hops=plots.hops_distribution,
+    curve=plots.resolution_curve,
+    curve_by=lambda g, lang: plots.resolution_curve(g, lang, by="channel"),
+    curve_unit=lambda g, lang: plots.resolution_curve(g, lang, by="unit"),
+    channel=lambda g, lang: plots.indicator_by_unit(g, "on_time_rate", lang, by="channel"),
+    **{f"unit_{n}": lambda g, lang, n=n: plots.indicator_by_unit(g, n, lang) for n in ORDER},
+    **{f"series_{n}": lambda g, lang, n=n: plots.series(g, n, lang, start="2022-02-17") for n in ORDER},
+)
+
+
+@pytest.fixture(scope="module")
+def city():
+    return read_log()
+
+
+def texts(fig):
+    fig.draw_without_rendering()
+    found = [t for t in fig.findobj(lambda o: hasattr(o, "get_text")) if t.get_visible()]
+    return [" ".join(t.get_text().split("\n")) for t in found if t.get_text()]
+
+
+def path_log(units=(), **paths):
+    rows = [
+        (case, pd.Timestamp("2022-02-17") + pd.Timedelta(hours=i), u, "closed" if i == len(p.split()) - 1 else "replied")
+        for case, p in paths.items()
+        for i, u in enumerate(p.split())
+    ]
+    return CaseLog.from_frame(
+        pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"]), dispatchers=["H"], units=list(units)
+    )
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_in_its_language(city, name, lang, caplog):
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING, "matplotlib"):
+        warnings.simplefilter("error", UserWarning)
+        fig = FIGURES[name](city, lang)
+        fig.canvas.draw()
+    assert not caplog.records
+    found = texts(fig)
+    assert any("SIMULATED" in t and "模拟数据" in t for t in found)
+    assert any("20,000" in t or " = " in t or "%" in t for t in found)
+    title, *rest = [t.get_text() for t in fig.texts]
+    if lang == "zh":
+        assert all(CHINESE.search(t) for t in (title, *rest))
+    else:
+        assert [t for t in found if CHINESE.search(t)] == ["SIMULATED 模拟数据"]
+
+
+def test_font_survives_a_new_theme(city):
+    import seaborn as sns
+
+    plots.theme()
+    sns.set_theme()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        plots.hops_distribution(city, "zh").canvas.draw()
+
+
+def test_no_mark_on_a_real_log():
+    log = path_log(a="A B A", b="B")
+    assert not any("SIMULATED" in t for t in texts(plots.hops_distribution(log, "en")))
+
+
+@pytest.mark.parametrize("draw", [plots.flow_matrix, plots.flow_map])
+def test_no_flow_is_said(draw):
+    with pytest.raises(LogError, match=r"no case was passed on.*\n.*没有"):
+        draw(path_log(a="A", b="H"))
+
+
+def test_only_bounces():
+    log = path_log(a="H A H A")
+    assert "1" in texts(plots.flow_matrix(log, "en"))
+    with pytest.raises(LogError):
+        plots.flow_map(log)
+
+
+def test_nobody_held_a_case():
+    log = path_log(a="H", b="H")
+    with pytest.raises(LogError, match="No unit ever held"):
+        plots.hops_distribution(log)
+
+
+def test_no_closing():
+    rows = pd.DataFrame([("1", "2022-02-17", "A", "replied")], columns=["case_id", "timestamp", "unit", "activity"])
+    with pytest.raises(LogError, match="needs closings"):
+        plots.resolution_curve(CaseLog.from_frame(rows))
+
+
+def test_one_case():
+    log = path_log(a="A B")
+    for draw in (
+        plots.flow_matrix,
+        plots.flow_map,
+        plots.hops_distribution,
+        plots.resolution_curve,
+        lambda g: plots.indicator_by_unit(g, "resolution_days"),
+        lambda g: plots.series(g, "pingpong_rate"),
+        lambda g: plots.series(g, "hops_per_case"),
+    ):
+        draw(log).canvas.draw()
+
+
+def test_closed_at_once():
+    log = path_log(a="A", b="A")
+    plots.resolution_curve(log).canvas.draw()
+
+
+def test_matrix_counts_every_hop(city):
+    from liuan_eval.caseflow import edges
+
+    e = edges(city)
+    place, order = plots._grouped(city, e, "zh", 5)
+    m = plots._square(e, place, order)
+    assert m.to_numpy().sum() == e.hops.sum() and len(m) == len(order) > 5
+    assert m.loc[place["城管二局"], place["自规三局"]] == e.set_index(["from_unit", "to_unit"]).hops[("城管二局", "自规三局")]
+
+
+def test_unit_without_cases_has_no_dot():
+    log = path_log(a="A B A", units=[dict(unit=u) for u in "ABC"])
+    fig = plots.indicator_by_unit(log, "pingpong_rate", "en")
+    assert "no cases" in texts(fig) and "无工单" in texts(plots.indicator_by_unit(log, "pingpong_rate", "zh"))
+    dots = next(line for line in fig.axes[0].lines if line.get_marker() == "o")
+    assert pd.isna(dots.get_xdata()).sum() == 1
+
+
+def test_at_most_so_many_units(city):
+    fig = plots.indicator_by_unit(city, "bounce_rate", "en", top=7)
+    assert len(fig.axes[0].get_yticks()) == 7 and any("52 are not drawn" in t for t in texts(fig))
+
+
+def test_a_table_or_a_name(city, tmp_path):
+    table = compute(city, "bounce_rate", by="unit")
+    one, two = (plots.save(plots.indicator_by_unit(city, w), tmp_path, n)[0].read_bytes() for w, n in ((table, "a"), ("bounce_rate", "b")))
+    assert one == two
+    plots.series(city, compute(city, "bounce_rate", period="quarter"), period="quarter")
+    for wrong in (
+        compute(city, "bounce_rate"),
+        compute(city, ["bounce_rate", "return_rate"], by="unit"),
+        compute(city, "bounce_rate", by="unit", period="year"),
+    ):
+        with pytest.raises(LogError):
+            plots.indicator_by_unit(city, wrong)
+    with pytest.raises(LogError):
+        plots.series(city, table)
+
+
+def test_start(city):
+    assert any("campaign begins 2022-02-17" in t for t in texts(plots.series(city, "n_cases", "en", start="2022-02-17")))
+    assert any("not an effect" in t for t in texts(plots.series(city, "n_cases", "en", start="2022-02-17")))
+    assert not any("campaign" in t for t in texts(plots.series(city, "n_cases", "en", start="")))
+
+
+def test_days_are_not_called_cases(city):
+    assert any("(days = " in t for t in texts(plots.indicator_by_unit(city, "limbo_share", "en")))
+    assert not any("n = " in t for t in texts(plots.series(city, "limbo_share", "en")))
+
+
+@pytest.mark.parametrize("start", ["2022-02-17", pd.Timestamp("2022-02-17 08:00"), pd.Timestamp("2022-02-17").date()])
+def test_start_may_be_a_date(city, start):
+    assert "campaign begins 2022-02-17" in texts(plots.series(city, "n_cases", "en", start=start))
+
+
+def test_curve_is_the_life_table():
+    rows = [(str(i), "2022-02-01", "A", "dispatched") for i in range(1, 6)]
+    rows += [(str(i), f"2022-02-0{i + 1}", "A", "closed") for i in range(1, 5)]
+    log = CaseLog.from_frame(
+        pd.DataFrame([*rows, ("5", "2022-02-09", "A", "replied")], columns=["case_id", "timestamp", "unit", "activity"])
+    )
+    curve, risk, days = plots._open_share(log, None, 1)
+    assert curve.surv.tolist() == pytest.approx([0.8, 0.6, 0.4, 0.2]) and days.tolist() == [0, 1, 2, 3, 4]
+    assert risk.iloc[0].tolist() == [5, 5, 5, 4, 3, 2]
+
+
+def test_curve_is_thinned(city):
+    curve, _risk, days = plots._open_share(city, None, 1)
+    assert len(curve) <= 301 and curve.surv.is_monotonic_decreasing and curve.days.max() <= days[-1]
+
+
+def test_wrap_keeps_every_word():
+    en = "Arrows point from giver to receiver, width by hops. Orange: ping-pong."
+    assert " ".join(plots._wrap(en, 20)) == en and max(map(len, plots._wrap(en, 20))) <= 20
+    zh = "箭头由转出指向转入，宽度按次数。橙色：来回推转，即两单位之间的转手随即被转回。"
+    assert "".join(plots._wrap(zh, 20)) == zh and not any(line[0] in "，。" for line in plots._wrap(zh, 20))
+
+
+def test_same_bytes(city, tmp_path):
+    for name, draw in FIGURES.items():
+        if name in ("matrix", "map", "curve", "unit_bounce_rate", "series_on_time_rate"):
+            one, two = (plots.save(draw(city, "zh"), tmp_path, f"{name}{i}") for i in (1, 2))
+            assert [f.read_bytes() for f in one] == [f.read_bytes() for f in two], name
+            assert "<text" not in one[1].read_text("utf-8"), "letters are outlines"
