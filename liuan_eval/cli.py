@@ -79,10 +79,12 @@ def check(source: Source = None, mapping: MappingFile = None, lang: Language = "
     _state["lang"] = lang
     log = read_log(source, mapping)
     found = log.check(lang)
-    typer.echo(repr(log))
+    typer.echo(log.summary(lang))
     if found.empty:
         return typer.echo("未发现问题。" if lang == "zh" else "Nothing wrong was found.")
-    table = Table(*(("问题", "件", "占比", "例", "处理") if lang == "zh" else ("problem", "count", "share", "examples", "what was done")))
+    table = Table()
+    for head in ("问题", "件", "占比", "例", "处理") if lang == "zh" else ("problem", "count", "share", "examples", "what was done"):
+        table.add_column(head, overflow="fold")
     for r in found.to_dict("records"):
         table.add_row(r["problem"], f"{r['count']:,} / {r['of']:,}", f"{r['share']:.1%}", r["examples"], r["done"])
     Console().print(table)

@@ -58,10 +58,10 @@ def _neighbours(log: CaseLog) -> ibis.Table:
 
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
-    t = _neighbours(log)
-    unit = ~t.is_dispatcher
+    t = _kinds(log, _neighbours(log))
+    unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"]).fill_null(False)
     out = ibis.cases(
-        (unit & (t.follows == t.unit).fill_null(False), "bounced"),
+        (unit & (t.kind == "bounce").fill_null(False), "bounced"),
         (t.after.notnull(), "passed"),
         (t.closed_at.notnull(), "resolved"),
         else_="open",
@@ -72,12 +72,15 @@ def _spells(log: CaseLog) -> ibis.Table:
     same = ("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned", "next_at", "next_spell")
     return t.select(
         *same,
+        kind=unit.ifelse(t.kind, ibis.null("string")),
         boomerang=tossed,
+        boomerang_across=tossed & ~planned,
         follows=unit.ifelse(t.follows, ibis.null("int32")),
         next_unit=unit.ifelse(ibis.coalesce(t.follows, t.after), t.after),
         exit=out,
         pingpong=unit & starts,
-        in_pingpong=unit & (starts | middle),
+        pingpong_across=unit & starts & across,
+        in_pingpong_across=unit & (starts | middle) & across,
         revisit=unit & (t.nth > 0),
     )
 
@@ -99,7 +102,8 @@ def _cases(log: CaseLog) -> ibis.Table:
         entered_at=s.entered_at.min(where=unit),
         settled_at=s.entered_at.max(where=unit),
         n_pingpong=s.pingpong.sum(),
-        n_boomerang=s.boomerang.sum(),
+        n_pingpong_across=s.pingpong_across.sum(),
+        n_boomerang_across=s.boomerang_across.sum(),
         n_bounced=(s.exit == "bounced").sum(),
         n_returned=(s.returned & unit).sum(),
     )
@@ -108,7 +112,10 @@ def _cases(log: CaseLog) -> ibis.Table:
         c = c.left_join(log.attributes.select(*[x for x in log.attributes.columns if x != "closed_at"]), "case").drop("case_right")
     submitted = c.submitted_at if "submitted_at" in c.columns else ibis.null("timestamp")
     c = c.mutate(
-        **{n: c[n].fill_null(0).cast("int32") for n in ("n_spells", "n_units", "n_pingpong", "n_bounced", "n_returned", "n_boomerang")},
+        **{
+            n: c[n].fill_null(0).cast("int32")
+            for n in ("n_spells", "n_units", "n_pingpong", "n_bounced", "n_returned", "n_pingpong_across", "n_boomerang_across")
+        },
         opened_at=ibis.coalesce(submitted, c.first_at),
     )
     done, end = c.closed_at.notnull(), ibis.literal(log.end.to_pydatetime())
@@ -124,24 +131,33 @@ def _cases(log: CaseLog) -> ibis.Table:
 
 # %% ../nbs/custody.ipynb #c010
 def _ancestry(units: pd.DataFrame) -> pd.DataFrame:
-    "All pairs of a unit's code and the code of a unit above it in the tree, at any height."
+    "Pairs of codes of a unit and one above it in the tree, at any height, in both directions: `unit, follows, way` (down or up)."
     code, parent = dict(zip(units.unit, units.code)), dict(zip(units.unit, units.parent))
     pairs = []
     for unit in units.unit:
         above, seen = parent.get(unit), {unit}
         while isinstance(above, str) and above not in seen:
-            pairs.append((code[above], code[unit]))
+            pairs += [(code[above], code[unit], "down"), (code[unit], code[above], "up")]
             seen.add(above)
             above = parent.get(above)
-    return pd.DataFrame(pairs, columns=["above", "below"])
+    return pd.DataFrame(pairs, columns=["unit", "follows", "way"])
+
+
+def _kinds(log: CaseLog, t: ibis.Table) -> ibis.Table:
+    "Spells with the `kind` of the hop out of them."
+    pairs = ibis.memtable(_ancestry(log.units), schema={"unit": "int32", "follows": "int32", "way": "string"})
+    t = t.left_join(pairs, ["unit", "follows"]).drop("unit_right", "follows_right")
+    bounce, across = (t.follows == t.unit).fill_null(False), t.follows.notnull() & t.way.isnull()
+    return t.mutate(kind=ibis.cases((bounce, "bounce"), (across, "lateral"), else_=t.way)).drop("way")
 
 
 def _hops(log: CaseLog) -> ibis.Table:
     "Hops in codes: consecutive spells of units, dispatchers skipped."
     t = coded_spells(log).filter(~_.is_dispatcher & _.follows.notnull())
-    t = t.select(
+    return t.select(
         "case",
         "hop",
+        "kind",
         "pingpong",
         "boomerang",
         from_unit=t.unit,
@@ -150,20 +166,6 @@ def _hops(log: CaseLog) -> ibis.Table:
         held_seconds=_seconds(t.left_at, t.entered_at),
         via_dispatcher=t.next_spell > t.spell + 1,
     )
-    pairs = ibis.memtable(_ancestry(log.units), schema={"above": "int32", "below": "int32"})
-    down = pairs.select(from_unit="above", to_unit="below", down=ibis.literal(True))
-    up = pairs.select(from_unit="below", to_unit="above", up=ibis.literal(True))
-    t = (
-        t.left_join(down, ["from_unit", "to_unit"])
-        .drop("from_unit_right", "to_unit_right")
-        .left_join(up, ["from_unit", "to_unit"])
-        .drop("from_unit_right", "to_unit_right")
-    )
-    return t.mutate(
-        kind=ibis.cases(
-            (t.from_unit == t.to_unit, "bounce"), (t.down.fill_null(False), "down"), (t.up.fill_null(False), "up"), else_="lateral"
-        )
-    ).drop("down", "up")
 
 # %% ../nbs/custody.ipynb #c012
 def coded_spells(log: CaseLog) -> ibis.Table:
@@ -217,5 +219,5 @@ def cases(
     "One row a case; `limbo_seconds` is null and `duration_seconds` censored at the log's end while the case is open."
     t = _named(log, coded_cases(log), "first_unit", "last_unit", "resolver")
     own = ["case_id", "opened_at", "closed_at", "first_unit", "resolver", *CASE_NUMBERS]
-    hidden = {"entered_at", "settled_at", "n_returned", "in_units_seconds", "n_boomerang", "last_unit"}
+    hidden = {"entered_at", "settled_at", "n_returned", "in_units_seconds", "n_pingpong_across", "n_boomerang_across", "last_unit"}
     return t.select(*own, *[c for c in t.columns if c not in own and c not in hidden])

@@ -204,6 +204,11 @@ def _present_name(unit: Any, at: Any, mapping: Mapping) -> Any:
     return ibis.cases(*[(hit(a), a["unit"]) for a in mapping.aliases], else_=unit) if mapping.aliases else unit
 
 
+def _end_of_day(due: Any) -> Any:
+    "Due dates; one at midnight sharp is a date without a clock time and ends with its day."
+    return (due == due.truncate("D")).ifelse(due + ibis.interval(days=1) - ibis.interval(seconds=1), due)
+
+
 def _attributes_of(table: ibis.Table, mapping: Mapping, closing: bool = True) -> ibis.Table | None:
     "Case attributes: of every row the case columns that are there, typed and coded; None if there are none."
     found = find_columns(mapping, table.columns, "cases")
@@ -211,7 +216,7 @@ def _attributes_of(table: ibis.Table, mapping: Mapping, closing: bool = True) ->
 
     def typed(ours: str, col: Any) -> Any:
         if ours in ("submitted_at", "due_at", "closed_at"):
-            return parse_time(col, mapping.timezone)
+            return _end_of_day(parse_time(col, mapping.timezone)) if ours == "due_at" else parse_time(col, mapping.timezone)
         if ours == "excluded":
             return _flag(table, col, mapping, ours)
         return _coded(table, _text(col), mapping, ours) if ours in ("channel", "request_type") else _text(col)
@@ -309,9 +314,15 @@ class CaseLog:
         "What is wrong with the log: `problem, count, of, share, examples, done`; a problem that does not occur has no row."
         return _check(self, lang)
 
-    def __repr__(self) -> str:
+    def summary(self, lang: Lang = "en") -> str:
+        "The log in a line."
         c = self.counts
-        return f"CaseLog({self.source['name']}: {c['events']:,} events, {c['cases']:,} cases, {c['units']:,} units, to {self.end:%Y-%m-%d})"
+        if lang == "zh":
+            return f"{self.source['name']}：{c['events']:,} 个事件，{c['cases']:,} 件工单，{c['units']:,} 个单位，至 {self.end:%Y-%m-%d}"
+        return f"{self.source['name']}: {c['events']:,} events, {c['cases']:,} cases, {c['units']:,} units, to {self.end:%Y-%m-%d}"
+
+    def __repr__(self) -> str:
+        return f"CaseLog({self.summary()})"
 
 # %% ../nbs/log.ipynb #c018
 _ACT = dict(closed=1, reopened=2, returned=3)  # 0: holds custody; 4: does not
@@ -332,7 +343,9 @@ def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     more = [u for u in dict.fromkeys([*mapping.dispatchers, *seen]) if u not in set(tree.unit)]
     units = pd.concat([tree.assign(in_tree=True), pd.DataFrame({"unit": more, "in_tree": not mapping.units})], ignore_index=True)
     units["is_dispatcher"] = units.unit.isin(mapping.dispatchers) | (units.kind == "dispatcher")
-    return units.assign(code=range(1, len(units) + 1), zh=units.zh.fillna(units.unit), en=units.en.fillna(units.unit))
+    return units.assign(
+        code=range(1, len(units) + 1), zh=units.zh.where(units.zh.notna(), units.unit), en=units.en.where(units.en.notna(), units.unit)
+    )
 
 
 def _encode(con: Any, events: ibis.Table, cases: ibis.Table | None, units: pd.DataFrame) -> tuple[ibis.Table, ibis.Table]:
@@ -485,7 +498,8 @@ def _closings(log: CaseLog) -> ibis.Table:
 def _about(log: CaseLog, events: ibis.Table | None = None) -> ibis.Table:
     "Events with a line of text that a person can find them by."
     e = log.events if events is None else events
-    no = (e[ROW] + 1).cast("string")
+    steps = len(log.mapping.steps) if log.mapping.layout == "wide" else 1
+    no = ((e[ROW] // steps) + 1).cast("int64").cast("string")
     return e.mutate(
         example=ibis.literal("#")
         + no
@@ -538,6 +552,34 @@ def _changing(log: CaseLog) -> ibis.Table | None:
     names = [c for c in table.columns if c not in ("case_id", ROW)]
     t = table.group_by("case_id").agg(**{c: table[c].nunique() for c in names})
     return t.filter(reduce(lambda a, b: a | b, [t[c] > 1 for c in names])).mutate(example=t.case_id)
+
+
+def _closed_early(log: CaseLog) -> ibis.Table:
+    "Cases whose closing time cannot be right."
+    t = closings(log)
+    early = (t.said < t.first_at).fill_null(False)
+    if log.attributes is not None and "submitted_at" in log.attributes.columns:
+        t = t.left_join(log.attributes.select("case", "submitted_at"), "case").drop("case_right")
+        early = (t.said < t.first_at).fill_null(False) | (t.closed_at < t.submitted_at).fill_null(False)
+    return _of_cases(log, t.filter(early).select("case"))
+
+
+def _answers(log: CaseLog) -> ibis.Table | None:
+    "Words in the column of satisfaction that are neither yes nor no here."
+    table = log.raw.get("callbacks", log.raw["events"])
+    column = find_columns(log.mapping, table.columns, "callbacks").get("satisfied")
+    if log.callbacks is None or column is None or table[column].type().is_boolean():
+        return None
+    t = table.select(example=_text(table[column]))
+    odd = [w for w in t.example.topk(200).execute().iloc[:, 0].dropna() if w.lower() not in vocabulary(log.mapping, "satisfied")]
+    return t.filter(t.example.isin(odd)) if odd else None
+
+
+def _unseen(log: CaseLog) -> ibis.Table | None:
+    "Dispatchers of the mapping that the log does not know."
+    seen = set(log.events.select("unit").distinct().execute().unit)
+    names = [u for u in log.units.unit[log.units.is_dispatcher] if u not in seen]
+    return ibis.memtable(pd.DataFrame({"example": names})) if names else None
 
 
 def _dispatcher_acts(log: CaseLog, act: int) -> ibis.Table:
@@ -625,11 +667,14 @@ _CHECKS: dict[str, tuple] = {  # code: (en, zh, (done en, done zh), of, rows)
         _after_closing,
     ),
     "closed_early": (
-        "closing time before the first event",
-        "办结时间早于首个事件",
-        ("the closing time is ignored, the events decide", "忽略该办结时间，以事件为准"),
+        "closed before the first event, or before it was submitted",
+        "办结时间早于首个事件或提交时间",
+        (
+            "before the first event: that closing time is ignored; before submission: left out of durations and on-time rates",
+            "早于首个事件的，忽略该办结时间；早于提交的，不计入时长和按时率",
+        ),
         "cases",
-        lambda g: _of_cases(g, closings(g).filter(_.said < _.first_at)),
+        _closed_early,
     ),
     "word_activity": ("unknown word for an activity", "未识别的环节用语", _KEPT, "events", lambda g: _words_of(g, g.events, "activity")),
     "word_channel": (
@@ -681,12 +726,36 @@ _CHECKS: dict[str, tuple] = {  # code: (en, zh, (done en, done zh), of, rows)
         "callbacks",
         lambda g: _missing(g, "callbacks", "events"),
     ),
+    "word_satisfied": (
+        "unknown word for satisfied",
+        "未识别的满意度用语",
+        (
+            "no valid answer; say under [words.satisfied] whether it counts (true or false)",
+            "不是有效评价；请在 [words.satisfied] 中写明计为 true 还是 false",
+        ),
+        "callbacks",
+        _answers,
+    ),
+    "answer_unreached": (
+        "answer of a citizen who was not reached",
+        "未接通却有评价",
+        ("not counted in the rates", "不计入满意率"),
+        "callbacks",
+        lambda g: None if g.callbacks is None else g.callbacks.filter(~_.reached & _.satisfied.notnull()).mutate(example=_.case_id),
+    ),
     "answer_unknown": (
         "reached, but no answer that is known",
         "已接通但无可识别的评价",
         ("no valid answer: in the coverage, not in the rate", "不是有效评价：计入覆盖率，不计入满意率"),
         "callbacks",
         lambda g: None if g.callbacks is None else g.callbacks.filter(_.reached & _.satisfied.isnull()).mutate(example=_.case_id),
+    ),
+    "dispatcher_unseen": (
+        "dispatcher that never occurs in the log",
+        "映射中的派单机构未在日志中出现",
+        ("no effect; check its spelling", "无影响；请核对名称"),
+        "units",
+        _unseen,
     ),
     "dispatcher_returned": (
         "return under the dispatcher's name",

@@ -251,37 +251,57 @@ def draft(
     return "\n".join([*asked, m.toml(), *below]) + "\n"
 
 
-def _open_questions(m: Mapping, table: Any, unit: str | None) -> tuple[list[str], list[str]]:
-    "What a person has to decide, as comment lines in both languages: those that stand above the tables of the file, and those below."
+def _short(c: str) -> str:
+    return " ".join(c.split())
 
-    def short(c: str) -> str:
-        return " ".join(c.split())
 
-    need = ("case_id",) if m.layout == "wide" else REQUIRED
-    out = [
-        f'# ? [columns] {c} = "..."   # not found, required · 未找到，必填。有：{"、".join(map(short, table.columns))}'
-        for c in need
-        if c not in m.columns
-    ]
-    words = _distinct(table, m.columns.get("activity")) + [e["activity"] for e in m.steps]
-    known, both, top = synonyms("activity"), ambiguous_returns(), []
-    if any(w in both for w in words):
+def _asked_above(m: Mapping, words: list[str]) -> list[str]:
+    "Questions whose answers stand above the tables of the file."
+    top = []
+    if any(w in ambiguous_returns() for w in words):
         top.append(
             '# ? returned = "unit_to_dispatcher"   # or "dispatcher_to_unit": choose what 退单/回退 means here · 请选择“退单/回退”的方向'
         )
     if not m.dispatchers:
-        top.append('# ? dispatchers = ["..."]   # no unit looks like one that only routes · 未识别出派单机构')
-    unknown = [w for w in words if w.lower() not in known and w not in both]
-    if unknown:
-        out += ["# ? [words.activity]   # unknown words; they are kept as they are unless you map them · 未识别的用语"] + [
-            f"# {tomli_w.dumps({short(w): '...'}).strip()}" for w in unknown[:40]
-        ]
+        top.append(
+            '# ? dispatchers = ["..."]   # no unit looks like one that only routes; without it, bounces cannot be seen · 未识别出派单机构；不填则看不出退单被驳回'
+        )
+    if any(e["activity"] in ambiguous_returns() for e in m.steps):
+        top.append(
+            "# ? [[steps]] 退回: does its unit column name who returned the case, or who has it now? Name the former · 退回一步的单位列应为当时退回的单位，而非现承办单位"
+        )
+    return top
+
+
+def _unknown_words(m: Mapping, table: Any, words: list[str]) -> list[str]:
+    "Words that the dictionary does not know, as tables to fill in."
+    unknown = {"activity": [w for w in words if w.lower() not in synonyms("activity") and w not in ambiguous_returns()]}
+    for kind in ("channel", "request_type", "reached", "resolved", "satisfied"):
+        unknown[kind] = [w for w in _distinct(table, m.columns.get(kind)) if w.lower() not in synonyms(kind)]
+    out = []
+    for kind, odd in unknown.items():
+        if odd:
+            codes = "/".join(dictionary("words")[kind]) if kind in ("reached", "resolved", "satisfied") else "..."
+            out.append(f"# ? [words.{kind}]   # unknown words; they count as nothing else unless you map them · 未识别的用语")
+            out += [f"# {tomli_w.dumps({_short(w): codes}).strip()}" for w in odd[:40]]
+    return out
+
+
+def _open_questions(m: Mapping, table: Any, unit: str | None) -> tuple[list[str], list[str]]:
+    "What a person has to decide, as comment lines in both languages: those that stand above the tables of the file, and those below."
+    need = ("case_id",) if m.layout == "wide" else REQUIRED
+    have = "、".join(map(_short, table.columns))
+    out = [f'# ? [columns] {c} = "..."   # not found, required · 未找到，必填。有：{have}' for c in need if c not in m.columns]
+    words = _distinct(table, m.columns.get("activity")) + [e["activity"] for e in m.steps]
+    out += _unknown_words(m, table, words)
     out.append(
         f"# ? [[units]]   # the tree of offices (unit, zh, en, kind, parent); {len(_distinct(table, unit))} names seen · 请补充单位层级"
     )
-    return top, out + [
-        f"# ours that are free · 可用列名：{', '.join(c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c not in m.columns)}"
-    ]
+    used = {*m.columns.values(), *(e["time"] for e in m.steps), *(e.get("unit") for e in m.steps)}
+    if rest := [_short(c) for c in table.columns if c not in used]:
+        out.append(f"# columns not used · 未使用的列：{'、'.join(rest)}")
+    free = [c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c not in m.columns]
+    return _asked_above(m, words), [*out, f"# ours that are free · 可用列名：{', '.join(free)}"]
 
 # %% ../nbs/mapping.ipynb #c019
 def amend(

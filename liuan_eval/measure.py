@@ -36,7 +36,8 @@ def wilson(
     with np.errstate(divide="ignore", invalid="ignore"):
         p, q = x / n, Z * Z / n
         mid, half = p + q / 2, Z * np.sqrt(p * (1 - p) / n + q / n / 4)
-        return np.clip((mid - half) / (1 + q), 0, 1), np.clip((mid + half) / (1 + q), 0, 1)
+        low, high = np.clip((mid - half) / (1 + q), 0, 1), np.clip((mid + half) / (1 + q), 0, 1)
+        return np.where(x == 0, low * 0, low), np.where(x == n, high * 0 + 1, high)
 
 
 def _t(n: Any) -> np.ndarray:
@@ -286,6 +287,8 @@ def median_time(
     c = km_curve(t, keys)
     f = c.group_by(keys).agg(value=_crossing(c, c.surv), low=_crossing(c, c.low), high=_crossing(c, c.high)).execute()
     f = sizes.merge(f, how="left", on=keys).drop(columns="_all")
+    if f.empty and not by and not period:
+        f = pd.DataFrame([dict(n=0, n_open=0, value=np.nan, low=np.nan, high=np.nan)])
     return _table(log, f, by, ["n", "n_open"])
 
 # %% ../nbs/measure.ipynb #c019
@@ -303,7 +306,8 @@ class Indicator:
     unit: str  # `share`, `hops`, `cases`, `days`
     better: str  # `lower`, `higher`, or `` where neither is
     needs: tuple[str, ...]  # keys of `NEEDS`
-    source: str  # where the definition comes from
+    source_zh: str  # where the definition comes from
+    source_en: str
     compute: Callable  # (log, by, period) -> frame
 
 
@@ -314,6 +318,11 @@ NEEDS: dict[str, tuple[str, str, Callable[[CaseLog], bool]]] = {
         "events with the activity 'returned' (退单); map your word to it",
         "环节“退单”(returned)的事件；请在映射中对应",
         lambda log: log.has("returned"),
+    ),
+    "custody": (
+        "more than one unit a case: this table of tickets has a single column of units, so a change of hands cannot be seen; add the earlier units to [[steps]]",
+        "一件工单的多个经办单位：此表只有一列单位，看不出转手；请在 [[steps]] 中写明先前的单位列",
+        lambda log: _moves(log),
     ),
     "dispatchers": (
         "dispatchers: name the units that only route in the mapping",
@@ -336,6 +345,12 @@ NEEDS: dict[str, tuple[str, str, Callable[[CaseLog], bool]]] = {
         lambda log: log.callbacks is not None,
     ),
 }
+
+
+def _moves(log: CaseLog) -> bool:
+    "Whether a change of hands could show: in a table of tickets, steps with more than one column of units."
+    columns = [[e["unit"]] if isinstance(e.get("unit"), str) else e.get("unit", []) for e in log.mapping.steps]
+    return log.mapping.layout != "wide" or len({c for names in columns for c in names}) > 1
 
 
 def _closes(log: CaseLog) -> bool:

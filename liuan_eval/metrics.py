@@ -82,7 +82,7 @@ def catalogue(
             words[o.unit],
             words.get(o.better, ""),
             "; ".join(NEEDS[k][i] for k in o.needs),
-            o.source,
+            getattr(o, f"source_{lang}"),
         )
         for o in (INDICATORS[n] for n in ORDER)
     ]
@@ -119,6 +119,9 @@ def compute(
     frames = [INDICATORS[n].compute(log, by, period).assign(indicator=n) for n in names]
     keys = ["indicator", *([by] if isinstance(by, str) else by or []), *(["period"] if period else [])]
     table = pd.concat([f.astype({c: "Int64" for c in ("n", "n_open") if c in f}) for f in frames], ignore_index=True)
+    for c in ("numerator", "denominator"):
+        if c in table and (table[c].dropna() % 1 == 0).all():
+            table[c] = table[c].astype("Int64")
     used = [c for c in COLUMNS if c in table and (c not in ("n", "n_open") or "n_open" in table)]
     table = table[[*keys, *used]]
     return table if lang is None else translated(log, table, lang)
@@ -171,7 +174,7 @@ def translated(
         if c in ("unit", "next_unit", "from_unit", "to_unit", "first_unit", "resolver"):
             return table[c].map(unit)
         if c == "period" and table[c].isin(["before", "after"]).all():
-            return table[c].map(dict(before=("之前", "before"), after=("之后", "after"))).str[lang == "en"]
+            return table[c].map(dict(before="之前", after="之后") if lang == "zh" else str)
         return table[c].map(lambda w: label(w, lang, c)) if c in dictionary("words") and c != "kind" else table[c]
 
     return pd.DataFrame({header(c, lang): values(c) for c in table.columns})

@@ -234,8 +234,8 @@ def flow_matrix(
     note = (
         _say(
             lang,
-            f"橙色对角线：退单被驳回、退回原单位，共 {b:,} 次（图中 {shown:,} 次），不是流转，不计入合计。",
-            f"Orange diagonal: returns that were rejected, {b:,} in all ({shown:,} shown); no flow, and not in the sums. ",
+            f"橙色对角线：退单被驳回、退回原单位，共 {b:,} 次（图中 {shown:,} 次），不计入行列合计。",
+            f"Orange diagonal: returns that were rejected, {b:,} in all ({shown:,} shown), not in the sums of rows and columns. ",
         )
         if b
         else ""
@@ -839,7 +839,7 @@ def _draw_series(ax: Axes, o: Indicator, t: pd.DataFrame, lang: Lang) -> None:
     ax.grid(axis="y")
     _value_axis(ax, "y", o)
     ax.xaxis.set_major_locator(AutoDateLocator(minticks=4, maxticks=9))
-    ax.xaxis.set_major_formatter(DateFormatter("%Y-%m"))
+    ax.xaxis.set_major_formatter(DateFormatter("%Y-%m" if (t.x.max() - t.x.min()).days > 150 else "%m-%d"))
 
 
 def _draw_sizes(ax: Axes, x: pd.Series, n: pd.Series, width: float, of: str) -> None:

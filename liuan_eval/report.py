@@ -25,6 +25,7 @@ from IPython.display import HTML, Markdown
 
 from . import __version__, plots
 from .log import CaseLog, read_log
+from .mapping import Mapping
 from .measure import INDICATORS
 from .metrics import available, header, translated
 from .source import LogError, is_address, masked
@@ -39,9 +40,7 @@ def shown(
     unit = INDICATORS[name].unit
     if pd.isna(row.value):
         return "–"
-    if unit == "cases":
-        return f"{row.value:,.0f}"
-    scale, digits, sign = (100, 1, "%") if unit == "share" else (1, 2 if unit == "hops" else 1, "")
+    scale, digits, sign = (100, 1, "%") if unit == "share" else (1, {"hops": 2, "cases": 0}.get(unit, 1), "")
 
     def text(x: float) -> str:
         return "…" if pd.isna(x) else f"{x * scale:,.{digits}f}"
@@ -97,9 +96,21 @@ def open_study(source: Any = None, mapping: Any = None, start: str | None = None
         raise LogError(f"Unknown language '{lang}': zh or en.", f"不认识的语言“{lang}”：zh 或 en。")
     log = read_log(source, mapping)
     start = start or log.mapping.start
-    if start is not None and pd.isna(pd.to_datetime(start, errors="coerce")):
-        raise LogError(f"'{start}' is no date; write 2022-02-17.", f"“{start}”不是日期；请写成 2022-02-17。")
+    if start and not log.core.timestamp.min().execute() < _day(start) <= log.end:
+        span = f"{log.core.timestamp.min().execute():%Y-%m-%d}–{log.end:%Y-%m-%d}"
+        raise LogError(
+            f"{start} lies outside the log ({span}): there is no before and after to show.",
+            f"{start} 不在日志的时间范围内（{span}），没有前后可比。",
+        )
     return Study(log, lang, Path(out), start)
+
+
+def _day(start: str) -> pd.Timestamp:
+    "A day from text; raises `LogError` where it is none."
+    day = pd.to_datetime(start, errors="coerce")
+    if pd.isna(day):
+        raise LogError(f"'{start}' is no date; write 2022-02-17.", f"“{start}”不是日期；请写成 2022-02-17。")
+    return day
 
 # %% ../nbs/report.ipynb #c011
 def _escaped(value: Any) -> str:
@@ -233,8 +244,11 @@ def render(
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    out = Path(out).resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    out = _folder(out)
+    if start:
+        _day(start)
+    if mapping:
+        Mapping.read(mapping)
 
     def place(p: Any) -> str | None:
         return None if p is None else masked(p) if is_address(p) else str(Path(p).resolve())
@@ -263,6 +277,18 @@ def render(
     title = f"{'工单流转报告' if lang == 'zh' else 'Report on a case log'}: {run['source']['name']}"
     (out / "index.html").write_text(page(nb, title, lang), encoding="utf-8")
     return out / "index.html"
+
+
+def _folder(out: str | Path) -> Path:
+    "The folder to write to, made if need be; raises `LogError` where that can't be."
+    path = Path(out).resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise LogError(
+            f"{out}: can't be made a folder ({e.strerror}). Choose another with --out.", f"{out}：无法作为输出文件夹。请用 --out 另选一个。"
+        ) from None
+    return path
 
 
 def _both(text: str) -> tuple[str, str]:

@@ -19,7 +19,8 @@ from .measure import count, indicator, median_time, rate
     unit="cases",
     better="",
     needs=(),
-    source="official bulletins everywhere",
+    source_zh="各地通报的通行做法",
+    source_en="common in official bulletins",
     definition_zh="工单件数；按单位：到达该单位的工单。区间为泊松区间，把件数看作同一习惯下可能出现的一个数。",
     definition_en="Number of cases; by unit: cases that reached it. The interval treats the count as one draw of a Poisson variable.",
     formula_zh="工单",
@@ -36,9 +37,10 @@ def n_cases(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     unit="days",
     better="lower",
     needs=("closed",),
-    source="Kaplan & Meier 1958, doi 10.1080/01621459.1958.10501452",
-    definition_zh="从提交到办结的自然日中位数；未办结的按截至日志末计为“至少这么久”。",
-    definition_en="Median calendar days from submission to closing; open cases count as lasting at least until the end of the log.",
+    source_zh="Kaplan & Meier 1958, doi 10.1080/01621459.1958.10501452",
+    source_en="Kaplan & Meier 1958, doi 10.1080/01621459.1958.10501452",
+    definition_zh="从提交到办结的自然日中位数；未办结的按截至日志末计为“至少这么久”；办结早于提交的不计。",
+    definition_en="Median calendar days from submission to closing; open cases count as lasting at least until the end of the log; cases closed before they were submitted are left out.",
     formula_zh="Kaplan-Meier 中位数",
     formula_en="Kaplan-Meier median",
 )
@@ -50,7 +52,7 @@ def resolution_days(log: CaseLog, by: list[str], period: str | None) -> pd.DataF
         period,
         duration=lambda t: t.duration_seconds / 86400,
         closed=lambda t: t.closed_at.notnull(),
-        among=_.duration_seconds >= 0,
+        among=(_.duration_seconds >= 0).fill_null(False),
     )
 
 # %% ../nbs/responsiveness.ipynb #c010
@@ -60,13 +62,14 @@ def resolution_days(log: CaseLog, by: list[str], period: str | None) -> pd.DataF
     unit="share",
     better="higher",
     needs=("due_at", "closed"),
-    source="Lianyungang and Ningguo bulletins, with open overdue cases added to the denominator",
-    definition_zh="在时限内办结的工单占比；已逾期仍未办结的计为逾期。",
-    definition_en="Share of cases closed by their due date; open cases past it count as late.",
-    formula_zh="按时办结 /（已办结 + 逾期未办结）",
-    formula_en="closed by the due date / (closed + open and overdue)",
+    source_zh="连云港、宁国等地通报，本工具另把逾期未办结的计入分母",
+    source_en="bulletins of Lianyungang and Ningguo, with open overdue cases added to the denominator",
+    definition_zh="时限已到的工单中按时办结的占比；已到期仍未办结的计为逾期，未到期的不计入。",
+    definition_en="Share closed in time among cases whose due date has passed; open ones count as late, cases that still have time are left out.",
+    formula_zh="按时办结 / 时限已到的工单",
+    formula_en="closed by the due date / cases whose due date has passed",
 )
 def on_time_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of due cases closed in time; by unit: of cases the unit answers for."
-    due = _.due_at.notnull() & (_.closed_at.notnull() | (_.due_at <= log.end.to_pydatetime()))
+    due = (_.due_at <= log.end.to_pydatetime()) & (_.closed_at.isnull() | (_.closed_at >= _.opened_at))
     return rate(log, by, period, dict(cases=lambda t: t.closed_at <= t.due_at), among=due)

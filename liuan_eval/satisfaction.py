@@ -19,11 +19,11 @@ def _first_calls(log: CaseLog) -> ibis.Table:
     "Coded cases with the answers of their first call: `reached` in any attempt, the first answer given."
     assert log.callbacks is not None  # the indicators below say so in plain words before
     c = log.callbacks.filter(_["round"] == "first").join(log.case_ids, "case_id")
-    answered = c.satisfied.notnull()
+    answered = c.satisfied.notnull() & c.reached.fill_null(True)
     t = c.group_by("case").agg(
         reached=c.reached.fill_null(False).cast("int32").max(),
         satisfied=c.satisfied.cast("int32").argmin(c.called_at, where=answered),
-        answer=c.satisfied.cast("int32").min(),
+        answer=c.satisfied.cast("int32").min(where=answered),
     )
     t = t.mutate(satisfied=ibis.coalesce(t.satisfied, t.answer))
     return coded_cases(log).left_join(t.drop("answer"), "case").drop("case_right")
@@ -40,7 +40,8 @@ def first_calls(log: CaseLog) -> ibis.Table:
     unit="share",
     better="higher",
     needs=("callbacks", "closed"),
-    source="petitions: participation is scored apart (国信发〔2022〕11号, as cited by Dachuan district)",
+    source_zh="信访：参评率单独计分（达川区细则引国信发〔2022〕11号）",
+    source_en="petitions: participation is scored apart (Dachuan district, citing a rule of 2022)",
     definition_zh="首次回访接通的工单占办结工单的比例。",
     definition_en="Share of closed cases whose citizen was reached in the first round of calls.",
     formula_zh="首次回访接通的办结工单 / 办结工单",
@@ -57,7 +58,8 @@ def callback_coverage(log: CaseLog, by: list[str], period: str | None) -> pd.Dat
     unit="share",
     better="higher",
     needs=("callbacks",),
-    source="petitions: 参评群众满意率, among those who evaluated",
+    source_zh="信访：参评群众满意率",
+    source_en="petitions: satisfaction among those who took part in the evaluation",
     definition_zh="首次回访作出有效评价者中表示满意的比例；须与覆盖率并看。",
     definition_en="Share satisfied among those who gave a valid answer in the first round of calls; read it with the coverage.",
     formula_zh="满意 / 首次回访的有效评价",

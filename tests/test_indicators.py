@@ -54,7 +54,8 @@ def truth(tables):
     for e in own:
         of["events"][e.case_id].append(e)
     last = {s["case_id"]: s["unit"] for s in spells}
-    due = cases.set_index("case_id").due_at
+    due = pd.to_datetime(cases.set_index("case_id").due_at)
+    due = due.where(due != due.dt.normalize(), due + pd.Timedelta(days=1) - pd.Timedelta(seconds=1))  # a date alone ends with its day
     res = defaultdict(lambda: defaultdict(lambda: [0, 0]))
 
     def add(name, unit, hit):
@@ -70,19 +71,28 @@ def truth(tables):
             mine = lambda u, unit=unit: unit is None or u == unit
             add("return_rate", unit, any(map(mine, returned)))
             add("bounce_rate", unit, any(h["kind"] == "bounce" and mine(h["from_unit"]) for h in passed))
-            add("pingpong_rate", unit, any(h["pingpong"] and (mine(h["from_unit"]) or mine(h["to_unit"])) for h in passed))
+            add(
+                "pingpong_rate",
+                unit,
+                any(h["pingpong"] and h["kind"] == "lateral" and (mine(h["from_unit"]) or mine(h["to_unit"])) for h in passed),
+            )
             add("revisit_rate", unit, c["n_revisits"] > 0 if unit is None else units.count(unit) > 1)
             add("hops_per_case", unit, sum(mine(h["from_unit"]) for h in passed))
             if c["closed_at"]:
-                add("boomerang_rate", unit, any(h["from_unit"] == c["resolver"] and mine(h["from_unit"]) for h in passed))
+                add(
+                    "boomerang_rate",
+                    unit,
+                    any(h["from_unit"] == c["resolver"] and h["kind"] in ("lateral", "bounce") and mine(h["from_unit"]) for h in passed),
+                )
         for unit in {None, last[i]}:
-            if pd.notna(due[i]) and (c["closed_at"] or due[i] <= end):
+            if due[i] <= end and not (c["closed_at"] and c["closed_at"] < c["opened_at"]):
                 add("on_time_rate", unit, bool(c["closed_at"] and c["closed_at"] <= due[i]))
             first = calls[(calls.case_id == i) & (calls["round"] == "first")]
+            given = first[first.reached.astype("boolean").fillna(True).astype(bool)].satisfied.dropna()
             if c["closed_at"]:
                 add("callback_coverage", unit, bool(first.reached.any()))
-            if first.satisfied.notna().any():
-                add("satisfaction_rate", unit, bool(first.satisfied.dropna().iloc[0]))
+            if len(given):
+                add("satisfaction_rate", unit, bool(given.iloc[0]))
     return res
 
 
@@ -161,3 +171,71 @@ def test_a_wrong_question_is_refused_and_the_right_ones_named(log, call):
     with pytest.raises(LogError) as e:
         metrics.compute(log, **call)
     assert e.value.en != e.value.zh
+
+
+TICKETS = pd.DataFrame(
+    {
+        "工单编号": ["1", "2"],
+        "承办单位": ["甲", "乙"],
+        "派单时间": "2022-02-17 09:00",
+        "办结时间": "2022-02-20 15:00",
+        "截止时间": "2022-02-20",
+    }
+)
+STEPS = [dict(activity="dispatched", time="派单时间", unit="承办单位"), dict(activity="closed", time="办结时间", unit="承办单位")]
+
+
+def test_a_table_of_tickets_with_one_column_of_units_shows_no_hops_rather_than_none():
+    log = CaseLog.from_frame(TICKETS, layout="wide", steps=STEPS, case_id="工单编号", due_at="截止时间")
+    assert not {"pingpong_rate", "hops_per_case", "bounce_rate", "limbo_share"} & set(metrics.available(log)[0])
+    with pytest.raises(LogError, match="single column of units"):
+        metrics.compute(log, "pingpong_rate")
+
+
+def test_a_due_date_without_a_clock_time_ends_with_its_day():
+    log = CaseLog.from_frame(
+        TICKETS.assign(**{"办结时间": ["2022-02-20 15:00", "2022-02-21 15:00"]}),
+        layout="wide",
+        steps=STEPS,
+        case_id="工单编号",
+        due_at="截止时间",
+    )
+    assert metrics.compute(log, "on_time_rate")[["numerator", "denominator"]].values.tolist() == [[1, 2]]
+
+
+def test_cases_that_still_have_time_are_in_no_on_time_rate():
+    log = CaseLog.from_frame(
+        TICKETS.assign(**{"截止时间": ["2022-02-19", "2022-03-01"]}), layout="wide", steps=STEPS, case_id="工单编号", due_at="截止时间"
+    )
+    assert metrics.compute(log, "on_time_rate")[["numerator", "denominator"]].values.tolist() == [[0, 1]]
+
+
+def test_answers_of_citizens_who_were_not_reached_count_nowhere_and_check_says_so():
+    calls = pd.DataFrame({"工单编号": ["1", "2"], "round": "first", "reached": [True, False], "satisfied": [True, False]})
+    log = CaseLog.from_frame(TICKETS, callbacks=calls, layout="wide", steps=STEPS, case_id="工单编号")
+    assert metrics.compute(log, "satisfaction_rate")[["numerator", "denominator"]].values.tolist() == [[1, 1]]
+    assert "answer_unreached" in set(log.check().code)
+
+
+def test_an_unknown_answer_is_named_by_check():
+    calls = pd.DataFrame({"工单编号": ["1", "2"], "round": "first", "reached": True, "satisfied": ["满意", "基本满意"]})
+    log = CaseLog.from_frame(TICKETS, callbacks=calls, layout="wide", steps=STEPS, case_id="工单编号")
+    assert log.check().set_index("code").examples["word_satisfied"] == "基本满意"
+    counted = CaseLog.from_frame(
+        TICKETS, callbacks=calls, layout="wide", steps=STEPS, case_id="工单编号", words={"satisfied": {"基本满意": True}}
+    )
+    assert metrics.compute(counted, "satisfaction_rate").numerator.item() == 2
+
+
+def test_a_case_closed_before_it_was_submitted_is_counted_by_check_and_left_out_of_durations():
+    tickets = TICKETS.assign(**{"受理时间": ["2022-02-16", "2023-01-01"]})
+    log = CaseLog.from_frame(tickets, layout="wide", steps=STEPS, case_id="工单编号", submitted_at="受理时间")
+    assert log.check().set_index("code")["count"]["closed_early"] == 1
+    assert metrics.compute(log, "resolution_days").n.item() == 1
+
+
+def test_delegation_and_back_is_no_ping_pong():
+    rows = [("1", f"2022-02-17 0{i}:00", u, "replied") for i, u in enumerate(["县", "乡", "县"])]
+    frame = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"])
+    for units, n in (((), 1), ((dict(unit="县"), dict(unit="乡", parent="县")), 0)):
+        assert metrics.compute(CaseLog.from_frame(frame, units=units), "pingpong_rate").numerator.item() == n

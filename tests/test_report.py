@@ -132,3 +132,27 @@ def test_the_incident_log_by_command_gives_the_numbers_of_custody(tmp_path, data
     assert run.returncode == 0, run.stderr
     rows = [line.split(",")[:3] for line in run.stdout.splitlines()[1:]]
     assert [[r[0], float(r[1]), float(r[2])] for r in rows] == [["pingpong_rate", 1177, 7554], ["revisit_rate", 1258, 7554]]
+
+
+def test_an_output_folder_that_is_a_file_and_a_start_outside_the_log_are_refused(tmp_path):
+    (tmp_path / "taken").write_text("")
+    run = cli("report", "--out", "taken", cwd=tmp_path)
+    assert run.returncode == 2 and "Traceback" not in run.stderr and "--out" in run.stderr
+    with pytest.raises(LogError, match="outside the log"):
+        render(start="2030-01-01", out=tmp_path / "r")
+
+
+def test_a_draft_names_what_it_could_not_place(tmp_path):
+    tickets = {
+        "工单编号": ["1"],
+        "承办单位": ["甲局"],
+        "派单时间": ["2022-02-17"],
+        "退回时间": [None],
+        "办结时间": ["2022-02-20"],
+        "是否满意": ["基本满意"],
+        "诉求标题": ["x"],
+    }
+    pd.DataFrame(tickets).to_csv(tmp_path / "t.csv", index=False)
+    text = cli("mapping", "t.csv", cwd=tmp_path).stdout
+    for needed in ("# ? returned", "基本满意", "未使用的列：诉求标题", "退回一步的单位列"):
+        assert needed in text
