@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -86,7 +87,8 @@ def check(source: Source = None, mapping: MappingFile = None, lang: Language = "
     for head in ("问题", "件", "占比", "例", "处理") if lang == "zh" else ("problem", "count", "share", "examples", "what was done"):
         table.add_column(head, overflow="fold")
     for r in found.to_dict("records"):
-        table.add_row(r["problem"], f"{r['count']:,} / {r['of']:,}", f"{r['share']:.1%}", r["examples"], r["done"])
+        row = (r["problem"], f"{r['count']:,} / {r['of']:,}", f"{r['share']:.1%}", r["examples"], r["done"])
+        table.add_row(*map(escape, row))
     Console().print(table)
 
 # %% ../nbs/cli.ipynb #c008
