@@ -771,6 +771,17 @@ CHECKS = {
         1,
         lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "否"], "satisfied": ["还行", None]})),
     ),
+    "word_satisfied": (
+        2,
+        lambda: dict(
+            events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "是"], "satisfied": ["还行", "基本满意"]})
+        ),
+    ),
+    "answer_unreached": (
+        1,
+        lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "否"], "satisfied": ["是", "是"]})),
+    ),
+    "dispatcher_unseen": (1, lambda: dict(events=base(), dispatchers=["市热线办（错字）"])),
     "dispatcher_returned": (1, lambda: dict(events=base(("1", "2022-02-18 10:00", "A", "returned")), dispatchers=["A"])),
     "dispatcher_closed": (
         1,
