@@ -325,11 +325,8 @@ class CaseLog:
         return f"CaseLog({self.summary()})"
 
 # %% ../nbs/log.ipynb #c018
-_ACT = dict(closed=1, reopened=2, returned=3)  # 0: holds custody; 4: does not
-
-
 def _act(activity: Any) -> Any:
-    "What an activity does to custody, as a small integer."
+    "What an activity does to custody: 1 closes, 2 reopens, 3 returns, 4 moves nothing, 0 holds the case like any other."
     return ibis.cases(
         (activity == "closed", 1), (activity.isin(REOPENS), 2), (activity == "returned", 3), (activity.isin(NOT_CUSTODY), 4), else_=0
     ).cast("int8")
@@ -451,10 +448,10 @@ def read_log(
             f'{masked(source)}: name the table of events under [tables] in the mapping: events = "schema.table".',
             f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
         )
-    if not address:
-        names["events"] = Path(source)
     if address:
         con.raw_sql(f"set time zone '{m.timezone}'").close()
+    else:
+        names["events"] = Path(source)
     name = "embedded sample" if embedded else masked(str(source)) if address else Path(source).name
     return _build(con, names, m, dict(name=name, sha256=fingerprint(source), simulated=m.simulated))
 
@@ -556,11 +553,10 @@ def _changing(log: CaseLog) -> ibis.Table | None:
 
 def _closed_early(log: CaseLog) -> ibis.Table:
     "Cases whose closing time cannot be right."
-    t = closings(log)
-    early = (t.said < t.first_at).fill_null(False)
+    t = closings(log).mutate(submitted_at=ibis.null("timestamp"))
     if log.attributes is not None and "submitted_at" in log.attributes.columns:
-        t = t.left_join(log.attributes.select("case", "submitted_at"), "case").drop("case_right")
-        early = (t.said < t.first_at).fill_null(False) | (t.closed_at < t.submitted_at).fill_null(False)
+        t = t.drop("submitted_at").left_join(log.attributes.select("case", "submitted_at"), "case").drop("case_right")
+    early = (t.said < t.first_at).fill_null(False) | (t.closed_at < t.submitted_at).fill_null(False)
     return _of_cases(log, t.filter(early).select("case"))
 
 

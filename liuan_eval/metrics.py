@@ -13,7 +13,7 @@ import pandas as pd
 
 from . import buckpassing, responsiveness, satisfaction  # noqa: F401  the rooms register their indicators
 from .log import CaseLog
-from .measure import INDICATORS, NEEDS, missing
+from .measure import INDICATORS, NEEDS, UNIT_COLUMNS, Indicator, missing  # noqa: F401  Indicator is part of the door
 from .source import LogError
 from .words import Lang, dictionary, label
 
@@ -171,7 +171,7 @@ def translated(
     def values(c: str) -> pd.Series:
         if c == "indicator":
             return table[c].map(lambda n: getattr(INDICATORS[n], lang))
-        if c in ("unit", "next_unit", "from_unit", "to_unit", "first_unit", "resolver"):
+        if c in UNIT_COLUMNS:
             return table[c].map(unit)
         if c == "period" and table[c].isin(["before", "after"]).all():
             return table[c].map(dict(before="之前", after="之后") if lang == "zh" else str)

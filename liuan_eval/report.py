@@ -27,7 +27,7 @@ from . import __version__, plots
 from .log import CaseLog, read_log
 from .mapping import Mapping
 from .measure import INDICATORS
-from .metrics import available, header, translated
+from .metrics import COLUMNS, available, header, translated
 from .source import LogError, is_address, masked
 from .words import Lang
 
@@ -96,8 +96,9 @@ def open_study(source: Any = None, mapping: Any = None, start: str | None = None
         raise LogError(f"Unknown language '{lang}': zh or en.", f"不认识的语言“{lang}”：zh 或 en。")
     log = read_log(source, mapping)
     start = start or log.mapping.start
-    if start and not log.core.timestamp.min().execute() < _day(start) <= log.end:
-        span = f"{log.core.timestamp.min().execute():%Y-%m-%d}–{log.end:%Y-%m-%d}"
+    first = log.core.timestamp.min().execute()
+    if start and not first < _day(start) <= log.end:
+        span = f"{first:%Y-%m-%d}–{log.end:%Y-%m-%d}"
         raise LogError(
             f"{start} lies outside the log ({span}): there is no before and after to show.",
             f"{start} 不在日志的时间范围内（{span}），没有前后可比。",
@@ -139,12 +140,7 @@ def as_html(table: pd.DataFrame, most: int = 40, lang: Lang = "zh") -> HTML:
 def summary(study: Study, table: pd.DataFrame) -> HTML:
     "Indicators down, groups as they come: label, value with interval, and what it is a share of."
     zh = study.lang == "zh"
-    keys = [
-        c
-        for c in translated(study.log, table, study.lang).columns
-        if c
-        in {header(k, study.lang) for k in table.columns if k not in ("numerator", "denominator", "n", "n_open", "value", "low", "high")}
-    ]
+    keys = [header(c, study.lang) for c in table.columns if c not in COLUMNS]
     out = translated(study.log, table, study.lang)[keys].copy()
     out["数值（95% 区间）" if zh else "Value (95 % interval)"] = [shown(r.indicator, r) for _, r in table.iterrows()]
     out["分子 / 分母；件数（未结）" if zh else "Of what; n (open)"] = [of_what(r) for _, r in table.iterrows()]

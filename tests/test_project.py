@@ -60,3 +60,31 @@ def test_metrics_imports_no_heavy_library():
 @pytest.mark.parametrize("place", ["data/dictionaries", "data/sample", "data/mappings", "studies/report.ipynb"])
 def test_package_carries_its_data(place):
     assert (files("liuan_eval") / place).exists()
+
+
+def test_public_names_import_from_where_the_design_says():
+    from liuan_eval.caseflow import flow_graph
+    from liuan_eval.log import CaseLog, LogError, Mapping, read_log
+    from liuan_eval.metrics import Indicator, catalogue, compute
+    from liuan_eval.report import render
+    from liuan_eval.simulate import City, simulate
+    from liuan_eval.words import Activity, Channel, RequestType, label
+
+    names = (
+        flow_graph,
+        CaseLog,
+        LogError,
+        Mapping,
+        read_log,
+        Indicator,
+        catalogue,
+        compute,
+        render,
+        City,
+        simulate,
+        Activity,
+        Channel,
+        RequestType,
+        label,
+    )
+    assert all(callable(o) for o in names)
