@@ -867,6 +867,14 @@ def _draw_start(axes: Sequence[Axes], day: str, lang: Lang) -> None:
     )
 
 # %% ../nbs/plots.ipynb #c036
+def _settle(fig: Figure) -> None:
+    "Lay out once and round: the solver's last digits differ from run to run, and names inside an SVG are made from them."
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    for ax in fig.axes:
+        ax.set_position([round(float(v), 6) for v in ax.get_position(original=True).bounds])
+
+
 def save(
     fig: Figure,
     folder: str | Path,  # made if it is not there
@@ -876,6 +884,7 @@ def save(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    _settle(fig)
     with plt.rc_context({"svg.hashsalt": "liuan_eval", "svg.fonttype": "path"}):
         fig.savefig(png, dpi=160, metadata={"Software": None}, pil_kwargs={"optimize": True})
         fig.savefig(svg, metadata={"Date": None, "Creator": "liuan_eval"})
