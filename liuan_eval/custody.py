@@ -14,6 +14,7 @@ import pandas as pd
 from ibis import _
 
 from .log import CaseLog, closings
+from .worktime import working_days
 
 # %% ../nbs/custody.ipynb #c006
 def _dispatchers(log: CaseLog) -> list[int]:
@@ -22,7 +23,7 @@ def _dispatchers(log: CaseLog) -> list[int]:
 
 
 def _runs(log: CaseLog) -> ibis.Table:
-    "case, spell, unit, entered_at, returned, closed_at: maximal runs of a unit, up to the closing of the case."
+    "case, spell, unit, entered_at, returned_at (first), insisted_at (last), designated_at, closed_at: maximal runs of a unit, up to the closing of the case."
     t = log.core.join(closings(log), "case")
     held = (
         t.act.notin([2, 4])
@@ -31,10 +32,15 @@ def _runs(log: CaseLog) -> ibis.Table:
     )
     t = t.filter(held).select("case", "seq", "unit", "timestamp", "act", "closed_at")
     before = t.unit.lag().over(group_by=t.case, order_by=t.seq)
-    t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32")).filter((_.start == 1) | (_.act == 3))
+    t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32")).filter((_.start == 1) | _.act.isin([3, 5]))
     t = t.mutate(spell=t.start.sum().over(group_by=t.case, order_by=t.seq, rows=(None, 0)).cast("int32"))
     return t.group_by("case", "spell").agg(
-        unit=_.unit.max(), entered_at=_.timestamp.min(), returned=(_.act == 3).max(), closed_at=_.closed_at.max()
+        unit=_.unit.max(),
+        entered_at=_.timestamp.min(),
+        returned_at=_.timestamp.min(where=_.act == 3),
+        insisted_at=_.timestamp.max(where=_.act == 3),
+        designated_at=_.timestamp.min(where=_.act == 5),
+        closed_at=_.closed_at.max(),
     )
 
 
@@ -42,6 +48,8 @@ def _neighbours(log: CaseLog) -> ibis.Table:
     "Runs with what stands next to them: `after` in the case, the rest among spells of the same sort (dispatchers are looked past)."
     t = _runs(log).mutate(is_dispatcher=_.unit.isin(_dispatchers(log)) if _dispatchers(log) else ibis.literal(False))
     case, kind = dict(group_by=t.case, order_by=t.spell), dict(group_by=[t.case, t.is_dispatcher], order_by=t.spell)
+    t = t.mutate(hop=(ibis.row_number().over(**kind) + 1).cast("int32"))
+    same = dict(group_by=[t.case, t.unit], order_by=t.spell)
     return t.mutate(
         after=t.unit.lead().over(**case),
         left_at=ibis.coalesce(t.entered_at.lead().over(**case), t.closed_at),
@@ -50,15 +58,29 @@ def _neighbours(log: CaseLog) -> ibis.Table:
         before=t.unit.lag().over(**kind),
         next_at=t.entered_at.lead().over(**kind),
         next_spell=t.spell.lead().over(**kind),
-        hop=(ibis.row_number().over(**kind) + 1).cast("int32"),
         last=t.unit.last().over(**case, rows=(None, None)),
-        nth=ibis.row_number().over(group_by=[t.case, t.unit], order_by=t.spell),
+        nth=ibis.row_number().over(**same),
+        again=t.hop.lead().over(**same),
+        ordered_at=t.designated_at.min().over(**same, rows=(None, 0)),
     )
+
+
+def _late(log: CaseLog, t: ibis.Table) -> ibis.Table:
+    "Runs with `late`: returned after the mapping's window of working days; null where nothing was returned or no window is set."
+    window = log.mapping.rules.get("return_working_days")
+    if window is None:
+        return t.mutate(late=ibis.null("boolean"))
+    span = log.core.agg(first=_.timestamp.min(), last=_.timestamp.max()).execute().iloc[0]
+    days = ibis.memtable(working_days(span["first"].date(), span["last"].date()), schema={"day": "date", "n": "int32"})
+    come, back = days.select(come=_.day, n_come=_.n), days.select(back=_.day, n_back=_.n)
+    t = t.mutate(come=t.entered_at.date(), back=t.returned_at.date()).left_join(come, "come").left_join(back, "back")
+    return t.mutate(late=t.n_back - t.n_come > window).drop("come", "back", "come_right", "back_right", "n_come", "n_back")
 
 
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
     t = _kinds(log, _neighbours(log))
+    t = _late(log, t)
     unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"]).fill_null(False)
     out = ibis.cases(
         (unit & (t.kind == "bounce").fill_null(False), "bounced"),
@@ -68,10 +90,15 @@ def _spells(log: CaseLog) -> ibis.Table:
     )
     middle = ((t.before == t.follows) & (t.before != t.unit)).fill_null(False)
     starts = ((t.follows2 == t.unit) & (t.follows != t.unit)).fill_null(False)
+    detour = (t.again > t.hop + 2).fill_null(False)
     tossed = unit & t.follows.notnull() & t.closed_at.notnull() & (t.unit == t.last)
-    same = ("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned", "next_at", "next_spell")
+    same = ("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned_at", "next_at", "next_spell")
     return t.select(
         *same,
+        returned=t.returned_at.notnull(),
+        returned_late=t.late,
+        designated=t.ordered_at.notnull(),
+        defied=(t.insisted_at >= t.ordered_at).fill_null(False),
         kind=unit.ifelse(t.kind, ibis.null("string")),
         boomerang=tossed,
         boomerang_across=tossed & ~planned,
@@ -81,6 +108,8 @@ def _spells(log: CaseLog) -> ibis.Table:
         pingpong=unit & starts,
         pingpong_across=unit & starts & across,
         in_pingpong_across=unit & (starts | middle) & across,
+        detour_across=unit & detour & across,
+        delay_seconds=(unit & across & ~tossed).ifelse(_seconds(t.left_at, t.entered_at), 0.0),
         revisit=unit & (t.nth > 0),
     )
 
@@ -104,7 +133,18 @@ def _cases(log: CaseLog) -> ibis.Table:
         n_pingpong=s.pingpong.sum(),
         n_pingpong_across=s.pingpong_across.sum(),
         n_boomerang_across=s.boomerang_across.sum(),
+        n_detours_across=s.detour_across.sum(),
         n_bounced=(s.exit == "bounced").sum(),
+        n_upheld=(s.returned & s.follows.notnull() & (s.exit == "passed")).sum(),
+        n_decided=(s.returned & s.follows.notnull()).sum(),
+        n_unjustified=(s.returned & ((s.exit == "bounced") | s.boomerang)).sum(),
+        n_designated=(s.designated & unit).sum(),
+        n_lateral=(s.kind == "lateral").sum(),
+        n_down=(s.kind == "down").sum(),
+        n_up=(s.kind == "up").sum(),
+        delay_seconds=s.delay_seconds.sum(),
+        n_late=s.returned_late.sum(),
+        n_defied=s.defied.sum(),
         n_returned=(s.returned & unit).sum(),
     )
     c = log.case_ids.select("case").left_join(closings(log), "case").drop("case_right").left_join(t, "case").drop("case_right")
@@ -112,10 +152,8 @@ def _cases(log: CaseLog) -> ibis.Table:
         c = c.left_join(log.attributes.select(*[x for x in log.attributes.columns if x != "closed_at"]), "case").drop("case_right")
     submitted = c.submitted_at if "submitted_at" in c.columns else ibis.null("timestamp")
     c = c.mutate(
-        **{
-            n: c[n].fill_null(0).cast("int32")
-            for n in ("n_spells", "n_units", "n_pingpong", "n_bounced", "n_returned", "n_pingpong_across", "n_boomerang_across")
-        },
+        **{n: c[n].fill_null(0).cast("int32") for n in t.columns if n.startswith("n_")},
+        delay_seconds=c.delay_seconds.fill_null(0.0),
         opened_at=ibis.coalesce(submitted, c.first_at),
     )
     done, end = c.closed_at.notnull(), ibis.literal(log.end.to_pydatetime())
@@ -123,6 +161,7 @@ def _cases(log: CaseLog) -> ibis.Table:
         resolver=done.ifelse(c.last_unit, ibis.null("int32")),
         n_hops=(c.n_spells - 1).clip(lower=0),
         n_revisits=c.n_spells - c.n_units,
+        course=ibis.cases((c.n_spells == 0, "none"), (c.n_spells == 1, "stayed"), (c.n_spells == c.n_units, "linear"), else_="circular"),
         limbo_seconds=done.ifelse(_seconds(c.settled_at, c.entered_at), ibis.null("float64")),
         in_units_seconds=_seconds(c.closed_at, c.entered_at),
         duration_seconds=_seconds(ibis.coalesce(c.closed_at, end), c.opened_at),
@@ -211,6 +250,19 @@ def hops(
 
 
 CASE_NUMBERS = ("n_spells", "n_units", "n_hops", "n_pingpong", "n_bounced", "n_revisits", "limbo_seconds", "duration_seconds")
+_INNER = ("entered_at", "settled_at", "in_units_seconds", "delay_seconds", "last_unit", "course", "n_lateral", "n_down", "n_up")
+_INNER += (
+    "n_returned",
+    "n_late",
+    "n_upheld",
+    "n_decided",
+    "n_unjustified",
+    "n_designated",
+    "n_defied",
+    "n_pingpong_across",
+    "n_boomerang_across",
+    "n_detours_across",
+)
 
 
 def cases(
@@ -219,5 +271,4 @@ def cases(
     "One row a case; `limbo_seconds` is null and `duration_seconds` censored at the log's end while the case is open."
     t = _named(log, coded_cases(log), "first_unit", "last_unit", "resolver")
     own = ["case_id", "opened_at", "closed_at", "first_unit", "resolver", *CASE_NUMBERS]
-    hidden = {"entered_at", "settled_at", "n_returned", "in_units_seconds", "n_pingpong_across", "n_boomerang_across", "last_unit"}
-    return t.select(*own, *[c for c in t.columns if c not in own and c not in hidden])
+    return t.select(*own, *[c for c in t.columns if c not in own and c not in _INNER])

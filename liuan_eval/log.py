@@ -326,9 +326,14 @@ class CaseLog:
 
 # %% ../nbs/log.ipynb #c018
 def _act(activity: Any) -> Any:
-    "What an activity does to custody: 1 closes, 2 reopens, 3 returns, 4 moves nothing, 0 holds the case like any other."
+    "What an activity does to custody: 1 closes, 2 reopens, 3 returns, 4 moves nothing, 5 designates, 0 holds the case like any other."
     return ibis.cases(
-        (activity == "closed", 1), (activity.isin(REOPENS), 2), (activity == "returned", 3), (activity.isin(NOT_CUSTODY), 4), else_=0
+        (activity == "closed", 1),
+        (activity.isin(REOPENS), 2),
+        (activity == "returned", 3),
+        (activity.isin(NOT_CUSTODY), 4),
+        (activity == "designated", 5),
+        else_=0,
     ).cast("int8")
 
 

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Z', 'Period', 'UNIT_COLUMNS', 'INDICATORS', 'NEEDS', 'wilson', 'garwood', 'columns_of', 'rows', 'period_column',
-           'count', 'rate', 'mean', 'ratio', 'km_curve', 'median_time', 'Indicator', 'missing', 'indicator']
+           'count', 'rate', 'mean', 'ratio', 'share_of_all', 'km_curve', 'median_time', 'Indicator', 'missing',
+           'indicator']
 
 # %% ../nbs/measure.ipynb #c003
 from collections.abc import Callable, Sequence
@@ -62,7 +63,9 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 _TRUNCATE = dict(day="D", week="W", month="M", quarter="Q", year="Y")
 UNIT_COLUMNS = ("unit", "next_unit", "from_unit", "to_unit", "first_unit", "resolver")
 _OWN = dict(
-    hops=("from_unit", "to_unit", "kind", "via_dispatcher"), spells=("unit", "exit", "next_unit"), cases=("unit", "first_unit", "resolver")
+    hops=("from_unit", "to_unit", "kind", "via_dispatcher"),
+    spells=("unit", "exit", "next_unit", "return_reason"),
+    cases=("unit", "first_unit", "resolver", "course"),
 )
 
 
@@ -71,12 +74,9 @@ def columns_of(
     levels: Sequence[str] = ("cases", "spells", "hops"),  # levels an indicator exists on
 ) -> list[str]:  # names for `by`
     "The columns by which an indicator of these levels can be broken down."
-    own = [c for level in levels for c in _OWN[level]] + ["first_unit", "resolver"]
-    own += (
-        []
-        if log.attributes is None
-        else [c for c in log.attributes.columns if c not in ("case", "submitted_at", "due_at", "closed_at", "person_key")]
-    )
+    own = [c for level in levels for c in _OWN[level]] + ["first_unit", "resolver", "course"]
+    own = [c for c in own if c != "return_reason" or "reason" in log.events.columns]
+    own += [c for c in _attributes(log) if c not in ("case", "submitted_at", "due_at", "closed_at", "person_key")]
     return list(dict.fromkeys(own))
 
 
@@ -100,6 +100,14 @@ def _level(log: CaseLog, by: list[str], levels: Sequence[str]) -> str:
     return "spells" if stay and "spells" in levels else "cases"
 
 
+def _reasons(log: CaseLog) -> ibis.Table:
+    "case, unit, returned_at, return_reason: why a unit says it returned a case."
+    e = log.events.filter((_.activity == "returned") & _.reason.notnull() & _.timestamp.notnull())
+    units = ibis.memtable(log.units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
+    e = e.select("case_id", "unit", "timestamp", reason=_.reason.cast("string")).join(log.case_ids, "case_id").join(units, "unit")
+    return e.group_by("case", unit=e.code, returned_at=e.timestamp).agg(return_reason=e.reason.min())
+
+
 def rows(
     log: CaseLog,
     by: list[str],  # names from `columns_of`
@@ -114,6 +122,8 @@ def rows(
     if level == "cases":
         return cases.mutate(unit=_.last_unit, at=_.opened_at), level
     own = coded_hops(log) if level == "hops" else coded_spells(log).filter(~_.is_dispatcher).mutate(at=_.entered_at)
+    if "return_reason" in by:
+        own = own.left_join(_reasons(log), ["case", "unit", "returned_at"]).drop("case_right", "unit_right", "returned_at_right")
     return own.join(cases.select("case", *[c for c in by if c not in own.columns]), "case"), level
 
 # %% ../nbs/measure.ipynb #c012
@@ -163,19 +173,34 @@ def _sums(t: ibis.Table, keys: list[str], **sums: Any) -> pd.DataFrame:
 
 
 def _per_case(
-    log: CaseLog, by: list[str], period: str | None, values: dict, levels: Sequence[str], among: Any, cases: ibis.Table | None
+    log: CaseLog,
+    by: list[str],
+    period: str | None,
+    values: dict,
+    levels: Sequence[str],
+    among: Any,
+    cases: ibis.Table | None,
+    how: str = "sum",
 ) -> tuple[ibis.Table, list[str]]:
-    "One row a case and group with a value, and the names of the group's columns."
+    "One row a case and group with a value (the sum or the max of its rows), and the names of the group's columns."
     t, level = rows(log, by, levels, among, cases)
-    g = t.group_by(["case", *by]).agg(x=values[level](t).cast("float64").sum(), at=t.at.min())
+    g = t.group_by(["case", *by]).agg(x=getattr(values[level](t).cast("float64"), how)(), at=t.at.min())
     if period:
         g = g.mutate(**period_column(g.at, period))
     return g, [*by, *(["period"] if period else [])]
 
 # %% ../nbs/measure.ipynb #c013
-def count(log: CaseLog, by: list[str], period: str | None = None, levels: Sequence[str] = ("cases", "spells", "hops")) -> pd.DataFrame:
-    "Number of cases by group: numerator, value, exact Poisson interval."
-    g, keys = _per_case(log, by, period, {k: lambda t: t["case"].notnull().cast("int32") for k in levels}, levels, None, None)
+def count(
+    log: CaseLog,
+    by: list[str],
+    period: str | None,
+    hit: dict[str, Callable],  # level -> condition on its rows: a case counts if one of its rows in the group fulfils it
+) -> pd.DataFrame:  # by, period, numerator, value, low, high
+    "Number of cases by group, with the exact Poisson interval."
+    g, keys = _per_case(
+        log, by, period, {k: lambda t, f=f: f(t).fill_null(False).cast("int32") for k, f in hit.items()}, tuple(hit), None, None
+    )
+    g = g.filter(g.x > 0)
     f = _table(log, _sums(g, keys, numerator=g.count()), by, ["numerator"])
     low, high = garwood(f.numerator)
     return f.assign(denominator=pd.array([pd.NA] * len(f), "Int64"), value=f.numerator.astype(float), low=low, high=high)
@@ -188,12 +213,17 @@ def rate(
     hit: dict[str, Callable],  # level -> condition on its rows: a case counts if one of its rows in the group fulfils it
     among: Any = None,  # condition on the cases counted
     cases: ibis.Table | None = None,  # cases with further columns
+    of: dict[str, Callable] | None = None,  # level -> condition: only cases with a row in the group that fulfils it are counted
 ) -> pd.DataFrame:  # by, period, numerator, denominator, value, low, high
     "Share of cases, by group, with Wilson intervals."
-    g, keys = _per_case(
-        log, by, period, {k: lambda t, f=f: f(t).fill_null(False).cast("int32") for k, f in hit.items()}, tuple(hit), among, cases
-    )
-    f = _table(log, _sums(g, keys, numerator=(g.x > 0).sum().fill_null(0), denominator=g.count()), by, ["numerator", "denominator"])
+
+    def mark(t: ibis.Table, k: str) -> Any:
+        "2 for a hit, 1 for a row that counts."
+        return ibis.cases((hit[k](t).fill_null(False), 2), (of[k](t).fill_null(False) if of else ibis.literal(True), 1), else_=0)
+
+    g, keys = _per_case(log, by, period, {k: lambda t, k=k: mark(t, k) for k in hit}, tuple(hit), among, cases, "max")
+    g = g.filter(g.x > 0)
+    f = _table(log, _sums(g, keys, numerator=(g.x > 1).sum().fill_null(0), denominator=g.count()), by, ["numerator", "denominator"])
     low, high = wilson(f.numerator, f.denominator)
     return f.assign(value=f.numerator / f.denominator.where(f.denominator > 0), low=low, high=high)
 
@@ -235,6 +265,28 @@ def ratio(
     r = f.numerator / x
     half = _t(n) * np.sqrt((f.yy - 2 * r * f.xy + r * r * f.xx).clip(lower=0) * n / (n - 1).where(n > 1)) / x
     return f.drop(columns=["yy", "xx", "xy"]).assign(value=r, low=(r - half).clip(0, 1), high=(r + half).clip(0, 1))
+
+
+def share_of_all(
+    log: CaseLog,
+    by: list[str],
+    period: str | None,
+    amount: dict[str, Callable],  # level -> number on its rows, summed within a case
+    among: Any = None,
+) -> pd.DataFrame:  # as `ratio`; the denominator is the sum over all groups of the period
+    "A group's sum over the sum of all groups, with the delta method's t interval over cases, clipped to what a share can be."
+    g, keys = _per_case(log, by, period, amount, tuple(amount), among, None)
+    over = ["case", "period"] if period else ["case"]
+    all_ = g.group_by(over).agg(y=g.x.sum())
+    g = g.join(all_, over).select(*keys, "x", "y")
+    f = _sums(g, keys, numerator=g.x.sum(), xx=(g.x * g.x).sum(), xy=(g.x * g.y).sum())
+    whole = _sums(all_, over[1:], denominator=all_.y.sum(), yy=(all_.y * all_.y).sum(), n=all_.count())
+    f = f.merge(whole, on="period") if period else f.merge(whole, how="cross")
+    f = _table(log, f, by, ["n"]).fillna({"numerator": 0.0, "xx": 0.0, "xy": 0.0})
+    n, y = f.n.where(f.n > 1).astype(float), f.denominator.where(f.denominator > 0).astype(float)
+    r = f.numerator / y
+    half = _t(f.n) * np.sqrt((f.xx - 2 * r * f.xy + r * r * f.yy).clip(lower=0) * n / (n - 1)) / y
+    return f.drop(columns=["xx", "xy", "yy"]).assign(value=r, low=(r - half).clip(0, 1), high=(r + half).clip(0, 1))
 
 # %% ../nbs/measure.ipynb #c015
 def _life_table(t: ibis.Table, keys: list[str]) -> ibis.Table:
@@ -303,7 +355,7 @@ class Indicator:
     definition_en: str
     formula_zh: str  # numerator / denominator in words
     formula_en: str
-    unit: str  # `share`, `hops`, `cases`, `days`
+    unit: str  # `share`, `hops`, `units`, `cases`, `hours`, `days`
     better: str  # `lower`, `higher`, or `` where neither is
     needs: tuple[str, ...]  # keys of `NEEDS`
     source_zh: str  # where the definition comes from
@@ -334,10 +386,25 @@ NEEDS: dict[str, tuple[str, str, Callable[[CaseLog], bool]]] = {
         "办结信息：办结环节、closed_at 列，或 complete = true",
         lambda log: _closes(log),
     ),
+    "return_window": (
+        "the rule's window for returns: [rules] return_working_days = 2 in the mapping (2 in Shandong 2020; a city's own must be looked up)",
+        "退单时限：请在映射的 [rules] 中写明 return_working_days（山东 2020 为 2 个工作日；各市须查本地规定）",
+        lambda log: "return_working_days" in log.mapping.rules,
+    ),
+    "designated": (
+        "events with the activity 'designated' (指定承办): an arbiter named the unit",
+        "环节“指定承办”(designated)的事件",
+        lambda log: log.has("designated"),
+    ),
+    "owners": (
+        "a responsibility list, [owners] topic = unit in the mapping, a column topic, and kinds of units in [[units]]",
+        "权责清单（映射中的 [owners] 分类 = 责任单位）、topic 列，以及 [[units]] 中的单位类型",
+        lambda log: bool(log.mapping.owners) and "topic" in _attributes(log) and bool(log.units.kind.notna().any()),
+    ),
     "due_at": (
         "due dates: a column due_at",
         "办理时限：due_at 列",
-        lambda log: log.attributes is not None and "due_at" in log.attributes.columns,
+        lambda log: "due_at" in _attributes(log),
     ),
     "callbacks": (
         "callbacks (telephone evaluation): a table or columns with reached and satisfied",
@@ -353,8 +420,12 @@ def _moves(log: CaseLog) -> bool:
     return log.mapping.layout != "wide" or len({c for names in columns for c in names}) > 1
 
 
+def _attributes(log: CaseLog) -> tuple[str, ...]:
+    return () if log.attributes is None else log.attributes.columns
+
+
 def _closes(log: CaseLog) -> bool:
-    return log.mapping.complete or log.has("closed") or (log.attributes is not None and "closed_at" in log.attributes.columns)
+    return log.mapping.complete or log.has("closed") or "closed_at" in _attributes(log)
 
 
 def missing(

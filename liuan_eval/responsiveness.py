@@ -28,7 +28,7 @@ from .measure import count, indicator, median_time, rate
 )
 def n_cases(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Number of cases; by unit: cases that reached it."
-    return count(log, by, period)
+    return count(log, by, period, {k: lambda t: t["case"].notnull() for k in ("cases", "spells", "hops")})
 
 # %% ../nbs/responsiveness.ipynb #c008
 @indicator(

@@ -631,6 +631,8 @@ class Simulated:
             dispatchers=self.units.unit[self.units.is_dispatcher].tolist(),
             tables={k: f"{k}.parquet" for k in tables},
             columns={c: c for t in tables.values() for c in t},
+            rules=dict(return_working_days=2),
+            owners={t.topic: t.competent for t in TOPICS.itertuples() if t.competent != "area"},
             units=units,
         )
 

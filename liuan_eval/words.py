@@ -44,6 +44,7 @@ class Activity(StrEnum):
 
     received = "received"
     dispatched = "dispatched"
+    designated = "designated"  # an arbiter named this unit: it may not return the case
     claimed = "claimed"
     returned = "returned"  # a unit hands the case back as not its own
     return_rejected = "return_rejected"
