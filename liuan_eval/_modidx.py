@@ -74,6 +74,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'liuan_eval.competence._strength': ('competence.html#_strength', 'liuan_eval/competence.py'),
                                        'liuan_eval.competence._strengths': ('competence.html#_strengths', 'liuan_eval/competence.py'),
                                        'liuan_eval.competence._summed': ('competence.html#_summed', 'liuan_eval/competence.py'),
+                                       'liuan_eval.competence._unit_measures': ( 'competence.html#_unit_measures',
+                                                                                 'liuan_eval/competence.py'),
                                        'liuan_eval.competence._votes': ('competence.html#_votes', 'liuan_eval/competence.py'),
                                        'liuan_eval.competence.competence': ('competence.html#competence', 'liuan_eval/competence.py'),
                                        'liuan_eval.competence.verdicts': ('competence.html#verdicts', 'liuan_eval/competence.py')},

@@ -76,8 +76,9 @@ def paths(
     f = t.group_by(t.columns).agg(n=_.count()).execute()
     names = dict(zip(log.units.code.astype(str), log.units.unit))
     way = {p: tuple(names[s.split(":")[1]] for s in p.split()) for p in f.path.unique()}
-    f = f.assign(path=f.path.map(way)).sort_values(["n", "path"], ascending=[False, True], ignore_index=True)
-    return f[["path", "closed", *by, *(["period"] if period else []), "n"]].astype({"n": "int64", "closed": bool})
+    f = f.assign(path=f.path.map(way), rank=-f.n).astype({"n": "int64", "closed": bool})
+    f = f[["path", "closed", *by, *(["period"] if period else []), "n", "rank"]]
+    return f.sort_values(["rank", *f.columns[:-2]], ignore_index=True).drop(columns="rank")
 
 # %% ../nbs/caseflow.ipynb #c023
 def _nodes(log: CaseLog) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from .measure import columns_of, rows
 from .source import LogError
 
 # %% ../nbs/competence.ipynb #c006
+_VALUES = ["numerator", "denominator", "value", "low", "high"]
 FOLDS, DESCRIBES = 5, ("topic", "area", "request_type")
 CLEAR = 0.8  # a cell is clear where one unit resolves at least so much of it
 
@@ -114,7 +115,7 @@ class Competence:
         p = np.zeros(len(pairs))
         for k in range(len(self.by) + 1):
             a = (
-                pairs[self.by[0]].map(self.alpha[self.by[k - 1]]).fillna(self.alpha[self.by[k - 1]].median()).to_numpy()
+                pairs[self.by[0]].map(self.alpha[self.by[k - 1]]).fillna(self.alpha[self.by[k - 1]].median()).to_numpy(float)
                 if k
                 else np.full(len(pairs), 0.5)
             )
@@ -204,7 +205,7 @@ def _summed(t: pd.DataFrame, p: np.ndarray, draws: np.ndarray, of: np.ndarray, k
     low, high = np.quantile(total, [0.025, 0.975], axis=1) if len(total) else (np.array([]), np.array([]))
     size = out.denominator.where(out.denominator > 0)
     out = out.assign(numerator=out.numerator.clip(0, out.denominator), low=np.clip(low / size, 0, 1), high=np.clip(high / size, 0, 1))
-    return out.assign(value=out.numerator / size)[[*key, "numerator", "denominator", "value", "low", "high"]]
+    return out.assign(value=out.numerator / size)[[*key, *_VALUES]]
 
 # %% ../nbs/competence.ipynb #c016
 def _holds(made: Competence, units: pd.DataFrame) -> pd.Series:
@@ -220,7 +221,7 @@ def _judge(
 ) -> tuple[np.ndarray, np.ndarray]:  # probability that `unit` was competent, draws of it
     "Rows judged: the share of such cases that the unit resolves, over the share that a competent unit resolves; not cut at 1, so that noise cancels in sums."
     p, draws = made.probability(t.assign(unit=t[unit]), _lines(units), repeats, seed)
-    holds = t[unit].map(_holds(made, units)).to_numpy()
+    holds = t[unit].map(_holds(made, units)).to_numpy(float)
     return p / holds, draws / holds[:, None]
 
 
@@ -243,6 +244,25 @@ def _flows(log: CaseLog, t: pd.DataFrame, topic: str) -> pd.DataFrame:
     return f.sort_values(["unjustified", topic, "from_unit", "to_unit"], ascending=[False, True, True, True], ignore_index=True)
 
 
+def _unit_measures(made: Competence, cells: dict, units: pd.DataFrame, odds: dict, repeats: int, seed: int) -> pd.DataFrame:
+    "The long table of `Verdicts.units`, units as codes; `odds` holds (estimate, draws) for sender, receiver and first unit."
+    t, came, held = cells["passes"].rename(columns=dict(from_unit="unit")), cells["first"], cells["stays"]
+    (p, ps), (r, rs), (f, fs) = odds["sender"], odds["receiver"], odds["first"]
+    clear, across, n = _clear(made, t).astype(float), (t.kind == "lateral").to_numpy(), t.n.to_numpy()
+    owned = held.assign(of=held.n * _judge(made, held, "unit", units, 0, seed)[0]).groupby("unit").of.sum()
+    parts = dict(
+        misdispatched=_summed(came, 1 - f, 1 - fs, came.n.to_numpy(), ["unit"], seed),
+        unjustified=_summed(t, p, ps, n, ["unit"], seed),
+        justified=_summed(t, 1 - p, 1 - ps, n, ["unit"], seed),
+        blind=_summed(t[across], (1 - p - r)[across], (1 - ps - rs)[across], n[across], ["unit"], seed),
+        clear=_summed(t, clear, np.repeat(clear[:, None], repeats, 1), n, ["unit"], seed),
+    )
+    own = parts["unjustified"].assign(denominator=lambda f: f.unit.map(owned))
+    scale = parts["unjustified"].denominator / own.denominator
+    parts["shirked"] = own.assign(**{c: (own[c] * scale).clip(upper=1) for c in ("value", "low", "high")})
+    return pd.concat([f.assign(measure=k) for k, f in parts.items()], ignore_index=True)
+
+
 def verdicts(
     log: CaseLog,
     by: Sequence[str] | None = None,  # as in `competence`
@@ -252,32 +272,19 @@ def verdicts(
     "Every lateral hop and every rejected return judged: was the sender competent, the receiver, or neither."
     by = _described(log, by)
     made, cells, tree = competence(log, by), _stays(log, by), log.units
-    t, held, came = cells["passes"], cells["stays"], cells["first"]
-    sender, sent = _judge(made, t, "from_unit", tree, repeats, seed)
-    receiver, got = _judge(made, t, "to_unit", tree, repeats, seed)
+    t, came = cells["passes"], cells["first"]
     across = (t.kind == "lateral").to_numpy()
-    receiver, got = np.where(across, receiver, 0), np.where(across[:, None], got, 0)
-    owns, _o = _judge(made, held, "unit", tree, 0, seed)
-    right, righted = _judge(made, came, "unit", tree, repeats, seed)
-    names, n = dict(zip(log.units.code, log.units.unit)), t.n.to_numpy()
-    mine = t.rename(columns=dict(from_unit="unit"))
-    stood = held.assign(of=held.n * owns).groupby("unit").of.sum()
-    parts = dict(
-        misdispatched=_summed(came, 1 - right, 1 - righted, came.n.to_numpy(), ["unit"], seed),
-        unjustified=_summed(mine, sender, sent, n, ["unit"], seed),
-        justified=_summed(mine, 1 - sender, 1 - sent, n, ["unit"], seed),
-        clear=_summed(mine, _clear(made, mine), np.repeat(_clear(made, mine)[:, None], repeats, 1).astype(float), n, ["unit"], seed),
-        blind=_summed(mine[across], (1 - sender - receiver)[across], (1 - sent - got)[across], n[across], ["unit"], seed),
-    )
-    shirked = parts["unjustified"].assign(was=lambda f: f.denominator, denominator=lambda f: f.unit.map(stood))
-    scale = shirked.was / shirked.denominator
-    parts["shirked"] = shirked.assign(value=shirked.value * scale, low=shirked.low * scale, high=shirked.high * scale).drop(columns="was")
-    units = pd.concat([f.assign(measure=k) for k, f in parts.items()], ignore_index=True)
-    units = units.assign(unit=units.unit.map(names))[["unit", "measure", "numerator", "denominator", "value", "low", "high"]]
+    odds = {k: _judge(made, t, f"{u}_unit", tree, repeats, seed) for k, u in dict(sender="from", receiver="to").items()}
+    got, draws = odds["receiver"]
+    odds["receiver"] = np.where(across, got, 0.0), np.where(across[:, None], draws, 0.0)
+    odds["first"] = _judge(made, came, "unit", tree, repeats, seed)
+    units = _unit_measures(made, cells, tree, odds, repeats, seed)
+    units = units.assign(unit=units.unit.map(dict(zip(tree.code, tree.unit))))[["unit", "measure", *_VALUES]]
     via = across & t.via_dispatcher.to_numpy()
-    again = _summed(t[via].assign(measure="again"), (1 - receiver)[via], (1 - got)[via], n[via], ["measure"], seed)
-    first = _summed(came.assign(measure="first"), 1 - right, 1 - righted, came.n.to_numpy(), ["measure"], seed)
-    flows = _flows(log, t.assign(sender=sender, receiver=receiver), by[0])
+    wrong = {k: tuple(1 - x for x in odds[k]) for k in ("first", "receiver")}
+    first = _summed(came.assign(measure="first"), *wrong["first"], came.n.to_numpy(), ["measure"], seed)
+    again = _summed(t[via].assign(measure="again"), *(x[via] for x in wrong["receiver"]), t.n[via].to_numpy(), ["measure"], seed)
+    flows = _flows(log, t.assign(sender=odds["sender"][0], receiver=odds["receiver"][0]), by[0])
     return Verdicts(units, pd.concat([first, again], ignore_index=True), flows, made)
 
 # %% ../nbs/competence.ipynb #c018

@@ -8,7 +8,7 @@ __all__ = ['Z', 'Period', 'UNIT_COLUMNS', 'INDICATORS', 'NEEDS', 'wilson', 'garw
            'indicator']
 
 # %% ../nbs/measure.ipynb #c003
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from statistics import NormalDist
@@ -176,7 +176,7 @@ def _per_case(
     log: CaseLog,
     by: list[str],
     period: str | None,
-    values: dict,
+    values: Mapping[str, Callable],
     levels: Sequence[str],
     among: Any,
     cases: ibis.Table | None,
@@ -194,7 +194,7 @@ def count(
     log: CaseLog,
     by: list[str],
     period: str | None,
-    hit: dict[str, Callable],  # level -> condition on its rows: a case counts if one of its rows in the group fulfils it
+    hit: Mapping[str, Callable],  # level -> condition on its rows: a case counts if one of its rows in the group fulfils it
 ) -> pd.DataFrame:  # by, period, numerator, value, low, high
     "Number of cases by group, with the exact Poisson interval."
     g, keys = _per_case(
@@ -210,10 +210,10 @@ def rate(
     log: CaseLog,
     by: list[str],  # columns of the groups
     period: str | None,  # `day` … `year`
-    hit: dict[str, Callable],  # level -> condition on its rows: a case counts if one of its rows in the group fulfils it
+    hit: Mapping[str, Callable],  # level -> condition on its rows: a case counts if one of its rows in the group fulfils it
     among: Any = None,  # condition on the cases counted
     cases: ibis.Table | None = None,  # cases with further columns
-    of: dict[str, Callable] | None = None,  # level -> condition: only cases with a row in the group that fulfils it are counted
+    of: Mapping[str, Callable] | None = None,  # level -> condition: only cases with a row in the group that fulfils it are counted
 ) -> pd.DataFrame:  # by, period, numerator, denominator, value, low, high
     "Share of cases, by group, with Wilson intervals."
 
@@ -232,7 +232,7 @@ def mean(
     log: CaseLog,
     by: list[str],
     period: str | None,
-    amount: dict[str, Callable],  # level -> number on its rows, summed within a case
+    amount: Mapping[str, Callable],  # level -> number on its rows, summed within a case
     among: Any = None,
 ) -> pd.DataFrame:  # as `rate`; numerator is the sum
     "Mean of a number per case, by group, with t intervals; no interval for one case."
@@ -271,7 +271,7 @@ def share_of_all(
     log: CaseLog,
     by: list[str],
     period: str | None,
-    amount: dict[str, Callable],  # level -> number on its rows, summed within a case
+    amount: Mapping[str, Callable],  # level -> number on its rows, summed within a case
     among: Any = None,
 ) -> pd.DataFrame:  # as `ratio`; the denominator is the sum over all groups of the period
     "A group's sum over the sum of all groups, with the delta method's t interval over cases, clipped to what a share can be."
@@ -285,7 +285,9 @@ def share_of_all(
     f = _table(log, f, by, ["n"]).fillna({"numerator": 0.0, "xx": 0.0, "xy": 0.0})
     n, y = f.n.where(f.n > 1).astype(float), f.denominator.where(f.denominator > 0).astype(float)
     r = f.numerator / y
-    half = _t(f.n) * np.sqrt((f.xx - 2 * r * f.xy + r * r * f.yy).clip(lower=0) * n / (n - 1)) / y
+    spread = f.xx - 2 * r * f.xy + r * r * f.yy
+    spread = spread.where(spread > 1e-12 * f.yy, 0.0)  # what rounding leaves where a group is all there is
+    half = _t(f.n) * np.sqrt(spread * n / (n - 1)) / y
     return f.drop(columns=["xx", "xy", "yy"]).assign(value=r, low=(r - half).clip(0, 1), high=(r + half).clip(0, 1))
 
 # %% ../nbs/measure.ipynb #c015

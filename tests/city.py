@@ -9,12 +9,18 @@ TREE = [
     dict(unit="北街道", parent="东区", kind="township"),
     dict(unit="西区", kind="county"),
     dict(unit="南镇", parent="西区", kind="township"),
-    dict(unit="城管局"),
-    dict(unit="住建局"),
-    dict(unit="市场局"),
+    dict(unit="城管局", kind="city_department"),
+    dict(unit="住建局", kind="city_department"),
+    dict(unit="市场局", kind="city_department"),
 ]
+OWNERS = {"供水": "住建局", "占道": "城管局", "邻里": "北街道"}
 MAPPING = dict(
-    dispatchers=["热线办"], returned="unit_to_dispatcher", units=TREE, aliases=[dict(alias="工商局", unit="市场局", valid_to="2022-03-01")]
+    dispatchers=["热线办"],
+    returned="unit_to_dispatcher",
+    units=TREE,
+    aliases=[dict(alias="工商局", unit="市场局", valid_to="2022-03-01")],
+    rules=dict(return_working_days=2),
+    owners=OWNERS,
 )
 
 
@@ -47,6 +53,8 @@ def city(seed=20220217, n=300):
                 step("热线办", "改派", 5)
                 if rng.random() < 0.5:
                     unit = str(rng.choice(UNITS))
+                if rng.random() < 0.4:
+                    step(unit, "指定承办")
             elif r < 0.7:
                 unit = str(rng.choice(UNITS))
         if rng.random() < 0.85:
@@ -68,6 +76,7 @@ def city(seed=20220217, n=300):
                 case,
                 str(rng.choice(["热线", "领导留言板", "信访", "烽火台"])),
                 str(rng.choice(["投诉", "咨询"])),
+                str(rng.choice([*OWNERS, "其他"])),
                 opened - pd.Timedelta(minutes=int(rng.integers(0, 60))),
                 due if rng.random() < 0.9 else pd.NaT,
             )
@@ -75,10 +84,12 @@ def city(seed=20220217, n=300):
     events = pd.DataFrame(events, columns=["case_id", "timestamp", "unit", "activity"])
     events = events.sample(frac=1, random_state=seed).sort_values("timestamp", kind="stable", ignore_index=True)
     events["order"] = range(len(events))
+    reasons = pd.Series(["不属于本单位职责", "职责交叉"])[events.order % 2].to_numpy()
+    events["reason"] = pd.Series(reasons, dtype=object).where((events.activity == "退单") & (events.order % 5 > 0), None)
     events["unit"] = events.unit.astype(object).where(events.unit.notna(), None)
     return (
         events,
-        pd.DataFrame(cases, columns=["case_id", "channel", "request_type", "submitted_at", "due_at"]),
+        pd.DataFrame(cases, columns=["case_id", "channel", "request_type", "topic", "submitted_at", "due_at"]),
         pd.DataFrame(calls, columns=["case_id", "round", "called_at", "reached", "satisfied"]).astype(
             {"satisfied": "boolean", "reached": "boolean"}
         ),

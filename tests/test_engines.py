@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from city import MAPPING, city
 
-from liuan_eval import custody, metrics
+from liuan_eval import caseflow, competence, custody, metrics
 from liuan_eval.log import CaseLog, read_log
 from liuan_eval.mapping import Mapping
 from liuan_eval.source import LogError
@@ -28,7 +28,10 @@ GROUPS = {
     "kind": dict(by="kind", indicators=BY_HOPS),
     "exit": dict(by="exit", indicators=["n_cases", "return_rate"]),
     "day": dict(period="day", indicators=["n_cases", "limbo_share"]),
-    "year": dict(period="year", indicators=["resolution_days"]),
+    "year": dict(period="year", indicators=["resolution_days", "limbo_hours"]),
+    "reason": dict(by="return_reason", indicators=["returned_cases"]),
+    "course": dict(by=["course", "channel"], indicators=["n_cases", "limbo_share"]),
+    "topic": dict(by="topic", indicators=["downward_shift_rate", "delay_share", "late_return_rate"], period="quarter"),
 }
 
 
@@ -83,10 +86,20 @@ def same_indicators(log, duck, group):
     assert set(want.indicator) == set(more.get("indicators", metrics.ORDER))
     pd.testing.assert_series_equal(got.dtypes, want.dtypes)
     keys = [c for c in want.columns if c not in metrics.COLUMNS]
-    sums = want.indicator.isin(["limbo_share"])  # its numerator and denominator are sums of days, all others are counts
+    sums = want.indicator.isin(["limbo_share", "delay_hours", "delay_share"])  # sums of time, all others are counts
     for part in (sums, ~sums):
         equal(got[part], want[part], keys, {"value", "low", "high"} | ({"numerator", "denominator"} if part is sums else set()))
     assert got[keys].astype(str).values.tolist() == want[keys].astype(str).values.tolist()  # in the same order, too
+
+
+def same_science(log, duck):
+    "The small tables from which chains, permutations and verdicts are made"
+    for more in (dict(), dict(by=["topic"], period="2022-03-01")):
+        pd.testing.assert_frame_equal(caseflow.paths(log, **more), caseflow.paths(duck, **more))
+    pd.testing.assert_frame_equal(caseflow.pingpong_pairs(log), caseflow.pingpong_pairs(duck))
+    got, want = (competence.verdicts(each, repeats=20) for each in (log, duck))
+    for name in ("units", "dispatch", "flows"):
+        pd.testing.assert_frame_equal(getattr(got, name), getattr(want, name), check_dtype=False)
 
 
 TICKETS = pd.DataFrame(
@@ -135,10 +148,10 @@ def server(frames):
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'liuan_eval[postgres]'")
     events, cases, calls = frames
     columns = {
-        "events": 'case_id text, "timestamp" timestamp, unit text, activity text, "order" bigint',
-        "zoned": 'case_id text, "timestamp" timestamptz, unit text, activity text, "order" bigint',
-        "cases": "case_id text, channel text, request_type text, submitted_at timestamp, due_at timestamp",
-        "unordered": 'case_id text, "timestamp" timestamp, unit text, activity text',
+        "events": 'case_id text, "timestamp" timestamp, unit text, activity text, "order" bigint, reason text',
+        "zoned": 'case_id text, "timestamp" timestamptz, unit text, activity text, "order" bigint, reason text',
+        "cases": "case_id text, channel text, request_type text, topic text, submitted_at timestamp, due_at timestamp",
+        "unordered": 'case_id text, "timestamp" timestamp, unit text, activity text, reason text',
         "callbacks": "case_id text, round text, called_at timestamptz, reached boolean, satisfied boolean",
     }
     zoned = events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai"))
@@ -232,6 +245,10 @@ def test_a_log_from_an_ibis_table_stays_in_its_database(server, duck, fetched):
 
 def test_postgres_custody_is_that_of_duckdb(postgres, duck):
     same_custody(postgres, duck)
+
+
+def test_postgres_paths_pairs_and_verdicts_are_those_of_duckdb(postgres, duck):
+    same_science(postgres, duck)
 
 
 def test_postgres_check_is_that_of_duckdb(postgres, duck):
@@ -395,6 +412,10 @@ def test_spark_reads_a_row_a_ticket_from_a_frame_of_its_own(spark, duck_tickets,
     log = CaseLog.from_frame(spark.read.parquet(str(tmp_path / "t.parquet")), **WIDE)
     assert log.core._find_backend().name == "pyspark"
     same_custody(log, duck_tickets)
+
+
+def test_spark_paths_pairs_and_verdicts_are_those_of_duckdb(on_spark, duck):
+    same_science(on_spark, duck)
 
 
 def test_spark_check_is_that_of_duckdb(on_spark, duck):

@@ -5,8 +5,9 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 import pytest
+from chinese_calendar import is_workday
 from city import MAPPING, city
-from oracle import Event, closing, custody
+from oracle import NO_CUSTODY, Event, closing, custody
 
 from liuan_eval import metrics
 from liuan_eval.log import CaseLog
@@ -18,6 +19,7 @@ CODES = dict(
     签收="claimed",
     退单="returned",
     改派="dispatched",
+    指定承办="designated",
     办结="closed",
     重办="reopened",
     回访="called",
@@ -34,6 +36,50 @@ def tables():
 def log(tables):
     events, cases, calls = tables
     return CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
+
+
+def working_days(first, last):
+    "Working days after the day of `first` up to the day of `last`, one by one"
+    days = pd.date_range(first.date(), last.date())[1:]
+    return sum(is_workday(d.date()) for d in days)
+
+
+def stays_of(held, hops, c):
+    "One dict a stay with a unit: its returns, orders and what followed, in plain loops"
+    runs = []
+    for e in held:
+        if e.unit is None or e.activity in NO_CUSTODY:
+            continue
+        if not runs or runs[-1][0] != e.unit:
+            runs.append((e.unit, []))
+        runs[-1][1].append(e)
+    own = [r for r in runs if r[0] not in MAPPING["dispatchers"]]
+    out, ordered = [], {}
+    for i, (unit, events) in enumerate(own):
+        back = [e.timestamp for e in events if e.activity == "returned"]
+        for e in events:
+            if e.activity == "designated":
+                ordered.setdefault(unit, e.timestamp)
+        then = own[i + 1][0] if i + 1 < len(own) else None
+        again = next((j for j in range(i + 1, len(own)) if own[j][0] == unit), None)
+        home = c["closed_at"] is not None and c["resolver"] == unit
+        hop = hops[i] if i < len(hops) else dict(kind=None, held_seconds=0)
+        out.append(
+            dict(
+                unit=unit,
+                kind=hop["kind"],
+                returned=bool(back),
+                late=bool(back) and working_days(events[0].timestamp, back[0]) > 2,
+                designated=unit in ordered,
+                defied=bool(back) and unit in ordered and back[-1] >= ordered[unit],
+                upheld=bool(back) and then is not None and then != unit,
+                decided=bool(back) and then is not None,
+                unjustified=bool(back) and then is not None and (then == unit or home),
+                detour=again is not None and again - i > 2 and hop["kind"] == "lateral",
+                delay=hop["held_seconds"] / 3600 if hop["kind"] == "lateral" and not home else 0.0,
+            )
+        )
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +100,7 @@ def truth(tables):
     for e in own:
         of["events"][e.case_id].append(e)
     last = {s["case_id"]: s["unit"] for s in spells}
+    topic = cases.set_index("case_id").topic
     due = pd.to_datetime(cases.set_index("case_id").due_at)
     due = due.where(due != due.dt.normalize(), due + pd.Timedelta(days=1) - pd.Timedelta(seconds=1))  # a date alone ends with its day
     res = defaultdict(lambda: defaultdict(lambda: [0, 0]))
@@ -67,6 +114,8 @@ def truth(tables):
         units, passed = [s["unit"] for s in of["spells"][i]], of["hops"][i]
         held = closing(sorted(of["events"][i], key=lambda e: e.timestamp), False, None)[1]
         returned = {e.unit for e in held if e.activity == "returned"} - set(MAPPING["dispatchers"])
+        stays = stays_of(held, passed, c)
+        assert [s["unit"] for s in stays] == units
         for unit in [None, *set(units)] if units else []:
             mine = lambda u, unit=unit: unit is None or u == unit
             add("return_rate", unit, any(map(mine, returned)))
@@ -78,12 +127,31 @@ def truth(tables):
             )
             add("revisit_rate", unit, c["n_revisits"] > 0 if unit is None else units.count(unit) > 1)
             add("hops_per_case", unit, sum(mine(h["from_unit"]) for h in passed))
+            mine_only = [s for s in stays if mine(s["unit"])]
+            seen = {k: any(s[k] for s in mine_only) for k in stays[0] if k not in ("unit", "kind", "delay")}
+            add("upheld_return_rate", unit, seen["upheld"])
+            add("indirect_pingpong_rate", unit, seen["detour"])
+            if seen["returned"]:
+                add("returned_cases", unit, 1)
+                add("late_return_rate", unit, seen["late"])
+            if seen["designated"]:
+                add("defied_designation_rate", unit, seen["defied"])
+            if seen["decided"] and c["closed_at"]:
+                add("unjustified_return_share", unit, seen["unjustified"])
+            for kind in ("lateral", "down", "up"):
+                add(f"{kind}_hops_per_case", unit, sum(s["kind"] == kind for s in mine_only))
+            add("bounces_per_case", unit, sum(s["kind"] == "bounce" for s in mine_only))
+            add("delay_hours", unit, sum(s["delay"] for s in mine_only))
             if c["closed_at"]:
                 add(
                     "boomerang_rate",
                     unit,
                     any(h["from_unit"] == c["resolver"] and h["kind"] in ("lateral", "bounce") and mine(h["from_unit"]) for h in passed),
                 )
+        for unit in {None, last[i]} if units and c["closed_at"] else []:
+            add("steps_to_resolve", unit, len(units))
+            if topic[i] in ("供水", "占道"):  # the departments' own
+                add("downward_shift_rate", unit, c["resolver"] in ("北街道", "南镇"))
         for unit in {None, last[i]}:
             if due[i] <= end and not (c["closed_at"] and c["closed_at"] < c["opened_at"]):
                 add("on_time_rate", unit, bool(c["closed_at"] and c["closed_at"] <= due[i]))
@@ -100,8 +168,19 @@ def truth(tables):
     "name",
     [
         "return_rate",
+        "upheld_return_rate",
+        "unjustified_return_share",
+        "late_return_rate",
+        "defied_designation_rate",
         "bounce_rate",
+        "lateral_hops_per_case",
+        "down_hops_per_case",
+        "up_hops_per_case",
+        "bounces_per_case",
+        "steps_to_resolve",
+        "downward_shift_rate",
         "pingpong_rate",
+        "indirect_pingpong_rate",
         "revisit_rate",
         "hops_per_case",
         "boomerang_rate",
@@ -117,6 +196,48 @@ def test_an_indicator_is_what_plain_loops_count(log, truth, name):
     own = {u: truth[name].get(u, [0, 0]) for u in r.unit}
     assert dict(zip(r.unit, r[["numerator", "denominator"]].values.tolist())) == own
     assert set(log.units.unit[~log.units.is_dispatcher]) <= set(r.unit)  # units without a case have a row
+
+
+def test_returned_cases_and_delay_are_what_plain_loops_add_up(log, truth):
+    for name in ("returned_cases", "delay_hours"):
+        r = metrics.compute(log, name, by="unit").set_index("unit").numerator.astype(float)
+        assert truth[name][None][0] > 10
+        for unit, got in r.items():
+            assert np.isclose(got, truth[name].get(unit, [0, 0])[0]), (name, unit)
+    share = metrics.compute(log, "delay_share", by="unit")
+    assert np.isclose(share.value.sum(), 1) and np.isclose(share.denominator.max(), truth["delay_hours"][None][0])
+
+
+def test_returned_cases_by_reason(log, tables, truth):
+    r = metrics.compute(log, "returned_cases", by="return_reason").set_index("return_reason").numerator
+    assert set(r.index.dropna()) == {"不属于本单位职责", "职责交叉"}
+    assert r.max() <= truth["returned_cases"][None][0] <= r.sum()
+
+
+def test_limbo_is_the_kaplan_meier_median_of_statsmodels_with_open_cases_censored(log):
+    from statsmodels.duration.survfunc import SurvfuncRight
+
+    from liuan_eval import custody as room
+
+    c = room.coded_cases(log).filter(lambda t: (t.n_lateral + t.n_bounced) > 0).execute()
+    hours = (c.settled_at - c.entered_at).dt.total_seconds() / 3600
+    s = SurvfuncRight(hours.to_numpy(), c.closed_at.notna().astype(int).to_numpy())
+    r = metrics.compute(log, "limbo_hours").iloc[0]
+    assert [r.n, r.n_open] == [len(c), c.closed_at.isna().sum()] and r.n_open > 3
+    assert np.isclose(r.value, s.quantile(0.5)) and np.allclose([r.low, r.high], s.quantile_ci(0.5, method="cloglog"))
+
+
+def test_a_share_of_all_has_the_interval_of_a_ratio_over_cases(log):
+    from liuan_eval.custody import coded_spells
+
+    s = coded_spells(log).filter(lambda t: ~t.is_dispatcher).execute()
+    every = s.groupby("case").delay_seconds.sum()
+    code = dict(zip(log.units.unit, log.units.code))["住建局"]
+    own = s[s.unit == code].groupby("case").delay_seconds.sum().reindex(every.index, fill_value=0)
+    ratio, n = own.sum() / every.sum(), len(every)
+    se = np.sqrt(((own - ratio * every) ** 2).sum() * n / (n - 1)) / every.sum()
+    r = metrics.compute(log, "delay_share", by="unit").set_index("unit").loc["住建局"]
+    assert np.isclose(r.value, ratio) and np.isclose(r.high - r.value, 1.97 * se, rtol=0.01)
 
 
 def test_days_to_resolution_are_the_kaplan_meier_median_of_statsmodels(log, tables):
@@ -142,8 +263,8 @@ def test_a_unit_without_cases_has_no_value(tables):
     events, cases, calls = tables
     more = MAPPING | dict(units=[*MAPPING["units"], dict(unit="气象局")])
     r = metrics.compute(CaseLog.from_frame(events, cases=cases, callbacks=calls, **more), by="unit")
-    idle = r[(r.unit == "气象局") & (r.indicator != "n_cases")]
-    assert len(idle) == len(metrics.ORDER) - 1 and idle[["value", "low", "high"]].isna().all().all()
+    idle = r[(r.unit == "气象局") & ~r.indicator.isin(["n_cases", "returned_cases"])]
+    assert len(idle) == len(metrics.ORDER) - 2 and idle[["value", "low", "high"]].isna().all().all()
 
 
 @pytest.mark.parametrize("name", metrics.ORDER)
