@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from .caseflow import edges, paths
+from .excess import quasi_independent
 from .log import CaseLog
 from .measure import wilson
 from .source import LogError
@@ -99,9 +100,10 @@ def direction_test(
 # %% ../nbs/hierarchy.ipynb #c015
 def _resampled(log: CaseLog, repeats: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     "Lateral edges of a log, and their hops in Bayesian bootstrap replicates over cases: repeats x edges."
-    e, s = edges(log).query("kind == 'lateral'"), steps(paths(log))
-    at = pd.Series(np.arange(len(s.a)), index=pd.MultiIndex.from_arrays([s.names[s.a], np.append(s.names, "")[s.b]]))
-    return e.reset_index(drop=True), s.draw(repeats, seed)[:, at[pd.MultiIndex.from_frame(e[["from_unit", "to_unit"]])].to_numpy()]
+    e, s = edges(log).query("kind == 'lateral'").reset_index(drop=True), steps(paths(log))
+    place = {(s.units[a], s.units[b]): i for i, (a, b) in enumerate(zip(s.a, s.b))}
+    hops = (s.hops.T @ s.draws(repeats, seed).T).T
+    return e, hops[:, [place[pair] for pair in zip(e.from_unit, e.to_unit)]]
 
 
 def ranking(
@@ -156,13 +158,18 @@ def _louvain(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray, seed: int) -> 
     return np.argsort(np.argsort(-size, kind="stable"))[part]
 
 
-def _shuffled(a: np.ndarray, b: np.ndarray, w: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    "Random flows of the same strengths: receivers shuffled among hops; a unit does not pass to itself."
-    n, f = w.astype(int), pd.DataFrame()
-    while f.empty:
-        f = pd.DataFrame(dict(a=np.repeat(a, n), b=rng.permutation(np.repeat(b, n)))).query("a != b")
-    f = f.value_counts().reset_index(name="w")
-    return f.a.to_numpy(), f.b.to_numpy(), f.w.to_numpy(float)
+def _expected(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
+    "Flows to expect of the units' strengths alone, units x units, nothing on the diagonal."
+    x = np.zeros((u, u))
+    x[a, b] = w
+    return quasi_independent(x, ~np.eye(u, dtype=bool))
+
+
+def _drawn(e: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    "Random flows of the same strengths: as many hops, drawn from what is to be expected."
+    x = rng.multinomial(round(e.sum()), (e / e.sum()).ravel()).reshape(e.shape)
+    a, b = np.nonzero(x)
+    return a, b, x[a, b].astype(float)
 
 # %% ../nbs/hierarchy.ipynb #c025
 _STRUCTURE = dict(
@@ -188,9 +195,9 @@ def structure(
     "Shares of a log's lateral hops: on one-way streets, reciprocated, in circles, inside communities beyond chance; and in random flows of the same strengths."
     names, a, b, w = _flows(edges(log))
     u, rng, chance = len(names), np.random.default_rng(seed), []
-    top = _numbers(u, a, b, w, seed)
+    top, e = _numbers(u, a, b, w, seed), _expected(u, a, b, w)
     for _ in range(repeats):
-        x, y, v = _shuffled(a, b, w, rng)
+        x, y, v = _drawn(e, rng)
         *shares, groups = _numbers(u, x, y, v, seed)
         chance.append([*np.array(shares) / v.sum(), groups])
     f = pd.DataFrame(dict(measure=list(_STRUCTURE), numerator=top, denominator=[w.sum()] * 4 + [np.nan]))

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 'flow_matrix', 'flow_map', 'hops_distribution',
-           'resolution_curve', 'indicator_by_unit', 'series', 'save']
+           'resolution_curve', 'indicator_by_unit', 'series', 'pairs', 'limbo_curves', 'competence_map', 'verdict_bars',
+           'funnel', 'flow_change', 'save']
 
 # %% ../nbs/plots.ipynb #c003
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -30,7 +31,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .caseflow import edges, flow_graph
+from . import excess
+from .caseflow import edges, flow_graph, pingpong_pairs
+from .compare import Comparison, compare_units, funnel_limits
+from .competence import CLEAR, competence, verdicts
 from .custody import coded_cases
 from .log import CaseLog
 from .measure import INDICATORS, Indicator, km_curve, rows, wilson
@@ -542,11 +546,17 @@ def _percent_axis(axis: Axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda v, _i: "" if v > 1.0001 or v < -0.0001 else f"{round(100 * v, 3):g}%"))
 
 # %% ../nbs/plots.ipynb #c023
-def _open_share(log: CaseLog, by: str | None, top: int) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+def _open_share(
+    log: CaseLog,
+    by: str | None,
+    top: int,
+    seconds: Callable = lambda t: t.duration_seconds,  # of a row of cases
+    among: Any = _.duration_seconds >= 0,
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     "Points of the curves, sizes and cases at risk by group, and the days at which those are counted."
-    t, _lvl = rows(log, [by] if by else [], ("cases",), _.duration_seconds >= 0)
+    t, _lvl = rows(log, [by] if by else [], ("cases",), among)
     group = ibis.coalesce(t[by].cast("string"), "?") if by else ibis.literal("")
-    t = t.select(g=group, x=t.duration_seconds / 86400, closed=t.closed_at.notnull().cast("int32"))
+    t = t.select(g=group, x=seconds(t) / 86400, closed=t.closed_at.notnull().cast("int32"))
     biggest = t.group_by("g").agg(n=_.count()).order_by([_.n.desc(), _.g]).limit(top).execute().g.tolist()
     t = t.filter(t.g.isin(biggest))
     far = t.filter(t.closed == 1).agg(far=_.x.quantile(0.99), most=_.x.max()).execute().iloc[0]
@@ -673,7 +683,9 @@ def _written(o: Indicator, v: float, lang: Lang) -> str:
     "A value of an indicator as text."
     if o.unit == "share":
         return _percent(v)
-    return f"{v:,.0f}" if o.unit == "cases" else f"{v:.2f}" if o.unit == "hops" else f"{v:.1f}" + _say(lang, " 天", " days")
+    if o.unit in ("cases", "hops", "units"):
+        return f"{v:,.0f}" if o.unit == "cases" else f"{v:.2f}"
+    return f"{v:.1f}" + (_say(lang, " 小时", " hours") if o.unit == "hours" else _say(lang, " 天", " days"))
 
 
 def _value_axis(ax: Axes, axis: str, o: Indicator) -> None:
@@ -697,7 +709,7 @@ def _floor(low: float, high: float) -> float:
     return 0.0 if low < 0.5 * high else max(0.0, low - 0.35 * (high - low))
 
 
-_SUMS = dict(limbo_share=("天", "days"))  # denominators that are no numbers of cases
+_SUMS = dict(limbo_share=("天", "days"), delay_share=("小时", "hours"))  # denominators that are no numbers of cases
 
 
 def _counted(o: Indicator, lang: Lang) -> str:
@@ -706,7 +718,14 @@ def _counted(o: Indicator, lang: Lang) -> str:
 
 
 _BETTER = {"": ("", ""), "lower": ("，越低越好", ", lower is better"), "higher": ("，越高越好", ", higher is better")}
-_AXIS = dict(share=("比例", "share"), hops=("次", "hops a case"), cases=("件", "cases"), days=("天", "days"))
+_AXIS = dict(
+    share=("比例", "share"),
+    hops=("次", "hops a case"),
+    units=("个单位", "units a case"),
+    cases=("件", "cases"),
+    hours=("小时", "hours"),
+    days=("天", "days"),
+)
 
 # %% ../nbs/plots.ipynb #c029
 def indicator_by_unit(
@@ -867,12 +886,369 @@ def _draw_start(axes: Sequence[Axes], day: str, lang: Lang) -> None:
     )
 
 # %% ../nbs/plots.ipynb #c036
+def pairs(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    top: int = 15,  # pairs drawn, those with most ping-pongs
+) -> Figure:
+    "Pairs of units with most ping-pongs, and the share of their cases that went to and fro, with Wilson intervals."
+    p = pingpong_pairs(log)
+    rest = int(p[p.kind == "vertical"].pingpongs.sum())
+    p = p[(p.kind == "lateral") & (p.pingpongs > 0)].reset_index(drop=True)
+    if p.empty:
+        raise _no_hops(log)
+    t, n = p.head(top), int(p.pingpongs.sum())
+    sub = _say(
+        lang,
+        f"{len(p):,} 对单位之间共来回推 {n:,} 次；图中 {len(t)} 对占 {t.pingpongs.sum() / n:.0%}；{_span(log, lang)}",
+        f"{n:,} ping-pongs between {len(p):,} pairs of units; the {len(t)} drawn hold {t.pingpongs.sum() / n:.0%}; {_span(log, lang)}",
+    )
+    note = _say(
+        lang,
+        f"左：甲转乙、乙随即转回甲的次数。右：两单位之间转过的工单中，发生过来回推的比例及 95% Wilson 区间，右侧为工单数。上下级之间的 {rest:,} 次不计。",
+        "Left: how often one passed a case and the other directly passed it back. Right: of the cases passed between the two, the share to which "
+        f"that happened, with 95 % Wilson interval and the number of cases. {rest:,} between units above and below each other are left out.",
+    )
+    fig = _page(
+        lang, _say(lang, "来回推最多的单位对", "Pairs with most ping-pong"), sub, note, _simulated(log), 0.7 + 0.25 * max(3, len(t))
+    )
+    _draw_pairs(fig, log, t, lang)
+    return fig
+
+
+def _draw_pairs(fig: Figure, log: CaseLog, t: pd.DataFrame, lang: Lang) -> None:
+    "Bars of counts at the left, shares with intervals at the right."
+    names, y = _units(log, lang), np.arange(len(t))
+    left, right = fig.subplots(1, 2, width_ratios=[3, 2], sharey=True)
+    left.barh(y, t.pingpongs, height=0.62, color=ACCENT)
+    for i, k in enumerate(t.pingpongs):
+        left.annotate(f"{k:,}", (k, i), xytext=(4, 0), textcoords="offset points", va="center", size=8.5)
+    left.set_yticks(y, [f"{names[a]} ⇄ {names[b]}" for a, b in zip(t.unit_a, t.unit_b)])
+    left.set(ylim=(len(t) - 0.4, -0.6), xlim=(0, t.pingpongs.max() * 1.12), xlabel=_say(lang, "来回推次数", "ping-pongs"))
+    left.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    right.hlines(y, t.low, t.high, color="#9DB9D1", lw=1.8)
+    right.plot(t.value, y, "o", ms=5.5, color=BLUE, clip_on=False)
+    for i, n in enumerate(t.denominator):
+        right.annotate(
+            f"{n:,}",
+            (1, i),
+            xycoords=("axes fraction", "data"),
+            xytext=(32, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            size=8,
+            color=GREY,
+        )
+    right.set(xlim=(0, 1), xlabel=_say(lang, "占两单位间工单的比例", "share of the pair's cases"))
+    _percent_axis(right.xaxis)
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0, labelcolor=INK)
+        ax.spines["left"].set_visible(False)
+
+# %% ../nbs/plots.ipynb #c038
+def limbo_curves(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    by: str = "unit",  # a column of cases; `unit` is the one that answers for the case
+) -> Figure:
+    "Share of cases still on their way to the unit that handles them, by days since the first unit got them, with 95 % bands and the number at risk."
+    whole = compute(log, "limbo_hours").iloc[0]
+    moved = (_.n_lateral + _.n_bounced) > 0
+    curve, risk, ticks = _open_share(log, by, len(GROUPS), lambda t: t.settled_at.delta(t.entered_at, unit="microsecond") / 1e6, moved)
+    sub = _say(
+        lang,
+        f"{int(whole.n):,} 件平级转出过或退单被驳回过的工单，其中 {int(whole.n_open):,} 件未办结；{_span(log, lang)}；最大的 {len(risk)} 组",
+        f"{int(whole.n):,} cases that were passed on laterally or returned in vain, {int(whole.n_open):,} of them open; {_span(log, lang)}; the {len(risk)} largest groups",
+    )
+    note = _say(
+        lang,
+        "曲线越晚下降，工单在到达最终经办单位之前等得越久。Kaplan-Meier，带为 95% 区间（log-log）；未办结的计为“至少到现经办单位接到为止”。下方为尚未到位的件数。",
+        "The later a curve falls, the longer cases wait before they reach the unit that handles them. Kaplan-Meier with 95 % band (log-log); open "
+        "cases count as at least until their present holder got them. Below: cases still on their way.",
+    )
+    title = _say(lang, "悬空多久，按", "Time in limbo by ") + _by_words(by, lang)
+    fig = _page(lang, title, sub, note, _simulated(log), 3.7 + 0.2 * len(risk))
+    ax, below = fig.subplots(2, height_ratios=[3.2, 0.1 + 0.2 * len(risk)], sharex=True)
+    _draw_curves(ax, log, curve, risk, ticks, by, lang)
+    ax.set(
+        ylabel=_say(lang, "尚未到位的比例", "share still on their way"),
+        xlabel=_say(lang, "首个单位接到后天数", "days since the first unit got it"),
+    )
+    _draw_risk(below, log, risk, by, lang)
+    return fig
+
+# %% ../nbs/plots.ipynb #c040
+def _owners(log: CaseLog, top: int) -> pd.DataFrame:
+    "Probability by topic and unit, topics with most cases; a unit below another one that is there too is left to that one."
+    t = competence(log, ["topic"]).table
+    parent = dict(zip(log.units.unit, log.units.parent))
+    seen = set(zip(t.topic, t.unit))
+
+    def below(topic: str, unit: str) -> bool:
+        up, past = parent.get(unit), {unit}
+        while isinstance(up, str) and up not in past:
+            if (topic, up) in seen:
+                return True
+            past.add(up)
+            up = parent.get(up)
+        return False
+
+    t = t[[not below(a, b) for a, b in zip(t.topic, t.unit)]]
+    return t[t.topic.isin(t.groupby("topic").of.max().nlargest(top).index)]
+
+
+def competence_map(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    top: int = 20,  # topics drawn, those with most cases
+) -> Figure:
+    "Who resolves what: topics down, units across, the probability that a unit (with all below it) is competent."
+    t = _owners(log, top)
+    m = t.pivot_table(index="topic", columns="unit", values="probability", fill_value=0.0)
+    m = m.loc[m.max(axis=1).sort_values(ascending=False, kind="stable").index]
+    m = m.loc[:, m.max() >= 0.05]
+    m = m[sorted(m.columns, key=lambda u: (int(np.argmax(m[u].to_numpy())), -m[u].max()))]
+    clear, n = (m.max(axis=1) >= CLEAR).sum(), t.groupby("topic").of.max()
+    sub = _say(
+        lang,
+        f"{len(m)} 类诉求，{int(n[m.index].sum()):,} 件办结工单；其中 {clear} 类由一个单位办结八成以上；{_span(log, lang)}",
+        f"{len(m)} topics, {int(n[m.index].sum()):,} closed cases; {clear} of the topics are resolved by one unit at 80 % or more; {_span(log, lang)}",
+    )
+    note = _say(
+        lang,
+        "格中为该类工单由该单位（含其下级）办结的概率，%，5% 以下不标。一行一个深格：归属清楚。一行几个浅格：多家都办，看区域，或分类太粗。右侧为件数。",
+        "In a cell: how likely the unit (with those below it) is to resolve a case of the topic, per cent, unmarked below 5. One dark cell in a row: "
+        "the owner is clear. Several pale ones: many handle it, by area, or the topic is too coarse. Number of cases at the right.",
+    )
+    fig = _page(lang, _say(lang, "谁办哪一类", "Who resolves what"), sub, note, _simulated(log), max(2.6, 0.25 * len(m) + 1.3))
+    _draw_owners(fig.subplots(), log, m, n, lang)
+    return fig
+
+
+def _draw_owners(ax: Axes, log: CaseLog, m: pd.DataFrame, n: pd.Series, lang: Lang) -> None:
+    "Probabilities as coloured cells."
+    shown, names = m.where(m >= 0.05), _units(log, lang)
+    sns.heatmap(
+        shown,
+        vmin=0,
+        vmax=1.15,
+        cmap="Blues",
+        annot=(100 * m).round().astype(int),
+        fmt="d",
+        annot_kws=dict(size=7),
+        cbar=False,
+        linewidths=0.6,
+        linecolor="white",
+        ax=ax,
+    )
+    for i, topic in enumerate(m.index):
+        ax.text(m.shape[1] + 0.2, i + 0.5, f"{int(n[topic]):,}", size=8, color=GREY, va="center")
+    ax.set(xlabel="", ylabel="")
+    ax.xaxis.tick_top()
+    ax.set_xticks(np.arange(m.shape[1]) + 0.5, [names[u] for u in m.columns], rotation=50, ha="left", rotation_mode="anchor", size=8)
+    ax.set_yticks(np.arange(len(m)) + 0.5, [_short(str(t), 28) for t in m.index], rotation=0, size=8.5)
+    ax.tick_params(length=0, colors=INK, pad=2)
+    for i in range(len(m) + 1):
+        ax.axhline(i, color=PALE, lw=0.5, zorder=0)
+
+# %% ../nbs/plots.ipynb #c042
+def verdict_bars(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    top: int = 20,  # units drawn, those with most unjustified passes
+) -> Figure:
+    "Passes by unit: unjustified with interval, other passes, blind ones; beside them the share of its cases that it was sent by mistake."
+    v = verdicts(log)
+    if v.flows.empty:
+        raise _no_hops(log)
+    u = v.units.pivot(index="unit", columns="measure")
+    t = u.loc[u["numerator"]["unjustified"].nlargest(top).index]
+    t = t[t["denominator"]["unjustified"] > 0]
+    first, whole = v.dispatch.set_index("measure").loc["first"], u["numerator"].sum()
+    n = u["denominator"]["unjustified"].sum()
+    clear = whole["clear"] / n
+    sub = _say(
+        lang,
+        f"共转出 {n:,.0f} 次，其中无理 {whole['unjustified']:,.0f}（{whole['unjustified'] / n:.0%}）；首次派错 {first.value:.1%}"
+        f"（{first.low:.1%}–{first.high:.1%}）；归属清楚的占 {clear:.0%}；{_span(log, lang)}",
+        f"{n:,.0f} passes, {whole['unjustified']:,.0f} of them unjustified ({whole['unjustified'] / n:.0%}); the dispatcher first sent {first.value:.1%} "
+        f"({first.low:.1%}–{first.high:.1%}) to the wrong unit; {clear:.0%} of passes in clear cells; {_span(log, lang)}",
+    )
+    note = _say(
+        lang,
+        "橙：转出单位本该自己办（黑线：95% 区间）；蓝：不该它办，转给了该办的；灰：两头都不该办，或退单被错误驳回。右：首次派给它的工单中派错的比例。"
+        "“清楚”指同类工单八成以上由同一单位办结；† 该单位的转出不足九成归属清楚，判定不可靠。",
+        "Orange: the unit should have handled it (black: 95 % interval). Blue: not its own, passed to who was. Grey: neither end was competent, or a "
+        "rightful return was rejected. Right: of cases first sent to it, those sent by mistake. A cell is clear where one unit resolves at least 80 % "
+        "of such cases; † less than nine tenths of the unit's passes are in clear cells: the verdict is not reliable.",
+    )
+    fig = _page(lang, _say(lang, "转出有理还是无理", "Passes, justified and not"), sub, note, _simulated(log), 0.8 + 0.24 * max(3, len(t)))
+    _draw_verdicts(fig, log, t, lang)
+    return fig
+
+
+def _draw_verdicts(fig: Figure, log: CaseLog, t: pd.DataFrame, lang: Lang) -> None:
+    "Stacked bars, and dots of mis-dispatch at the right."
+    names, y = _units(log, lang), np.arange(len(t))
+    left, right = fig.subplots(1, 2, width_ratios=[3, 1.6], sharey=True)
+    n, bad = t["denominator"]["unjustified"], t["numerator"]["unjustified"]
+    blind = t["numerator"]["blind"].fillna(0)
+    fair = n - bad - blind
+    for start, width, colour, zh, en in (
+        (0 * bad, bad, ACCENT, "无理", "unjustified"),
+        (bad, fair, "#9DB9D1", "有理", "justified"),
+        (bad + fair, blind, "#C7CDD4", "乱转", "blind"),
+    ):
+        left.barh(y, width, left=start, height=0.66, color=colour, label=_say(lang, zh, en))
+    left.hlines(y, t["low"]["unjustified"] * n, t["high"]["unjustified"] * n, color=INK, lw=1.4)
+    vague = t["value"]["clear"] < 0.9
+    left.set_yticks(y, [names[u] + (" †" if vague[u] else "") for u in t.index])
+    left.set(ylim=(len(t) - 0.4, -0.6), xlim=(0, n.max() * 1.03), xlabel=_say(lang, "转出次数", "passes"))
+    left.legend(frameon=False, fontsize=8.5, loc="lower right", labelcolor=INK)
+    w = {k: t[k]["misdispatched"] for k in ("value", "low", "high")}
+    right.hlines(y, w["low"], w["high"], color="#9DB9D1", lw=1.8)
+    right.plot(w["value"], y, "o", ms=5, color=BLUE, clip_on=False)
+    right.set(xlim=(0, 1), xlabel=_say(lang, "派错的比例", "sent to it by mistake"))
+    right.grid(axis="x")
+    _percent_axis(right.xaxis)
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0, labelcolor=INK)
+        ax.spines["left"].set_visible(False)
+
+# %% ../nbs/plots.ipynb #c044
+def funnel(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    comparison: Comparison | None = None,  # from `compare_units`; None computes it
+) -> Figure:
+    "Observed over expected passes by expected passes, with 95 % and 99.8 % limits; units outside are named."
+    c = compare_units(log) if comparison is None else comparison
+    u = c.units
+    wide, out = np.sqrt(max(c.phi_winsorised, 1.0)), u[u.outside != ""]
+    what = _say(lang, "、", ", ").join(header(a, lang) for a in c.adjust if a != "month") + _say(lang, "、月份", ", month")
+    sub = _say(
+        lang,
+        f"{len(u)} 个单位，转出 {u.observed.sum():,} 件，按{what}标准化；{len(out)} 个在 95% 线外；过度离散 φ = {c.phi_winsorised:.1f}；{_span(log, lang)}",
+        f"{len(u)} units, {u.observed.sum():,} cases passed on, standardised for {what.lower()}; {len(out)} outside the 95 % limits; over-dispersion {c.phi_winsorised:.1f}; {_span(log, lang)}",
+    )
+    note = _say(
+        lang,
+        f"1 表示与全市平均处理同样工单时一样多。虚线 95%、实线 99.8% 界限，已按单位之间的离散放宽 {wide:.1f} 倍。线内的高低不说明问题；线外的值得去问：派错给它的也会使它偏高。▽ 低于图下缘。",
+        f"1: as many as the city's average would with the same cases. Dashed 95 %, solid 99.8 % limits, widened {wide:.1f} times for the spread between "
+        "units. Inside them high and low mean nothing; outside is a reason to ask: wrong addresses raise a unit too. ▽ below the edge.",
+    )
+    fig = _page(lang, _say(lang, "实际转出与预期之比", "Passes: observed over expected"), sub, note, _simulated(log), 4.0)
+    _draw_funnel(fig.subplots(), log, c, wide, lang)
+    return fig
+
+
+def _draw_funnel(ax: Axes, log: CaseLog, c: Comparison, wide: float, lang: Lang) -> None:
+    "Points, limits of a unit with the city's rate, and names in a column at the right."
+    u = c.units[c.units.expected > 0]
+    rate = u.observed.sum() / u.n.sum()
+    grid = np.geomspace(max(u.expected.min() * 0.8, 0.3), u.expected.max() * 1.3, 120)
+    sizes = np.unique(np.maximum(np.round(grid / rate), 1))
+    grid, limits = sizes * rate, 1 + (funnel_limits(rate, sizes) / rate - 1) * wide
+    floor = 0.1
+    for name, style in (("95", (0, (4, 3))), ("998", "-")):
+        for side in ("low", "high"):
+            ax.plot(grid, limits[f"{side}{name}"].clip(lower=floor / 2), color=GREY, lw=0.9, ls=style)
+    ax.axhline(1, color=ACCENT, lw=1)
+    under, hot = u.ratio < floor, u.outside != ""
+    ax.scatter(u.expected[~under], u.ratio[~under], s=22, c=np.where(hot[~under], ACCENT, BLUE), zorder=3)
+    ax.scatter(u.expected[under], np.full(under.sum(), floor * 1.06), s=22, marker="v", c=np.where(hot[under], ACCENT, BLUE), zorder=3)
+    ax.set(xscale="log", yscale="log", xlim=(grid[0], grid[-1]), ylim=(floor, max(u.ratio.max(), 2) * 1.3))
+    ax.set(
+        xlabel=_say(lang, "预期转出件数（对数）", "expected passes (log scale)"),
+        ylabel=_say(lang, "实际 / 预期（对数）", "observed / expected (log scale)"),
+    )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda v, _i: f"{v:g}"))
+    _beside(ax, u[hot & ~under].nlargest(12, "n"), _units(log, lang))
+
+
+def _beside(ax: Axes, t: pd.DataFrame, names: dict[str, str]) -> None:
+    "Names of points in a column at the right edge, in the order of their heights and apart, each led to its point."
+    t = t.sort_values("ratio", ascending=False)
+    bottom, top = np.log(ax.get_ylim())
+    at = (np.log(t.ratio.to_numpy()) - bottom) / (top - bottom)
+    for i in range(1, len(at)):
+        at[i] = min(at[i], at[i - 1] - 0.055)
+    at += max(0.02 - at.min(), 0) if len(at) else 0
+    for y, unit, x, ratio in zip(at, t.unit, t.expected, t.ratio):
+        ax.annotate(
+            names[unit],
+            (x, ratio),
+            xytext=(1.03, y),
+            textcoords="axes fraction",
+            va="center",
+            size=8.5,
+            color=INK,
+            arrowprops=dict(arrowstyle="-", color="#C7CDD4", lw=0.7, shrinkB=3),
+        )
+
+# %% ../nbs/plots.ipynb #c046
+def flow_change(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    start: str | None = None,  # the day that splits the log; None: the mapping's start
+    top: int = 15,  # flows drawn, the surest first
+) -> Figure:
+    "Lateral flows per hundred cases before and after a day, as differences with intervals; those that changed by the family-wise test in colour."
+    t = excess.flow_change(log, start)
+    start, many = str(start or log.mapping.start)[:10], int((t.p_family <= 0.05).sum())
+    shown = t.head(top).sort_values("difference", ignore_index=True)
+    sub = _say(
+        lang,
+        f"{start} 之前 {t.n_before.iloc[0]:,} 件，之后 {t.n_after.iloc[0]:,} 件；检验 {len(t):,} 条平级流向，{many} 条在整组误报 5% 下有变化；画最显著的 {len(shown)} 条",
+        f"{t.n_before.iloc[0]:,} cases before {start}, {t.n_after.iloc[0]:,} after; of {len(t):,} lateral flows {many} changed at a family-wise 5 %; the {len(shown)} surest are drawn",
+    )
+    note = _say(
+        lang,
+        "前后之差不是活动的效果。横轴：每百件工单中出现该流向的件数，之后减之前，线段为 95% 区间。橙色：随机置换工单标签后仍显著（整组控制）。右侧为前、后件数。",
+        "A before-after difference is not an effect. Horizontal: cases with the flow per hundred cases, after minus before, with 95 % interval. Orange: "
+        "holds when the labels of cases are permuted, family-wise. At the right: cases before and after.",
+    )
+    title = _say(lang, "哪些流向变了", "Which flows changed")
+    fig = _page(lang, title, sub, note, _simulated(log), 0.75 + 0.24 * max(3, len(shown)))
+    _draw_change(fig.subplots(), log, shown, lang)
+    return fig
+
+
+def _draw_change(ax: Axes, log: CaseLog, t: pd.DataFrame, lang: Lang) -> None:
+    "Differences with intervals."
+    names, y, hot = _units(log, lang), np.arange(len(t)), (t.p_family <= 0.05).to_numpy()
+    colour = np.where(hot, ACCENT, "#8FA3B5")
+    ax.axvline(0, color=INK, lw=0.8)
+    ax.hlines(y, 100 * t.low, 100 * t.high, color=colour, lw=1.8)
+    ax.scatter(100 * t.difference, y, s=28, c=colour, zorder=3)
+    ax.set_yticks(y, [f"{names[a]} → {names[b]}" for a, b in zip(t.from_unit, t.to_unit)])
+    ax.set(ylim=(len(t) - 0.4, -0.6), xlabel=_say(lang, "每百件工单，之后 − 之前", "per hundred cases, after minus before"))
+    for i, (a, b) in enumerate(zip(t.before, t.after)):
+        ax.annotate(
+            f"{a:,} → {b:,}",
+            (1, i),
+            xycoords=("axes fraction", "data"),
+            xytext=(70, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            size=8,
+            color=GREY,
+        )
+    ax.tick_params(axis="y", length=0, labelcolor=INK)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x")
+
+# %% ../nbs/plots.ipynb #c048
 def _settle(fig: Figure) -> None:
     "Lay out once and round: the solver's last digits differ from run to run, and names inside an SVG are made from them."
     fig.draw_without_rendering()
     fig.set_layout_engine("none")
     for ax in fig.axes:
-        ax.set_position([round(float(v), 6) for v in ax.get_position(original=True).bounds])
+        left, bottom, width, height = (round(float(v), 6) for v in ax.get_position(original=True).bounds)
+        ax.set_position((left, bottom, width, height))
 
 
 def save(

@@ -632,7 +632,7 @@ class Simulated:
             tables={k: f"{k}.parquet" for k in tables},
             columns={c: c for t in tables.values() for c in t},
             rules=dict(return_working_days=2),
-            owners={t.topic: t.competent for t in TOPICS.itertuples() if t.competent != "area"},
+            owners={t: u for t, u in zip(TOPICS.topic, TOPICS.competent) if u != "area"},
             units=units,
         )
 

@@ -30,7 +30,7 @@ def test_expected_flows_keep_what_units_give_and_receive_and_stay_off_the_diagon
     a, b = sorted(set(t.from_unit)), sorted(set(t.to_unit))
     x = t.pivot_table(index="from_unit", columns="to_unit", values="cases", fill_value=0).loc[a, b].to_numpy(float)
     allowed = np.array([[u != w for w in b] for u in a])
-    e = excess._fit(x, allowed)
+    e = excess.quasi_independent(x, allowed)
     assert np.allclose(e.sum(axis=1), x.sum(axis=1), rtol=1e-2, atol=0.05) and np.allclose(
         e.sum(axis=0), x.sum(axis=0), rtol=1e-2, atol=0.05
     )

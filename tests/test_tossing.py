@@ -117,7 +117,7 @@ def test_eclipse_bugs_have_the_published_tosses_and_edges_of_wu_liu_ma_2018(data
     assert ways.n.sum() == 199_960 and (ways.n * tosses).sum() == 131_503
     tossed = ways.n[tosses > 0].sum()
     assert tossed == 74_089 and round(100 * tossed / 199_960, 2) == 37.05 and round(131_503 / tossed, 3) == 1.775
-    s = tossing._steps(ways)
+    s = tossing.steps(ways)
     edges = {(s.units[a], s.units[b]) for a, b in zip(s.a, s.b)}
     published = pd.read_csv(folder / "features_input_tossingProb.csv")
     assert len(edges) == 18_083 and edges == set(zip(published.Devname1, published.Devname2))
