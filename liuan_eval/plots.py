@@ -560,7 +560,7 @@ def _open_share(
     biggest = t.group_by("g").agg(n=_.count()).order_by([_.n.desc(), _.g]).limit(top).execute().g.tolist()
     t = t.filter(t.g.isin(biggest))
     far = t.filter(t.closed == 1).agg(far=_.x.quantile(0.99), most=_.x.max()).execute().iloc[0]
-    ticks = _nice_days(float(far.far) or float(far.most) or 1.0)
+    ticks = _nice_days(next((float(d) for d in (far.far, far.most) if pd.notna(d) and d > 0), 1.0))
     risk = t.group_by("g").agg(n=t.count(), **{f"r{i}": (t.x >= float(d)).sum() for i, d in enumerate(ticks)}).execute()
     c = km_curve(t, ["g"]).mutate(step=(_.x / float(ticks[-1] / 300)).floor().cast("int64")).filter(_.x <= float(ticks[-1]))
     c = c.group_by("g", "step").agg(days=_.x.max(), surv=_.surv.argmax(_.x), low=_.low.argmax(_.x), high=_.high.argmax(_.x))
@@ -954,6 +954,8 @@ def limbo_curves(
 ) -> Figure:
     "Share of cases still on their way to the unit that handles them, by days since the first unit got them, with 95 % bands and the number at risk."
     whole = compute(log, "limbo_hours").iloc[0]
+    if not whole.n:
+        raise _no_hops(log)
     moved = (_.n_lateral + _.n_bounced) > 0
     curve, risk, ticks = _open_share(log, by, len(GROUPS), lambda t: t.settled_at.delta(t.entered_at, unit="microsecond") / 1e6, moved)
     sub = _say(
