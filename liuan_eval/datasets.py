@@ -45,9 +45,7 @@ def find(
     "The file of a data set, its checksum verified; raises `LogError` that says how to get it."
     entries = _entries()
     if name not in entries:
-        raise LogError(
-            f"There is no data set '{name}'; known: {', '.join(entries)}.", f"没有数据集“{name}”；可用：{'、'.join(entries)}。"
-        )
+        raise LogError(f"There is no data set '{name}'; known: {', '.join(entries)}.", f"没有数据集“{name}”；可用：{'、'.join(entries)}。")
     e, path = entries[name], _folder() / name / entries[name]["file"]
     if not path.exists():
         raise LogError(
@@ -68,5 +66,7 @@ def load(
     "A public log, read with the mapping that travels with this project."
     path, mapping = find(name), _entries()[name].get("mapping")
     if mapping is None:
-        raise LogError(f"{name} is no case log; read its files from {path.parent}.", f"{name} 不是工单日志；请直接读取 {path.parent} 中的文件。")
+        raise LogError(
+            f"{name} is no case log; read its files from {path.parent}.", f"{name} 不是工单日志；请直接读取 {path.parent} 中的文件。"
+        )
     return read_log(path, mapping=Path(str(files("liuan_eval") / "data" / "mappings" / mapping)))

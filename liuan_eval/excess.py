@@ -7,6 +7,7 @@ __all__ = ['quasi_independent', 'excess_of', 'excess_flows', 'change_of', 'flow_
 
 # %% ../nbs/excess.ipynb #c003
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -111,7 +112,7 @@ def _crossings(ways: pd.DataFrame, kin: frozenset[tuple[str, str]]) -> tuple[lis
     "The lateral flows there are, and which way has which (once)."
     rows, pairs = [], {}
     for i, p in enumerate(ways.path):
-        for pair in {(a, b) for a, b in zip(p, p[1:]) if a != b and (a, b) not in kin}:
+        for pair in {(a, b) for a, b in pairwise(p) if a != b and (a, b) not in kin}:
             rows.append((i, pairs.setdefault(pair, len(pairs))))
     at = np.array(rows, dtype=int).reshape(-1, 2).T
     return list(pairs), sparse.csr_matrix((np.ones(len(rows)), (at[0], at[1])), (len(ways), len(pairs)))
