@@ -293,6 +293,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'liuan_eval.plots._ring': ('plots.html#_ring', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._row_labels': ('plots.html#_row_labels', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._say': ('plots.html#_say', 'liuan_eval/plots.py'),
+                                  'liuan_eval.plots._seriated': ('plots.html#_seriated', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._settle': ('plots.html#_settle', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._short': ('plots.html#_short', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._simulated': ('plots.html#_simulated', 'liuan_eval/plots.py'),

@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from . import excess
 from .caseflow import edges, flow_graph, pingpong_pairs
@@ -189,15 +190,24 @@ def _strongest(e: pd.DataFrame, top: int) -> list[str]:
     return s.sort_index().sort_values(ascending=False, kind="stable").index[:top].tolist()
 
 
+def _seriated(e: pd.DataFrame, units: list[str]) -> list[str]:
+    "Units in an order that puts those next to each other that pass much between them: leaves of a clustering, optimally ordered."
+    if len(units) < 3:
+        return units
+    w = _square(e, {u: u for u in units}, units).to_numpy(float)
+    apart = 1 / (1 + np.sqrt(w + w.T))
+    return [units[i] for i in leaves_list(linkage(apart[np.triu_indices(len(units), 1)], "average", optimal_ordering=True))]
+
+
 def _grouped(log: CaseLog, e: pd.DataFrame, lang: Lang, top: int) -> tuple[dict[str, str], list[str]]:
-    "Unit -> row of the matrix, and the rows in order: strong units by kind and strength, then the rest by kind."
+    "Unit -> row of the matrix, and the rows in order: strong units by kind and, within it, next to those they pass most to; then the rest by kind."
     names, kinds = _units(log, lang), log.units.set_index("unit").kind.fillna("")
     order = {k: i for i, k in enumerate(dictionary("words")["kind"])}
 
     def by_kind(units: list[str]) -> list[str]:
         return sorted(units, key=lambda u: order.get(kinds[u], len(order)))
 
-    strong = by_kind(_strongest(e, top))
+    strong = by_kind(_seriated(e, _strongest(e, top)))
     rest = by_kind(sorted((set(e.from_unit) | set(e.to_unit)) - set(strong)))
     sizes = pd.Series([kinds[u] for u in rest], dtype="object").value_counts()
 

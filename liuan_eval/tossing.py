@@ -15,7 +15,7 @@ from ibis import _
 from scipy import sparse
 
 from .caseflow import paths
-from .custody import coded_cases
+from .custody import coded_cases, coded_spells
 from .log import CaseLog
 from .measure import Z
 from .source import LogError
@@ -25,7 +25,7 @@ from .source import LogError
 class TossingChain:
     "The absorbing Markov chain of departments, from closed cases."
 
-    units: pd.DataFrame  # unit, visits (stays), resolved, hops_to_resolution, low, high
+    units: pd.DataFrame  # unit, visits (stays), resolved, hops_to_resolution, low, high (none where a unit never passed a case on)
     ends: pd.DataFrame  # unit, resolver, probability, low, high: where cases now with a unit end; probabilities of at least 1 %
     actual: pd.DataFrame  # from_unit, to_unit, hops, probability (of the stays with from_unit)
     goal: pd.DataFrame  # unit, resolver, tosses (cases), probability (of the unit's tosses)
@@ -127,7 +127,9 @@ def chain_of(
     ends = pd.DataFrame(dict(unit=unit[i], resolver=unit[j], probability=b[i, j], low=bounds[1][0], high=bounds[1][1]))
     actual = pd.DataFrame(dict(from_unit=unit[s.a], to_unit=unit[s.b], hops=w.astype(int), probability=w / v[s.a]))
     return TossingChain(
-        units=units.assign(low=bounds[0][0], high=bounds[0][1]).sort_values("visits", ascending=False, ignore_index=True),
+        units=units.assign(low=np.where(h > 0, bounds[0][0], np.nan), high=np.where(h > 0, bounds[0][1], np.nan)).sort_values(
+            "visits", ascending=False, ignore_index=True
+        ),
         ends=ends.sort_values(["unit", "probability"], ascending=[True, False], ignore_index=True),
         actual=actual.sort_values(["hops", "from_unit", "to_unit"], ascending=[False, True, True], ignore_index=True),
         goal=_goal(s),
@@ -159,21 +161,20 @@ def what_if_direct(
     log: CaseLog,
 ) -> pd.DataFrame:  # measure, numerator (total), denominator (cases), value (per case), low, high, share
     "Hops and hours that closed cases would have been spared on the straight way: an upper bound; `share` is of all hops, or of all hours with units."
-    c = coded_cases(log).filter(_.closed_at.notnull() & (_.n_spells > 0))
-    wasted = c.n_lateral + c.n_bounced
-    parts = dict(
-        hops=wasted,
-        vertical_hops=c.n_down + c.n_up,
-        hours=(wasted > 0).ifelse(c.limbo_seconds / 3600, 0.0),
-    )
-    c = c.select(**{k: x.cast("float64") for k, x in parts.items()}, all_hops=c.n_hops, all_hours=c.in_units_seconds / 3600)
+    s = coded_spells(log).mutate(wait=_.next_at.delta(_.entered_at, unit="microsecond").cast("float64") / 3.6e9)
+    across, planned = s.kind.isin(["lateral", "bounce"]), s.kind.isin(["down", "up"])
+    waits = s.group_by("case").agg(hours=s.wait.sum(where=across), vertical_hours=s.wait.sum(where=planned))
+    c = coded_cases(log).filter(_.closed_at.notnull() & (_.n_spells > 0)).left_join(waits, "case").drop("case_right")
+    parts = dict(hops=c.n_lateral + c.n_bounced, vertical_hops=c.n_down + c.n_up, hours=c.hours, vertical_hours=c.vertical_hours)
+    parts = {k: x.fill_null(0).cast("float64") for k, x in parts.items()}
+    c = c.select(**parts, all_hops=c.n_hops, all_hours=c.in_units_seconds / 3600)
     sums = {f"{k}_{s}": (c[k] if s == "x" else c[k] * c[k]).sum() for k in parts for s in ("x", "xx")}
     t = c.agg(n=c.count(), all_hops=c.all_hops.sum(), all_hours=c.all_hours.sum(), **sums).execute().iloc[0]
     rows = []
     for k in parts:
         x, n = t[f"{k}_x"] if t.n else 0.0, int(t.n)
         half = Z * np.sqrt(max(t[f"{k}_xx"] / n - (x / n) ** 2, 0) / (n - 1)) if n > 1 else np.nan
-        whole = t.all_hours if k == "hours" else t.all_hops
+        whole = t.all_hours if k.endswith("hours") else t.all_hops
         mean = x / n if n else np.nan
         rows.append((k, x, n, mean, max(mean - half, 0), mean + half, x / whole if whole else np.nan))
     return pd.DataFrame(rows, columns=["measure", "numerator", "denominator", "value", "low", "high", "share"])

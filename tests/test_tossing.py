@@ -1,5 +1,7 @@
 "The chain of departments: against plain linear algebra, against counting, and on the Eclipse bug reports"
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,10 +104,14 @@ def test_the_straight_way_saves_what_loops_add_up():
     w = tossing.what_if_direct(log).set_index("measure")
     c = custody.coded_cases(log).execute()
     c = c[c.closed_at.notna() & (c.n_spells > 0)]
-    moved = c[(c.n_lateral + c.n_bounced) > 0]
+    s = custody.coded_spells(log).execute()
+    s = s[s.case.isin(c.case) & s.kind.notna()]
+    s = s.assign(hours=(s.next_at - s.entered_at).dt.total_seconds() / 3600)
+    hours = s[s.kind.isin(["lateral", "bounce"])].groupby("case").hours.sum().reindex(c.case, fill_value=0)
     assert w.numerator["hops"] == (c.n_lateral + c.n_bounced).sum() and w.denominator["hops"] == len(c)
-    assert np.isclose(w.numerator["hours"], moved.limbo_seconds.sum() / 3600)
-    hours = (moved.limbo_seconds / 3600).reindex(c.index, fill_value=0)
+    assert np.isclose(w.numerator["hours"], hours.sum()) and np.isclose(
+        w.numerator[["hours", "vertical_hours"]].sum(), c.limbo_seconds.sum() / 3600
+    )
     assert np.isclose(w.high["hours"] - w.value["hours"], 1.96 * hours.std(ddof=0) / np.sqrt(len(c) - 1), rtol=1e-3)
 
 
@@ -121,6 +127,11 @@ def test_eclipse_bugs_have_the_published_tosses_and_edges_of_wu_liu_ma_2018(data
     edges = {(s.units[a], s.units[b]) for a, b in zip(s.a, s.b)}
     published = pd.read_csv(folder / "features_input_tossingProb.csv")
     assert len(edges) == 18_083 and edges == set(zip(published.Devname1, published.Devname2))
+    # their probabilities are no frequencies: an edge counts once for every place (length of path, position) in which it occurs at all
+    places = {(a, b, len(p), i) for p in ways.path for i, (a, b) in enumerate(pairwise(p))}
+    n = pd.DataFrame(list(places), columns=["a", "b", "length", "at"]).groupby(["a", "b"]).size()
+    theirs = published.set_index(["Devname1", "Devname2"]).Tossingprob
+    assert (n / n.groupby("a").transform("sum") - theirs.reindex(n.index)).abs().max() < 6e-4
 
 
 def test_bpic2013_the_chain_of_649_teams_has_the_logs_mean_of_hops(data_dir):
