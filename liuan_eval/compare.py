@@ -40,15 +40,28 @@ def funnel_limits(
 
 
 def dispersion(
-    z: np.ndarray,  # standardised differences, one a unit
+    z: Any,  # standardised differences, one a unit
 ) -> tuple[float, float]:  # phi, and phi with the outer tenths pulled in
-    "The mean of z squared, plain and winsorised: 1 is what chance alone gives (Spiegelhalter 2005)."
+    "The mean of z squared, plain and winsorised; chance alone gives 1 and about 0.68 (Spiegelhalter 2005)."
     z = np.sort(np.asarray(z, float))
+    if not len(z):
+        return float("nan"), float("nan")
     k = int(0.1 * len(z))
-    pulled = np.clip(z, z[k], z[len(z) - 1 - k]) if len(z) else z
-    return float((z**2).mean()), float((pulled**2).mean())
+    return float((z**2).mean()), float((np.clip(z, z[k], z[-1 - k]) ** 2).mean())
 
-# %% ../nbs/compare.ipynb #c010
+
+def _tau2(
+    y: pd.Series,  # log ratios or log odds, one a unit
+    v: pd.Series,  # their sampling variances
+) -> float:
+    "Variance between units beyond chance, by moments (DerSimonian & Laird 1986); none for fewer than two."
+    if len(y) < 2:
+        return float("nan")
+    w = 1 / v
+    q = (w * (y - (w * y).sum() / w.sum()) ** 2).sum()
+    return float(max((q - (len(y) - 1)) / (w.sum() - (w**2).sum() / w.sum()), 0))
+
+# %% ../nbs/compare.ipynb #c012
 @dataclass(frozen=True)
 class Shrunk:
     "Units drawn towards each other as far as their numbers are small."
@@ -58,42 +71,49 @@ class Shrunk:
     units: pd.DataFrame  # value (most likely rate), low, high (95 % of the posterior)
 
 
-def _posterior(observed: np.ndarray, size: np.ndarray, offset: np.ndarray, mu: float, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    "Grid of deviations in units of sigma, and by unit the log of likelihood times prior on it."
-    from scipy.special import log_expit
+def _posterior(y: np.ndarray, n: np.ndarray, offset: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    "By unit the most likely deviation, a grid of deviations around it, and there the log of likelihood times prior times the grid's step."
+    from scipy.special import expit, log_expit
 
-    t = np.linspace(-8, 8, 401)
-    x = offset[:, None] + mu + sigma * t
-    return t, observed[:, None] * log_expit(x) + (size - observed)[:, None] * log_expit(-x) - t * t / 2
+    b = np.zeros_like(y)
+    for _step in range(100):  # Newton; the posterior has one peak
+        p = expit(offset + b)
+        sd = 1 / np.sqrt(n * p * (1 - p) + sigma**-2)
+        move = np.clip((y - n * p - b / sigma**2) * sd**2, -1, 1)
+        b = b + move
+        if np.abs(move).max() < 1e-10:
+            break
+    x = b[:, None] + sd[:, None] * np.linspace(-8, 8, 161)
+    log_odds = offset[:, None] + x
+    like = y[:, None] * log_expit(log_odds) + (n - y)[:, None] * log_expit(-log_odds)
+    return b, x, like - (x / sigma) ** 2 / 2 + np.log(sd / sigma)[:, None]
 
 
 def shrink(
-    observed: np.ndarray,  # hits by unit
-    size: np.ndarray,  # cases by unit
-    offset: np.ndarray | float = 0.0,  # expected log odds by unit
+    observed: Any,  # hits by unit
+    size: Any,  # cases by unit
+    offset: Any = 0.0,  # expected log odds by unit
 ) -> Shrunk:
-    "Logit-normal empirical Bayes for binomial counts: mu and sigma by maximum likelihood, the rest from each unit's posterior."
+    "Logit-normal empirical Bayes for binomial counts: mu and sigma by maximum likelihood (adaptive quadrature), then each unit's posterior."
     from scipy.optimize import minimize
-    from scipy.special import expit, logsumexp
+    from scipy.special import expit, logit, logsumexp
 
     y, n = np.asarray(observed, float), np.asarray(size, float)
     offset = np.broadcast_to(np.asarray(offset, float), y.shape)
 
     def cost(theta: np.ndarray) -> float:
-        return -float(logsumexp(_posterior(y, n, offset, theta[0], np.exp(theta[1]))[1], axis=1).sum())
+        return -float(logsumexp(_posterior(y, n, offset + theta[0], np.exp(theta[1]))[2], axis=1).sum())
 
-    found = minimize(cost, [0.0, np.log(0.3)], method="Nelder-Mead", options=dict(xatol=1e-7, fatol=1e-9, maxiter=2000)).x
+    start = [logit((y.sum() + 0.5) / (n.sum() + 1)) - offset.mean(), np.log(0.3)]
+    found = minimize(cost, start, method="Nelder-Mead", bounds=[(-30, 30), (-10, 3)], options=dict(xatol=1e-7, fatol=1e-9, maxiter=2000)).x
     mu, sigma = float(found[0]), float(np.exp(found[1]))
-    t, post = _posterior(y, n, offset, mu, sigma)
-    share = np.exp(post - post.max(axis=1, keepdims=True))
-    cdf = np.cumsum(share, axis=1) / share.sum(axis=1, keepdims=True)
-    top, i = np.clip(post.argmax(axis=1), 1, len(t) - 2), np.arange(len(y))
-    left, here, right = (post[i, top + k] for k in (-1, 0, 1))
-    mode = t[top] + (t[1] - t[0]) * (left - right) / (2 * (left - 2 * here + right))  # the peak of the parabola through three points
-    at = {"value": mode} | {k: np.array([np.interp(q, c, t) for c in cdf]) for k, q in dict(low=0.025, high=0.975).items()}
-    return Shrunk(mu, sigma, pd.DataFrame({k: expit(offset + mu + sigma * v) for k, v in at.items()}))
+    mode, x, post = _posterior(y, n, offset + mu, sigma)
+    share = np.exp(post - logsumexp(post, axis=1, keepdims=True))
+    cdf = share.cumsum(axis=1) - share / 2
+    low, high = (np.array([np.interp(q, c, g) for c, g in zip(cdf, x)]) for q in (0.025, 0.975))
+    return Shrunk(mu, sigma, pd.DataFrame({k: expit(offset + mu + b) for k, b in dict(value=mode, low=low, high=high).items()}))
 
-# %% ../nbs/compare.ipynb #c014
+# %% ../nbs/compare.ipynb #c016
 ADJUST = ("topic", "channel", "area", "request_type", "month")
 RARE = 20  # categories with fewer cases are taken together
 
@@ -115,38 +135,72 @@ def cells(
     return f[["unit", *adjust, "n", "passed"]].sort_values(["unit", *adjust], ignore_index=True)
 
 
-def _pooled(f: pd.DataFrame, adjust: list[str]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    "Cells with rare categories, and those that are never or always passed, taken together as `other`; which these were."
-    out, were = f.copy(), {}
+def _pooled(f: pd.DataFrame, adjust: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    "Cells with rare categories taken together as `other`; which these were, with their cases."
+    out, were = f.assign(all_="all"), [pd.DataFrame(columns=["column", "category", "n", "passed"])]
     for c in adjust:
         g = f.groupby(c)[["n", "passed"]].sum()
-        odd = g.index[(g.n < RARE) | (g.passed == 0) | (g.passed == g.n)]
-        if len(odd):
-            were[c] = list(map(str, odd))
-            out[c] = out[c].where(~out[c].isin(odd), "other")
-    return out, were
+        rare = g[g.n < RARE].rename_axis("category").reset_index()
+        out[c] = out[c].where(~out[c].isin(rare.category), "other")
+        were.append(rare.assign(column=c)[were[0].columns])
+    return out, pd.concat([w for w in were if len(w)] or were, ignore_index=True)
+
+
+def _certain(g: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
+    "Rate 0 or 1 of cells in a category that was never or always passed on, where a regression has no finite answer; else none."
+    rate = pd.Series(np.nan, g.index)
+    while True:
+        t = g[rate.isna()]
+        for c in keys:
+            s = t.groupby(c)[["n", "passed"]].transform("sum")
+            rate = rate.where(~rate.index.isin(t.index[s.passed == 0]), 0.0).where(~rate.index.isin(t.index[s.passed == s.n]), 1.0)
+        if rate.isna().sum() == len(t):
+            return rate.to_numpy(copy=True)
+
+
+def _rates(g: pd.DataFrame, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    "The city's rate in each cell by a binomial regression with main effects, and the columns of the regression."
+    import statsmodels.api as sm
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+
+    rate = _certain(g, keys)
+    free = np.isnan(rate)
+    x = np.zeros((len(g), 1))
+    if free.any():
+        part = np.column_stack([np.ones(free.sum()), pd.get_dummies(g.loc[free, keys], drop_first=True, dtype=float)])
+        x = np.zeros((len(g), part.shape[1]))
+        x[free] = part
+        hits = np.column_stack([g.passed, g.n - g.passed])[free]
+        with (
+            warnings.catch_warnings(),
+            np.errstate(divide="ignore", invalid="ignore"),
+        ):  # as many columns as cells: fitted exactly, no fault
+            warnings.simplefilter("ignore", PerfectSeparationWarning)
+            fit = sm.GLM(hits, part, family=sm.families.Binomial()).fit(maxiter=200)
+        rate[free] = fit.mu
+    return rate, x
 
 
 def expected(
     f: pd.DataFrame,  # from `cells`
     adjust: Sequence[str],
-) -> tuple[pd.Series, dict[str, list[str]]]:  # expected number of passed cases by row; categories that were taken together
-    "What the city's average would have passed on: a binomial regression on the cells, units not in it."
-    import statsmodels.api as sm
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # unit, n, observed, expected, own_share; categories taken together: column, category, n, passed
+    "What the city's average would have passed on of each unit's cases: a binomial regression on the cells, units not in it."
+    from scipy.sparse import csr_array
 
-    t, were = _pooled(f, list(adjust))
-    varied = [c for c in adjust if t[c].nunique() > 1]
-    g = t.groupby(varied, as_index=False)[["n", "passed"]].sum() if varied else t[["n", "passed"]].sum().to_frame().T
-    x = pd.get_dummies(g[varied], drop_first=True, dtype=float).to_numpy() if varied else np.empty((len(g), 0))
-    hits = np.column_stack([g.passed, g.n - g.passed])
-    with warnings.catch_warnings():  # few cells are fitted exactly: no fault
-        warnings.simplefilter("ignore")
-        fit = sm.GLM(hits, np.column_stack([np.ones(len(g)), x]), family=sm.families.Binomial()).fit()
-    g = g.assign(rate=np.asarray(fit.mu))
-    rate = t[varied].merge(g, on=varied, how="left").rate if varied else pd.Series(g.rate.iloc[0], index=t.index)
-    return pd.Series(rate.to_numpy() * t.n.to_numpy(), index=f.index), were
+    t, were = _pooled(f, adjust)
+    keys = ["all_", *adjust]
+    g = t.groupby(keys, as_index=False)[["n", "passed"]].sum()
+    rate, x = _rates(g, keys)
+    u = t.groupby("unit", as_index=False).agg(n=("n", "sum"), observed=("passed", "sum"))
+    held = csr_array((t.n.to_numpy(float), (t.groupby("unit").ngroup(), t.groupby(keys).ngroup())), shape=(len(u), len(g)))
+    w = rate * (1 - rate)
+    v, spread = held @ (x * w[:, None]), held @ w
+    inner = np.linalg.pinv(x.T @ (x * (w * g.n.to_numpy())[:, None]), hermitian=True)
+    own = ((v @ inner) * v).sum(axis=1) / np.where(spread > 0, spread, np.nan)
+    return u.assign(expected=held @ rate, own_share=own.clip(0, 1)), were
 
-# %% ../nbs/compare.ipynb #c017
+# %% ../nbs/compare.ipynb #c021
 @dataclass(frozen=True)
 class Comparison:
     "Units against what is expected of their cases."
@@ -158,18 +212,17 @@ class Comparison:
     phi_winsorised: float  # limits are widened by its root where it is above 1
     tau2: float  # variance between units, log scale
     adjust: tuple[str, ...]  # what was adjusted for
-    pooled: dict[str, list[str]]  # categories taken together
+    pooled: pd.DataFrame  # rare categories taken together as `other`: column, category, n, passed
     n_cells: int
 
 
-def _own_share(f: pd.DataFrame, adjust: Sequence[str]) -> pd.Series:
-    "By unit: share of its expected passes in kinds of case of which it holds more than half: there it is compared with itself."
-    keys = [c for c in adjust if c != "month"]
-    if not keys:
-        return pd.Series(dtype=float)
-    g = f.groupby([*keys, "unit"], as_index=False)[["n", "e"]].sum()
-    mine = g.n > 0.5 * g.groupby(keys).n.transform("sum")
-    return (g.e.where(mine, 0).groupby(g.unit).sum() / g.groupby("unit").e.sum()).rename("own_share")
+def _nothing(f: pd.DataFrame) -> LogError:
+    units, n, passed = f.unit.nunique(), f.n.sum(), f.passed.sum()
+    return LogError(
+        f"{units} units received {n:,} cases and passed {passed:,} of them on laterally: there is nothing to compare. It takes two units "
+        "that get the same kinds of case, and cases passed on as well as kept; look at the units and dispatchers of the mapping.",
+        f"{units} 个单位收到 {n:,} 件工单，平级转出 {passed:,} 件：没有可比较的。须有两个以上收到同类工单的单位，且有转出、有未转出；请检查映射中的单位和派单机构。",
+    )
 
 
 def compare_cells(
@@ -177,35 +230,28 @@ def compare_cells(
     adjust: Sequence[str],
 ) -> Comparison:
     "Units side by side, from a table of cells."
-    e, were = expected(f, adjust)
-    f = f.assign(e=e)
-    u = f.groupby("unit", as_index=False).agg(n=("n", "sum"), observed=("passed", "sum"), expected=("e", "sum"))
+    if f.unit.nunique() < 2 or f.passed.sum() in (0, f.n.sum()):
+        raise _nothing(f)
+    u, were = expected(f, adjust)
     low, high = garwood(u.observed)
-    u = u.assign(ratio=u.observed / u.expected, low=low / u.expected, high=high / u.expected)
-    z = (u.observed - u.expected) / np.sqrt(u.expected * (1 - u.expected / u.n))
-    phi, tame = dispersion(z.to_numpy())
-    limits = funnel_limits(u.expected / u.n, u.n).div(u.expected / u.n, axis=0)
-    limits = 1 + (limits - 1) * np.sqrt(max(tame, 1.0))
-    u = u.join(limits.clip(lower=0)).assign(z=z)
+    e = u.expected.where(u.expected > 0)  # nothing expected: no value
+    u = u.assign(ratio=u.observed / e, low=low / e, high=high / e)
+    rate = (e / u.n).where(e < u.n)  # all expected: nothing to judge
+    if rate.isna().all():
+        raise _nothing(f)
+    limits = funnel_limits(rate, u.n).div(rate, axis=0)
+    u["z"] = (u.observed - e) / np.sqrt(e * (1 - rate))
+    phi, tame = dispersion(u.z.dropna())
+    u = u.join((1 + (limits - 1) * np.sqrt(max(tame, 1.0))).clip(lower=0))
     u["outside"] = np.select(
         [u.ratio > u.high998, u.ratio > u.high95, u.ratio < u.low998, u.ratio < u.low95], ["+99.8", "+95", "-99.8", "-95"], ""
     )
-    rate = (u.expected / u.n).clip(1e-9, 1 - 1e-9).to_numpy()
-    s = shrink(u.observed.to_numpy(), u.n.to_numpy(), np.log(rate / (1 - rate)))
-    u = u.join(s.units.div(rate, axis=0).rename(columns=dict(value="shrunk", low="shrunk_low", high="shrunk_high")))
-    own = _own_share(f, adjust)
-    u = u.assign(own_share=u.unit.map(own) if len(own) else np.nan).sort_values("z", ascending=False, ignore_index=True)
-    return Comparison(u, phi, tame, _tau2(u), tuple(adjust), were, len(f))
-
-
-def _tau2(u: pd.DataFrame) -> float:
-    "DerSimonian and Laird's variance between units, on log(O/E), of units that expect at least five passes."
-    k = u[(u.expected >= 5) & (u.observed > 0)]
-    if len(k) < 2:
-        return float("nan")
-    y, w = np.log(k.ratio), k.observed.astype(float)
-    q = (w * (y - (w * y).sum() / w.sum()) ** 2).sum()
-    return float(max((q - (len(k) - 1)) / (w.sum() - (w**2).sum() / w.sum()), 0))
+    k = u[rate.notna()]
+    r, half = rate[k.index], k.observed.where(k.observed > 0, 0.5)  # as is usual, a half for none
+    s = shrink(k.observed, k.n, np.log(r / (1 - r))).units.set_index(k.index).div(r, axis=0)
+    u = u.join(s.rename(columns=dict(value="shrunk", low="shrunk_low", high="shrunk_high"))).sort_values("z", ascending=False)
+    order = ["unit", "n", "observed", "expected", "ratio", "low", "high", *limits, "z", "outside", *u.columns[-3:], "own_share"]
+    return Comparison(u[order].reset_index(drop=True), phi, tame, _tau2(np.log(half / k.expected), 1 / half), tuple(adjust), were, len(f))
 
 
 def compare_units(
@@ -220,8 +266,4 @@ def compare_units(
             f"'{odd[0]}' is no column of cases in this log; it has: {', '.join(have)}.", f"工单没有“{odd[0]}”列；可用：{'、'.join(have)}。"
         )
     f = cells(log, adjust)
-    if f.empty or not f.passed.sum():
-        raise LogError(
-            "No unit passed a case on laterally in this log: there is nothing to compare.", "此日志中没有单位平级转出工单，没有可比较的。"
-        )
     return compare_cells(f, adjust)

@@ -1158,7 +1158,8 @@ def funnel(
 def _draw_funnel(ax: Axes, log: CaseLog, c: Comparison, wide: float, lang: Lang) -> None:
     "Points, limits of a unit with the city's rate, and names in a column at the right."
     u = c.units[c.units.expected > 0]
-    rate = u.observed.sum() / u.n.sum()
+    u = u.assign(expected=u.expected.round(2), ratio=u.ratio.round(3))  # a regression's last digits differ between machines
+    rate, wide = u.observed.sum() / u.n.sum(), round(float(wide), 3)
     grid = np.geomspace(max(u.expected.min() * 0.8, 0.3), u.expected.max() * 1.3, 120)
     sizes = np.unique(np.maximum(np.round(grid / rate), 1))
     grid, limits = sizes * rate, 1 + (funnel_limits(rate, sizes) / rate - 1) * wide
