@@ -19,6 +19,7 @@ from ibis import _
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, amend, find_columns
 from .source import LogError, connect, fingerprint, is_address, kept, masked, open_table
 from .words import NOT_CUSTODY, REOPENS, Lang, activity_words, ambiguous_returns, dictionary, synonyms
+from .worktime import Rules, WorkCalendar
 
 # %% ../nbs/log.ipynb #c006
 ROW = "__row__"  # order of the source
@@ -111,6 +112,16 @@ def _flag(table: ibis.Table, col: Any, mapping: Mapping, kind: str) -> Any:
         return col
     code = _coded(table, _text(col), mapping, kind)
     return ibis.cases((code == "true", True), (code == "false", False), else_=ibis.null("boolean"))
+
+
+def _weight(table: ibis.Table, col: Any, mapping: Mapping) -> tuple[Any, Any]:
+    "What an answer counts for: 1 satisfied, 0 not, between them what the mapping says of 基本满意; and whether it is an answer at all."
+    if col.type().is_boolean():
+        return col.cast("int8").cast("float64"), col.notnull()
+    code = _coded(table, _text(col), mapping, "satisfied")
+    basically = ibis.null("float64") if mapping.basically_satisfied is None else ibis.literal(float(mapping.basically_satisfied))
+    known = code.isin(list(dictionary("words")["satisfied"])).fill_null(False)
+    return ibis.cases((code == "true", 1.0), (code == "false", 0.0), (code == "basically", basically), else_=ibis.null("float64")), known
 
 
 def _need_direction(mapping: Mapping, words: list[str]):
@@ -215,11 +226,13 @@ def _attributes_of(table: ibis.Table, mapping: Mapping, closing: bool = True) ->
     case = find_columns(mapping, table.columns).get("case_id", "case_id")
 
     def typed(ours: str, col: Any) -> Any:
-        if ours in ("submitted_at", "due_at", "closed_at"):
-            return _end_of_day(parse_time(col, mapping.timezone)) if ours == "due_at" else parse_time(col, mapping.timezone)
+        if ours in ("due_at", "extended_due_at"):
+            return _end_of_day(parse_time(col, mapping.timezone))
+        if ours in ("submitted_at", "closed_at"):
+            return parse_time(col, mapping.timezone)
         if ours == "excluded":
             return _flag(table, col, mapping, ours)
-        return _coded(table, _text(col), mapping, ours) if ours in ("channel", "request_type") else _text(col)
+        return _coded(table, _text(col), mapping, ours) if ours in ("channel", "request_type", "urgency", "ending") else _text(col)
 
     names = [c for c in CASE_COLUMNS if c in found and (closing or c != "closed_at")]
     if not names:
@@ -235,18 +248,20 @@ def _callbacks_of(table: ibis.Table, mapping: Mapping) -> ibis.Table | None:
     if not {"satisfied", "resolved", "reached"} & set(found):
         return None
     case = find_columns(mapping, table.columns).get("case_id", "case_id")
+    satisfied, spoke = (
+        _weight(table, table[found["satisfied"]], mapping) if "satisfied" in found else (ibis.null("float64"), ibis.literal(False))
+    )
     t = table.select(
         case_id=_text(_column(table, case, "case_id")),
         called_at=parse_time(table[found["called_at"]], mapping.timezone) if "called_at" in found else ibis.null("timestamp"),
+        satisfied=satisfied,
+        spoke=spoke,
         **{c: _coded(table, _text(table[found[c]]), mapping, c) if c in found else ibis.null("string") for c in ("round", "surveyor")},
-        **{
-            c: _flag(table, table[found[c]], mapping, c) if c in found else ibis.null("boolean")
-            for c in ("reached", "resolved", "satisfied")
-        },
+        **{c: _flag(table, table[found[c]], mapping, c) if c in found else ibis.null("boolean") for c in ("reached", "resolved")},
     )
-    t = t.filter(t.called_at.notnull() | t.reached.notnull() | t.satisfied.notnull() | t.resolved.notnull())
+    t = t.filter(t.called_at.notnull() | t.reached.notnull() | t.spoke | t.resolved.notnull())
     nth = ibis.row_number().over(group_by=t.case_id, order_by=t.called_at)
-    t = t.mutate(reached=t.reached.fill_null(t.satisfied.notnull() | t.resolved.notnull()))
+    t = t.mutate(reached=t.reached.fill_null(t.spoke | t.resolved.notnull())).drop("spoke")
     return t if "round" in found else t.mutate(round=(nth == 0).ifelse("first", "final"))
 
 # %% ../nbs/log.ipynb #c016
@@ -298,6 +313,16 @@ class CaseLog:
         return self.kept["end"]
 
     @property
+    def rules(self) -> Rules:
+        "The limits that apply to this log."
+        return self.kept.setdefault("rules", self.mapping.law)
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        "The calendar of the office whose log this is."
+        return self.mapping.office
+
+    @property
     def counts(self) -> dict[str, int]:
         "Rows read, cases, units, and rows that hold no custody because their case or time is missing."
         if "counts" not in self.kept:
@@ -326,13 +351,14 @@ class CaseLog:
 
 # %% ../nbs/log.ipynb #c018
 def _act(activity: Any) -> Any:
-    "What an activity does to custody: 1 closes, 2 reopens, 3 returns, 4 moves nothing, 5 designates, 0 holds the case like any other."
+    "What an activity does to custody: 1 closes, 2 reopens, 3 returns, 4 moves nothing, 5 designates, 6 claims, 0 holds the case like any other."
     return ibis.cases(
         (activity == "closed", 1),
         (activity.isin(REOPENS), 2),
         (activity == "returned", 3),
         (activity.isin(NOT_CUSTODY), 4),
         (activity == "designated", 5),
+        (activity == "claimed", 6),
         else_=0,
     ).cast("int8")
 

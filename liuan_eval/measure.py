@@ -389,9 +389,9 @@ NEEDS: dict[str, tuple[str, str, Callable[[CaseLog], bool]]] = {
         lambda log: _closes(log),
     ),
     "return_window": (
-        "the rule's window for returns: [rules] return_working_days = 2 in the mapping (2 in Shandong 2020; a city's own must be looked up)",
-        "退单时限：请在映射的 [rules] 中写明 return_working_days（山东 2020 为 2 个工作日；各市须查本地规定）",
-        lambda log: "return_working_days" in log.mapping.rules,
+        'the rule\'s window for returns: rules = [{step = "return", limit = "2wd"}] in the mapping (2 working days in Shandong 2020; a city\'s own must be looked up)',
+        '退单时限：请在映射中写明 rules = [{step = "return", limit = "2wd"}]（山东 2020 为 2 个工作日；各市须查本地规定）',
+        lambda log: bool(log.rules.of("return")),
     ),
     "designated": (
         "events with the activity 'designated' (指定承办): an arbiter named the unit",

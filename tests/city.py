@@ -19,7 +19,7 @@ MAPPING = dict(
     returned="unit_to_dispatcher",
     units=TREE,
     aliases=[dict(alias="工商局", unit="市场局", valid_to="2022-03-01")],
-    rules=dict(return_working_days=2),
+    rules=[dict(step="return", limit="2wd")],
     owners=OWNERS,
 )
 
