@@ -68,7 +68,9 @@ def _neighbours(log: CaseLog) -> ibis.Table:
 
 def with_scope(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "A coded table with what rules may ask of its cases, as far as the log has it."
-    have = [] if log.attributes is None else [c for c in SCOPES if c in log.attributes.columns and c not in t.columns]
+    if log.attributes is None:
+        return t
+    have = [c for c in SCOPES if c in log.attributes.columns and c not in t.columns]
     return t.left_join(log.attributes.select("case", *have), "case").drop("case_right") if have else t
 
 
@@ -77,7 +79,13 @@ def _late(log: CaseLog, t: ibis.Table) -> ibis.Table:
     if not log.rules.of("return"):
         return t.mutate(late=ibis.null("boolean"))
     t = with_scope(log, t)
-    t = log.rules.due(t, "return", dict(received="entered_at", dispatched="entered_at", claimed="claimed_at"), log.calendar, log.end)
+    t = log.rules.due(
+        t,
+        "return",
+        dict(received="entered_at", dispatched="entered_at", claimed="claimed_at"),
+        log.calendar,
+        (log.core.timestamp.min().execute(), log.end),
+    )
     return t.mutate(late=t.returned_at > t.due_at).drop("limit", "started_at", "rule", "due_at", *[c for c in SCOPES if c in t.columns])
 
 

@@ -474,15 +474,17 @@ class Rules:
         step: str,
         starts: dict[str, str],  # as in `choose`
         cal: WorkCalendar,
-        last: Any,  # the last time in the log: no clock starts later
+        span: tuple[Any, Any],  # between these times all clocks start
         pause: Any = None,  # time that does not count, as an expression, in units of the limit's clock
     ) -> ibis.Table:  # t with limit, started_at, rule and due_at
         "When the limit of a step runs out for every case; nothing is executed."
         limits = {r.limit: parse_limit(r.limit) for r in self.of(step)}
-        _check_reach(last, step, limits.values())
+        if any(c in ("wd", "wh") for _, c in limits.values()):
+            _check_span(*span, step)
+            _check_reach(span[1], step, limits.values())
         t = t.mutate(**self.choose(t, step, starts))
-        amount = [(t.limit == x, ibis.literal(n, "int64")) for x, (n, _) in limits.items()]
-        clock = [(t.limit == x, ibis.literal(c, "string")) for x, (_, c) in limits.items()]
+        amount = [(t["limit"] == x, ibis.literal(n, "int64")) for x, (n, _) in limits.items()]
+        clock = [(t["limit"] == x, ibis.literal(c, "string")) for x, (_, c) in limits.items()]
         t = t.mutate(
             __l_amount=ibis.cases(*amount, else_=ibis.null("int64")) if amount else ibis.null("int64"),
             __l_clock=ibis.cases(*clock, else_=ibis.null("string")) if clock else ibis.null("string"),
