@@ -37,8 +37,9 @@ from .caseflow import edges, flow_graph, pingpong_pairs
 from .compare import Comparison, compare_units, funnel_limits
 from .competence import CLEAR, competence, verdicts
 from .custody import coded_cases
+from .lifetable import km_curve
 from .log import CaseLog
-from .measure import INDICATORS, Indicator, km_curve, rows, wilson
+from .measure import INDICATORS, Indicator, rows, wilson
 from .metrics import compute, header, translated
 from .source import LogError
 from .words import Lang, dictionary, label
