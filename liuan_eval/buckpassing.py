@@ -14,7 +14,7 @@ import pandas as pd
 from ibis import _
 
 from .log import CaseLog
-from .measure import count, indicator, mean, median_time, rate, ratio, share_of_all
+from .measure import count, indicator, mean, rate, ratio, share_of_all, time_to
 
 # %% ../nbs/buckpassing.ipynb #c008
 OURS_ZH, OURS_EN = "liuan_eval 自定；尚无官方标准", "liuan_eval; no official standard exists"
@@ -140,17 +140,18 @@ def unjustified_return_share(log: CaseLog, by: list[str], period: str | None) ->
         "returned",
         "return_window",
     ),
-    source_zh=OURS_ZH + "；时限见映射 [rules]",
-    source_en=OURS_EN + "; the window: [rules] of the mapping",
-    definition_zh="退单工单中，收到后超过规定工作日才退回的占比。",
-    definition_en="Of cases that a unit returned, the share returned later than the rule's working days after they came.",
-    formula_zh="至少超时退单一次的工单 / 有退单的工单",
-    formula_en="cases with at least one late return / cases with a return",
+    step="return",
+    source_zh=OURS_ZH + "；时限见规则",
+    source_en=OURS_EN + "; the window: the rules",
+    definition_zh="退单工单中，收到后超过规定时限才退回的占比；没有适用规则的退单不计。",
+    definition_en="Of cases that a unit returned, the share returned later than the rule's window after they came; returns that no rule sets a window for are left out.",
+    formula_zh="至少超时退单一次的工单 / 有退单且有时限规定的工单",
+    formula_en="cases with at least one late return / cases with a return for which a window is set",
 )
 def late_return_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of returned cases that were returned late; by unit: of those it returned."
     hit = dict(cases=lambda t: t.n_late > 0, spells=lambda t: t.returned_late)
-    of = dict(cases=lambda t: t.n_returned > 0, spells=lambda t: t.returned)
+    of = dict(cases=lambda t: t.n_windowed > 0, spells=lambda t: t.returned_late.notnull())
     return rate(log, by, period, hit, of=of)
 
 
@@ -464,7 +465,7 @@ def downward_shift_rate(log: CaseLog, by: list[str], period: str | None) -> pd.D
 )
 def limbo_hours(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Median limbo in hours of cases passed on, open ones censored; by unit: of the unit that answers for the case."
-    return median_time(
+    return time_to(
         log,
         by,
         period,

@@ -156,6 +156,7 @@ def _cases(log: CaseLog) -> ibis.Table:
         n_up=(s.kind == "up").sum(),
         delay_seconds=s.delay_seconds.sum(),
         n_late=s.returned_late.sum(),
+        n_windowed=s.returned_late.notnull().sum(),
         n_defied=s.defied.sum(),
         n_returned=(s.returned & unit).sum(),
     )
@@ -266,6 +267,7 @@ _INNER = ("entered_at", "settled_at", "in_units_seconds", "delay_seconds", "last
 _INNER += (
     "n_returned",
     "n_late",
+    "n_windowed",
     "n_upheld",
     "n_decided",
     "n_unjustified",

@@ -117,7 +117,7 @@ def _flag(table: ibis.Table, col: Any, mapping: Mapping, kind: str) -> Any:
 def _weight(table: ibis.Table, col: Any, mapping: Mapping) -> tuple[Any, Any]:
     "What an answer counts for: 1 satisfied, 0 not, between them what the mapping says of 基本满意; and whether it is an answer at all."
     if col.type().is_boolean():
-        return col.cast("int8").cast("float64"), col.notnull()
+        return col.cast("int32").cast("float64"), col.notnull()
     code = _coded(table, _text(col), mapping, "satisfied")
     basically = ibis.null("float64") if mapping.basically_satisfied is None else ibis.literal(float(mapping.basically_satisfied))
     known = code.isin(list(dictionary("words")["satisfied"])).fill_null(False)
