@@ -19,6 +19,12 @@ from ibis import _
 Z = NormalDist().inv_cdf(0.975)
 
 
+def _grouped(t: ibis.Table, keys: list[str], *columns: str) -> tuple[ibis.Table, list[str]]:
+    "The columns needed, and the groups under names that no column made here has."
+    names = [f"key{i}" for i in range(len(keys))]
+    return t.select(*columns, **{name: t[k] for name, k in zip(names, keys)}), names
+
+
 def _up_to(t: ibis.Table, keys: list[str], order: Any) -> dict:
     "The window of a running sum, by group."
     return dict(group_by=[t[k] for k in keys], order_by=order, rows=(None, 0))
@@ -50,7 +56,8 @@ def km_curve(
     keys: list[str],  # columns of the groups
 ) -> ibis.Table:  # keys, x, r, d, surv, low, high: one row a time of closing
     "Kaplan-Meier curve with log-log 95 % bands, by group, computed in the engine."
-    return _banded(t, keys).filter(_.d > 0).select(*keys, "x", "r", "d", "surv", "low", "high")
+    t, groups = _grouped(t, keys, "x", "closed")
+    return _banded(t, groups).filter(_.d > 0).select(*groups, "x", "r", "d", "surv", "low", "high").rename(dict(zip(keys, groups)))
 
 # %% ../nbs/lifetable.ipynb #c010
 def _crossing(curve: ibis.Table, s: Any, level: float) -> Any:
@@ -65,11 +72,14 @@ def km_quantiles(
     q: Sequence[float] = (0.5,),  # shares that have ended: 0.9 asks by when nine tenths had
 ) -> pd.DataFrame:  # keys, q, n, n_open, value, low, high
     "Kaplan-Meier quantiles with log-log intervals, by group; null where the curve or its band does not come down that far."
-    c, values = _banded(t, keys), dict(value="surv", low="low", high="high")
+    t, groups = _grouped(t, keys, "x", "closed")
+    c, values = _banded(t, groups), dict(value="surv", low="low", high="high")
     found = {f"{name}{i}": _crossing(c, c[s], 1 - p) for i, p in enumerate(q) for name, s in values.items()}
-    f = c.aggregate(by=[c[k] for k in keys], n=c.n.sum().fill_null(0), n_open=(c.n - c.d).sum().fill_null(0), **found).execute()
-    parts = [f[[*keys, "n", "n_open"]].assign(q=p, **{k: f[f"{k}{i}"].astype(float) for k in values}) for i, p in enumerate(q)]
-    return pd.concat(parts)[[*keys, "q", "n", "n_open", *values]].sort_values([*keys, "q"], ignore_index=True)
+    sizes = dict(n=c.n.sum().fill_null(0), n_open=(c.n - c.d).sum().fill_null(0))
+    f = c.aggregate(by=[c[k] for k in groups], **sizes, **found).execute()
+    parts = [f[[*groups, "n", "n_open"]].assign(q=p, **{k: f[f"{k}{i}"].astype(float) for k in values}) for i, p in enumerate(q)]
+    f = pd.concat(parts)[[*groups, "q", "n", "n_open", *values]].sort_values([*groups, "q"], ignore_index=True)
+    return f.rename(columns=dict(zip(groups, keys)))
 
 # %% ../nbs/lifetable.ipynb #c014
 def restricted_mean(
@@ -78,13 +88,14 @@ def restricted_mean(
     tau: float,  # up to here, in the unit of `x`
 ) -> pd.DataFrame:  # keys, n, n_open, value, low, high, se, tau
     "Mean of min(x, tau) by group; null where the longest case is open and shorter than tau, no interval where nothing ended before tau."
-    lt = _life_table(t, keys)
+    t, groups = _grouped(t, keys, "x", "closed")
+    lt = _life_table(t, groups)
     lt = lt.mutate(to=ibis.least(lt.x, float(tau)))
-    after = lt.to.lead().over(group_by=[lt[k] for k in keys], order_by=lt.x)
+    after = lt.to.lead().over(group_by=[lt[k] for k in groups], order_by=lt.x)
     lt = lt.mutate(area=lt.surv * (ibis.coalesce(after, float(tau)) - lt.to))
-    lt = lt.mutate(rest=lt.area.sum().over(**_up_to(lt, keys, lt.x.desc())))
+    lt = lt.mutate(rest=lt.area.sum().over(**_up_to(lt, groups, lt.x.desc())))
     f = lt.aggregate(
-        by=[lt[k] for k in keys],
+        by=[lt[k] for k in groups],
         n=lt.n.sum().fill_null(0),
         n_open=(lt.n - lt.d).sum().fill_null(0),
         value=lt.to.min() + lt.area.sum(),
@@ -95,7 +106,7 @@ def restricted_mean(
     value, se = f.value.astype(float).where(known), np.sqrt(f.v.astype(float)).where(known)
     half = Z * se.where(se > 0)
     f = f.assign(value=value, low=value - half, high=value + half, se=se, tau=float(tau)).drop(columns=["v", "known"])
-    return f.sort_values(keys, ignore_index=True) if keys else f
+    return (f.sort_values(groups, ignore_index=True) if keys else f).rename(columns=dict(zip(groups, keys)))
 
 # %% ../nbs/lifetable.ipynb #c020
 def _end_terms(t: ibis.Table, keys: list[str], ends: list[str]) -> ibis.Table:
@@ -130,28 +141,28 @@ def _summed(lt: ibis.Table, keys: list[str], sums: list[str], at: list[float]) -
     return grid.execute()
 
 
+def _shares(s: pd.DataFrame, i: int) -> pd.DataFrame:
+    "ended, value, low, high, se of end number i, from the sums."
+    known, value = s.known, s[f"f{i}"].astype(float).where(s.known)
+    u = value - s[f"all_f{i}"]
+    inside = (value > 0) & (value < 1 - 1e-12)
+    se = np.sqrt((u * u * s.g - 2 * u * s[f"b{i}"] + s[f"c{i}"]).clip(lower=0)).where(inside | ~known, 0.0)
+    log_s = np.log1p(-value.where(inside))
+    half = Z * se / ((1 - value) * log_s.abs())
+    return s.assign(ended=s[f"d{i}"], value=value, low=-np.expm1(log_s * np.exp(-half)), high=-np.expm1(log_s * np.exp(half)), se=se)
+
+
 def incidence(
     t: ibis.Table,  # rows with `keys`, `x` and `end`: how it ended, null while it is open (a column `closed` is not read)
     keys: list[str],  # columns of the groups
     at: Sequence[float],  # times, in the unit of `x`
 ) -> pd.DataFrame:  # keys, end, at, n, ended, value, low, high, se
     "Share that has ended in each way by a time (Aalen-Johansen), by group; null past the longest case if that is open, no interval at 0 and 1."
+    t, groups = _grouped(t, keys, "x", "end")
     ends = sorted(t.filter(t["end"].notnull()).select("end").distinct().execute()["end"])
     sums = ["g", *(f"{c}{i}" for i in range(len(ends)) for c in "dfbc")]
-    s = _summed(_end_terms(t, keys, ends), keys, sums, sorted({float(a) for a in at}))
-    parts = []
-    for i, end in enumerate(ends):
-        f = s[s[f"all_d{i}"] > 0]
-        value, known = f[f"f{i}"].astype(float).where(f.known), f.known
-        u = value - f[f"all_f{i}"]
-        var = (u * u * f.g - 2 * u * f[f"b{i}"] + f[f"c{i}"]).clip(lower=0)
-        inside, rest = (value > 0) & (value < 1 - 1e-12), 1 - value
-        se = np.sqrt(var).where(inside | ~known, 0.0)
-        log_s = np.log1p(-value.where(inside))
-        half = Z * se / (rest * log_s.abs())
-        f = f.assign(
-            end=end, ended=f[f"d{i}"], value=value, low=-np.expm1(log_s * np.exp(-half)), high=-np.expm1(log_s * np.exp(half)), se=se
-        )
-        parts.append(f)
-    columns = [*keys, "end", "at", "n", "ended", "value", "low", "high", "se"]
-    return pd.concat(parts)[columns].sort_values([*keys, "end", "at"], ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    s = _summed(_end_terms(t, groups, ends), groups, sums, sorted({float(a) for a in at}))
+    parts = [_shares(s[s[f"all_d{i}"] > 0], i).assign(end=end) for i, end in enumerate(ends)]
+    columns = [*groups, "end", "at", "n", "ended", "value", "low", "high", "se"]
+    f = pd.concat(parts).sort_values([*groups, "end", "at"], ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return f[columns].rename(columns=dict(zip(groups, keys)))

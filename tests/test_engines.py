@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from city import MAPPING, city
 
-from liuan_eval import caseflow, competence, custody, metrics
+from liuan_eval import caseflow, competence, custody, lifetable, metrics
 from liuan_eval.log import CaseLog, read_log
 from liuan_eval.mapping import Mapping
 from liuan_eval.source import LogError
@@ -100,6 +100,22 @@ def same_science(log, duck):
     got, want = (competence.verdicts(each, repeats=20) for each in (log, duck))
     for name in ("units", "dispatch", "flows"):
         pd.testing.assert_frame_equal(getattr(got, name), getattr(want, name), check_dtype=False)
+
+
+def same_life_tables(log, duck):
+    "Quantiles, restricted means and incidences"
+
+    def tables(log):
+        c = custody.coded_cases(log)
+        closed = c.closed_at.notnull()
+        t = c.select("channel", x=c.duration_seconds / 86400, closed=closed, end=closed.ifelse(c.course, None))
+        yield from (lifetable.km_quantiles(t, keys, (0.1, 0.5, 0.9)) for keys in ([], ["channel"]))
+        yield from (lifetable.restricted_mean(t, keys, 3) for keys in ([], ["channel"]))
+        yield from (lifetable.incidence(t, keys, [1, 3, 200]) for keys in ([], ["channel"]))
+
+    for got, want in zip(tables(log), tables(duck)):
+        assert len(want) and want.low.notna().any()
+        pd.testing.assert_frame_equal(got, want, check_dtype=False, rtol=1e-9, atol=1e-12)
 
 
 TICKETS = pd.DataFrame(
@@ -249,6 +265,10 @@ def test_postgres_custody_is_that_of_duckdb(postgres, duck):
 
 def test_postgres_paths_pairs_and_verdicts_are_those_of_duckdb(postgres, duck):
     same_science(postgres, duck)
+
+
+def test_postgres_life_tables_are_those_of_duckdb(postgres, duck):
+    same_life_tables(postgres, duck)
 
 
 def test_postgres_check_is_that_of_duckdb(postgres, duck):
@@ -416,6 +436,10 @@ def test_spark_reads_a_row_a_ticket_from_a_frame_of_its_own(spark, duck_tickets,
 
 def test_spark_paths_pairs_and_verdicts_are_those_of_duckdb(on_spark, duck):
     same_science(on_spark, duck)
+
+
+def test_spark_life_tables_are_those_of_duckdb(on_spark, duck):
+    same_life_tables(on_spark, duck)
 
 
 def test_spark_check_is_that_of_duckdb(on_spark, duck):

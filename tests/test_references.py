@@ -123,24 +123,6 @@ def test_veteran_medians_are_those_of_R_in_the_middle_of_a_flat_stretch(data_dir
     assert m.value.tolist() == [103.0, 52.5]
 
 
-def test_lung_curve_and_its_loglog_band_are_those_of_R_and_statsmodels(lung):
-    import ibis
-    from statsmodels.duration.survfunc import SurvfuncRight
-
-    t = ibis.memtable(pd.DataFrame({"sex": lung.sex, "x": lung.days.astype(float), "closed": lung.ended}))
-    curve = measure.km_curve(t, ["sex"]).execute().sort_values(["sex", "x"])
-    r = {"1": [0.84783, 0.64447, 0.33609], "2": [0.93333, 0.84240, 0.52646]}  # R 4.2.2: S(90), S(180), S(365)
-    for sex, c in curve.groupby("sex"):
-        assert [round(c[c.x <= d].surv.iloc[-1], 5) for d in (90, 180, 365)] == pytest.approx(r[sex], abs=1e-5)
-        f = lung[lung.sex == sex]
-        s = SurvfuncRight(f.days.to_numpy(), f.ended.astype(int).to_numpy())
-        assert np.allclose(c.surv, s.surv_prob, rtol=1e-12) and np.allclose(c.r, s.n_risk)
-        theta = stats.norm.ppf(0.975) * s.surv_prob_se / (s.surv_prob * np.log(s.surv_prob))
-        keep = (s.surv_prob > 0) & (s.surv_prob < 1)
-        assert np.allclose(c.low[keep], (s.surv_prob ** np.exp(-theta))[keep], rtol=1e-9)
-        assert np.allclose(c.high[keep], (s.surv_prob ** np.exp(theta))[keep], rtol=1e-9)
-
-
 def test_no_median_where_too_few_have_closed():
     log = survival_log(np.array([1.0, 2, 3, 4, 5, 6]), pd.Series([True, False, False, False, False, False]))
     r = metrics.compute(log, "resolution_days").iloc[0]

@@ -1,0 +1,268 @@
+"Curves, quantiles, restricted means and incidences: R's and statsmodels' numbers, exact cases, coverage"
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
+
+from liuan_eval.lifetable import incidence, km_curve, km_quantiles, restricted_mean
+
+
+@pytest.fixture
+def lung(data_dir):
+    f = pd.read_csv(data_dir("lung") / "lung.csv")
+    return f.assign(x=f.time.astype(float), closed=f.status == 2)[["sex", "x", "closed"]]
+
+
+@pytest.fixture
+def mgus2(data_dir):
+    "Months to a plasma cell malignancy (pcm) or to death before one"
+    f = pd.read_csv(data_dir("mgus2") / "mgus2.csv")
+    pcm, died = f.pstat == 1, f.death == 1
+    return f.assign(x=f.ptime.where(pcm, f.futime).astype(float), end=np.where(pcm, "pcm", np.where(died, "death", None)))[
+        ["sex", "x", "end"]
+    ]
+
+
+@pytest.fixture
+def pbc(data_dir):
+    f = pd.read_csv(data_dir("rmst_pbc") / "rmst2_sample_data.csv")
+    return f.rename(columns=dict(time="x")).assign(closed=f.status == 1)[["arm", "x", "closed"]]
+
+
+# Curve and quantiles
+
+
+def test_lung_median_and_loglog_interval_are_those_of_R(lung):
+    m = km_quantiles(ibis.memtable(lung), [])
+    assert m.values.tolist() == [[0.5, 228, 63, 310, 284, 361]]
+
+
+def test_lung_medians_by_sex_are_those_of_R_with_the_loglog_intervals_of_statsmodels(lung):
+    "R's intervals by sex, 212-310 and 348-550, are of its default type log"
+    m = km_quantiles(ibis.memtable(lung), ["sex"])
+    assert m[["n", "n_open", "value"]].values.tolist() == [[138, 26, 270], [90, 37, 426]]
+    for sex, r in m.groupby("sex"):
+        f = lung[lung.sex == sex]
+        s = SurvfuncRight(f.x.to_numpy(), f.closed.astype(int).to_numpy())
+        assert (r.low.iloc[0], r.high.iloc[0]) == s.quantile_ci(0.5, method="cloglog")
+
+
+def test_veteran_medians_are_those_of_R_in_the_middle_of_a_flat_stretch(data_dir):
+    f = pd.read_csv(data_dir("veteran") / "veteran.csv")
+    t = ibis.memtable(pd.DataFrame(dict(trt=f.trt, x=f.time.astype(float), closed=f.status == 1)))
+    assert km_quantiles(t, ["trt"]).value.tolist() == [103.0, 52.5]
+
+
+def test_lung_curve_and_its_loglog_band_are_those_of_R_and_statsmodels(lung):
+    curve = km_curve(ibis.memtable(lung), ["sex"]).execute().sort_values(["sex", "x"])
+    r = {1: [0.84783, 0.64447, 0.33609], 2: [0.93333, 0.84240, 0.52646]}  # R 4.2.2: S(90), S(180), S(365)
+    for sex, c in curve.groupby("sex"):
+        assert [round(c[c.x <= d].surv.iloc[-1], 5) for d in (90, 180, 365)] == pytest.approx(r[sex], abs=1e-9)
+        f = lung[lung.sex == sex]
+        s = SurvfuncRight(f.x.to_numpy(), f.closed.astype(int).to_numpy())
+        assert np.allclose(c.surv, s.surv_prob, rtol=1e-12) and np.allclose(c.r, s.n_risk)
+        theta = stats.norm.ppf(0.975) * s.surv_prob_se / (s.surv_prob * np.log(s.surv_prob))
+        keep = (s.surv_prob > 0) & (s.surv_prob < 1)
+        assert np.allclose(c.low[keep], (s.surv_prob ** np.exp(-theta))[keep], rtol=1e-9)
+        assert np.allclose(c.high[keep], (s.surv_prob ** np.exp(theta))[keep], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["g", "r", "d", "surv", "end0", "key1"])
+def test_a_group_may_have_any_name(lung, name):
+    t = ibis.memtable(lung)
+    t, named = t.mutate(end=t.closed.ifelse("died", None)), t.mutate(end=t.closed.ifelse("died", None)).rename({name: "sex"})
+    for f, more in ((km_quantiles, [(0.25, 0.5)]), (restricted_mean, [500]), (incidence, [[90, 500]])):
+        pd.testing.assert_frame_equal(f(named, [name], *more), f(t, ["sex"], *more).rename(columns=dict(sex=name)))
+
+
+def test_no_cases_no_value():
+    t = ibis.memtable(pd.DataFrame(dict(x=[], closed=[])), schema=dict(x="float64", closed="boolean"))
+    for f in (km_quantiles(t, []), restricted_mean(t, [], 5)):
+        assert f[["n", "n_open"]].values.tolist() == [[0, 0]] and f[["value", "low", "high"]].isna().all(axis=None)
+
+
+# Restricted mean
+
+
+def test_lung_restricted_means_are_those_of_R_print_rmean(lung):
+    m = restricted_mean(ibis.memtable(lung), ["sex"], 500)
+    assert m.value.round(2).tolist() == [278.76, 360.91] and m.se.round(3).tolist() == [14.355, 16.801]
+    assert np.allclose([m.low, m.high], [m.value - 1.959964 * m.se, m.value + 1.959964 * m.se], rtol=1e-7)
+
+
+def test_pbc_restricted_means_at_ten_years_are_those_of_survRM2(pbc):
+    m = restricted_mean(ibis.memtable(pbc), ["arm"], 10).set_index("arm").loc[[1, 0]]
+    assert m.value.round(7).tolist() == [7.1464930, 7.2834158] and m.se.round(7).tolist() == [0.2827748, 0.2954781]
+
+
+def between(m, what):
+    "Arm 1 against arm 0 with its normal interval; ratios on the log scale"
+    y, se = (m.value, m.se) if what != "lost" else (m.tau - m.value, m.se)
+    if what != "difference":
+        y, se = np.log(y), se / y
+    d = y[1] - y[0] + np.array([0, -1, 1]) * stats.norm.ppf(0.975) * np.hypot(se[1], se[0])
+    return d if what == "difference" else np.exp(d)
+
+
+@pytest.mark.parametrize(
+    "tau, what, r",
+    [
+        (10, "difference", [-0.1369228, -0.9385191, 0.6646736]),
+        (10, "ratio", [0.9812007, 0.8780524, 1.0964663]),
+        (10, "lost", [1.0504025, 0.7872418, 1.4015331]),
+        (5, "difference", [0.1195953, -0.1929863, 0.4321768]),
+    ],
+)
+def test_pbc_contrasts_from_the_two_rows_are_those_of_survRM2(pbc, tau, what, r):
+    m = restricted_mean(ibis.memtable(pbc), ["arm"], tau).set_index("arm")
+    assert between(m, what).tolist() == pytest.approx(r, abs=6e-8)
+
+
+def test_restricted_mean_needs_the_curve_up_to_tau(pbc):
+    "survRM2's rule: tau may pass the longest time only where that one ended"
+    rows = [("open", 1.0, True), ("open", 4.0, False), ("ended", 1.0, True), ("ended", 4.0, True), ("none", 9.0, False)]
+    t = ibis.memtable(pd.DataFrame(rows, columns=["g", "x", "closed"]))
+    at5, at4 = (restricted_mean(t, ["g"], tau).set_index("g") for tau in (5, 4))
+    assert at5.value.isna().to_dict() == dict(ended=False, none=False, open=True) and at5.se.isna()["open"]
+    assert at5.value["ended"] == at4.value["ended"] == 2.5 and at4.value["open"] == 2.5
+    assert (at5.value["none"], at5.se["none"]) == (5, 0) and pd.isna(at5.low["none"])  # nothing ended: no interval
+
+
+def test_without_open_cases_the_restricted_mean_is_the_mean_with_its_standard_error():
+    rng = np.random.default_rng(2)
+    x = rng.exponential(10, 3000).round(1)
+    r = restricted_mean(ibis.memtable(pd.DataFrame(dict(x=x, closed=True))), [], 12).iloc[0]
+    y = np.minimum(x, 12)
+    assert np.allclose([r.value, r.se], [y.mean(), y.std() / np.sqrt(3000)], rtol=1e-12)
+
+
+# Incidence
+
+
+def test_mgus2_incidence_of_malignancy_is_that_of_R_survival_and_cmprsk(mgus2):
+    f = incidence(ibis.memtable(mgus2), ["sex"], [60, 120, 240])
+    assert len(f) == 12 and f.groupby("sex").n.first().to_dict() == dict(F=631, M=753)
+    pcm = f[f.end == "pcm"].set_index("sex").value.round(7)
+    assert pcm["F"].tolist() == [0.0397896, 0.0738857, 0.1049407] and pcm["M"].tolist() == [0.0293463, 0.0553102, 0.0956508]
+
+
+def test_mgus2_standard_errors_are_those_of_statsmodels(mgus2):
+    f = mgus2[mgus2.sex == "F"]
+    s = CumIncidenceRight(f.x.to_numpy(), f.end.map(dict(pcm=1, death=2)).fillna(0).astype(int).to_numpy())
+    got = incidence(ibis.memtable(f), [], [60, 120, 240]).set_index("end")
+    where = np.searchsorted(s.times, [60, 120, 240], side="right") - 1
+    for i, end in enumerate(["pcm", "death"]):
+        assert np.allclose(got.loc[end, "value"], s.cinc[i][where], rtol=1e-12)
+        assert np.allclose(got.loc[end, "se"], s.cinc_se[i][where], rtol=1e-9)
+
+
+def test_without_open_cases_incidence_is_a_share_with_its_binomial_standard_error():
+    rng = np.random.default_rng(4)
+    n = 20_000
+    t = pd.DataFrame(dict(x=rng.exponential(30, n), end=rng.choice(["a", "b", "rare"], n, p=[0.6, 0.39, 0.01])))
+    f = incidence(ibis.memtable(t), [], [0.01, 1, 30, 200, 1000])
+    share = f.ended / n
+    assert np.allclose(f.value, share, rtol=1e-10) and np.allclose(f.se, np.sqrt(share * (1 - share) / n), rtol=1e-9)
+    assert (f.low.isna() == (f.ended == 0)).all()
+
+
+def test_incidence_of_a_group_knows_only_what_was_seen_there():
+    rows = [("p", 1.0, "a"), ("p", 3.0, None), ("q", 1.0, "b"), ("q", 2.0, "b"), ("r", 5.0, None)]
+    f = incidence(ibis.memtable(pd.DataFrame(rows, columns=["g", "x", "end"])), ["g"], [0.5, 2, 4]).set_index(["g", "end"])
+    assert set(f.index) == {("p", "a"), ("q", "b")}  # r had no end at all
+    assert f.loc[("p", "a"), "value"].tolist()[:2] == [0, 0.5] and pd.isna(f.loc[("p", "a"), "value"].iloc[2])  # open since 3
+    q = f.loc[("q", "b")]
+    assert q.value.tolist() == [0, 1, 1] and q.se.tolist() == [0, 0, 0] and q.low.isna().all()
+    empty = incidence(
+        ibis.memtable(pd.DataFrame(rows[-1:], columns=["g", "x", "end"]), schema=dict(g="string", x="float64", end="string")), ["g"], [1]
+    )
+    assert empty.empty and list(empty.columns) == list(f.reset_index().columns)
+
+
+# On random small tables with ties
+
+
+quick = settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking a query takes minutes
+
+
+@st.composite
+def tables(draw):
+    n = draw(st.integers(2, 25))
+    return pd.DataFrame(
+        dict(
+            x=[float(i) for i in draw(st.lists(st.integers(1, 9), min_size=n, max_size=n))],
+            end=draw(st.lists(st.sampled_from(["a", "b", None]), min_size=n, max_size=n)),
+        )
+    )
+
+
+def table(f):
+    return ibis.memtable(f.assign(closed=f.end.notna()), schema=dict(x="float64", end="string", closed="boolean"))
+
+
+@quick
+@given(tables())
+def test_curve_and_quantiles_are_those_of_statsmodels(f):
+    s = SurvfuncRight(f.x.to_numpy(), f.end.notna().astype(int).to_numpy())
+    c = km_curve(table(f), []).execute().sort_values("x")
+    steps = s.n_events > 0  # statsmodels has a row for a last time without an end too
+    assert np.allclose(c.x, s.surv_times[steps]) and np.allclose(c.surv, s.surv_prob[steps], atol=1e-12)
+    q = np.sqrt([0.02, 0.13, 0.37, 0.61])  # no product of ratios hits these, so no flat stretch does
+    got = km_quantiles(table(f), [], q)
+    assert np.allclose(got.value, [s.quantile(p) for p in q], equal_nan=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning:statsmodels")
+@quick
+@given(tables())
+def test_incidence_and_its_standard_error_are_those_of_statsmodels(f):
+    "statsmodels sums the same three terms (delta method, Marubini & Valsecchi); where all at risk end at once it divides 0 by 0 and has none"
+    s = CumIncidenceRight(f.x.to_numpy(), f.end.map(dict(a=1, b=2)).fillna(0).astype(int).to_numpy())
+    got = incidence(table(f), [], s.times)
+    for i, end in enumerate("ab"):
+        g = got[got.end == end]
+        if len(g):
+            assert np.allclose(g.value, s.cinc[i], atol=1e-12)
+            there = np.isfinite(s.cinc_se[i])
+            assert np.allclose(g.se[there] ** 2, s.cinc_se[i][there] ** 2, atol=1e-12)
+
+
+@quick
+@given(tables(), st.sampled_from([0.5, 3.0, 4.5, 9.0]))
+def test_restricted_mean_is_the_area_and_the_ends_add_up_to_the_curve(f, tau):
+    s = SurvfuncRight(f.x.to_numpy(), f.end.notna().astype(int).to_numpy())
+    r = restricted_mean(table(f), [], tau).iloc[0]
+    known = f.x.max() >= tau or f.end[f.x == f.x.max()].notna().all()
+    assert pd.notna(r.value) == known and (r.n, r.n_open) == (len(f), f.end.isna().sum())
+    steps = s.surv_times < tau
+    t, y = np.r_[0, s.surv_times[steps], tau], np.r_[1, s.surv_prob[steps]]
+    assert not known or np.isclose(r.value, (np.diff(t) * y).sum())
+    F = incidence(table(f), [], [tau]).value.sum() if f.end.notna().any() else 0
+    assert not known or np.isclose(F, 1 - np.r_[1, s.surv_prob[s.surv_times <= tau]][-1])
+
+
+def test_intervals_cover():
+    "400 towns of 120 cases, exponential ends (rates 1 and 1/2) and windows: the truth is known in closed form"
+    rng = np.random.default_rng(11)
+    towns, n = 400, 120
+    x, window = rng.exponential(1 / 1.5, (towns, n)), rng.uniform(0, 3, (towns, n))
+    end = np.where(x <= window, np.where(rng.random((towns, n)) < 2 / 3, "good", "other"), None)
+    town = np.repeat(np.arange(towns), n)
+    t = ibis.memtable(pd.DataFrame(dict(town=town, x=np.minimum(x, window).ravel(), end=end.ravel())))
+    t = t.mutate(closed=t["end"].notnull())
+    F = incidence(t, ["town"], [0.5, 1.0]).set_index("end").loc["good"]
+    truth = 2 / 3 * (1 - np.exp(-1.5 * F["at"]))
+    R = restricted_mean(t, ["town"], 1.0)
+    Q = km_quantiles(t, ["town"])
+    for low, high, true in [
+        (F.low, F.high, truth),
+        (R.low, R.high, (1 - np.exp(-1.5)) / 1.5),
+        (Q.low, Q.high, np.log(2) / 1.5),
+    ]:
+        assert 0.92 < ((low <= true) & (true <= high)).mean() < 0.98
+    assert F.se.groupby(F["at"]).mean().to_numpy() == pytest.approx(F.value.groupby(F["at"]).std().to_numpy(), rel=0.1)
