@@ -281,6 +281,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'liuan_eval.plots._group_label': ('plots.html#_group_label', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._grouped': ('plots.html#_grouped', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._hop_counts': ('plots.html#_hop_counts', 'liuan_eval/plots.py'),
+                                  'liuan_eval.plots._inferred': ('plots.html#_inferred', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._mark': ('plots.html#_mark', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._median': ('plots.html#_median', 'liuan_eval/plots.py'),
                                   'liuan_eval.plots._nice_days': ('plots.html#_nice_days', 'liuan_eval/plots.py'),

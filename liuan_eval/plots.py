@@ -9,6 +9,7 @@ __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 
 
 # %% ../nbs/plots.ipynb #c003
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -1299,13 +1300,15 @@ def _score_note(card: Scorecard, few: int, cut: int, lang: Lang) -> str:
         "Dots: score and place as printed. Lines: 95 % intervals (Jeffreys, drawn). Where they overlap widely the order says nothing. At the right: the "
         "fewest cases in an item. ",
     )
-    if few:
-        note += _say(lang, "空心：件数太少，不排名。", "Hollow: too few cases to be ranked. ")
-    if card.status == "inferred":
-        note += _say(
-            lang, "计分规则由公布的数对推断，非原文。", "The card's shapes are inferred from published pairs, not read in the rule. "
-        )
-    return note + (_say(lang, f"中间 {cut} 个单位未画。", f"{cut} units in the middle are not drawn.") if cut > 0 else "")
+    note += _say(lang, "空心：件数太少，不排名。", "Hollow: too few cases to be ranked. ") if few else ""
+    middle = _say(lang, f"中间 {cut} 个单位未画。", f"Not drawn: {cut} units in the middle.") if cut > 0 else ""
+    return note + _inferred(card, lang) + middle
+
+
+def _inferred(card: Scorecard, lang: Lang) -> str:
+    "That a card was not read, if it was not."
+    words = _say(lang, "计分规则由公布的数对推断，非原文。", "The card's shapes are inferred from published pairs, not read in the rule. ")
+    return words if card.status == "inferred" else ""
 
 
 def _draw_scores(fig: Figure, log: CaseLog, t: pd.DataFrame, items: pd.DataFrame, cut: bool, lang: Lang) -> None:
@@ -1337,29 +1340,39 @@ def _draw_scores(fig: Figure, log: CaseLog, t: pd.DataFrame, items: pd.DataFrame
 
 # %% ../nbs/plots.ipynb #score03
 def item_shape(
-    item: Item,  # of a scorecard
-    numerator: float,  # cases as they should be
-    denominator: float,  # cases
+    card: Scorecard | str,  # a card, or the name of one that comes with the package
+    indicator: str,  # of one of its items
+    numerator: float,  # a unit's cases as they should be
+    denominator: float,  # its cases
     lang: Lang = "zh",  # language of the figure
 ) -> Figure:
     "The points of an item by rate, and on it what one unit's cases make of them: each value its rate can take, and its 95 % interval."
-    t = pd.DataFrame(dict(indicator=[item.indicator], unit=["-"], numerator=[numerator], denominator=[denominator]))
-    r = score(t, Scorecard(item.zh, item.en, "-", "read", (item,))).items.iloc[0]
-    if pd.isna(r.points):
-        raise LogError("A unit without cases has no points. Give a denominator above 0.", "没有工单就没有得分。请给出大于 0 的分母。")
+    card = Scorecard.read(card) if isinstance(card, str) else card
+    item = next((i for i in card.items if i.indicator == indicator), None)
+    if item is None or not denominator > 0:
+        known = ", ".join(i.indicator for i in card.items)
+        raise LogError(
+            f"No points for '{indicator}' with {denominator:g} cases. Give cases above 0 and an item of the card: {known}.",
+            f"“{indicator}”、{denominator:g} 件，没有得分。请给出大于 0 的件数和计分表中的一项：{known}。",
+        )
+    t = pd.DataFrame(dict(indicator=[indicator], unit=["-"], numerator=[numerator], denominator=[denominator]))
+    r = score(t, replace(card, items=(item,), min_cases=None)).items.iloc[0]
+    got = (_percent(r.value), f"{r.points:.4g}", f"{item.points:g}", f"{r.low:.3g}", f"{r.high:.3g}")
     sub = _say(
         lang,
-        f"{denominator:g} 件中 {numerator:g} 件：{_percent(r.value)}，{r.points:.4g} 分（满分 {item.points:g}），95% 区间 {r.low:.3g} 至 {r.high:.3g} 分",
-        f"{numerator:g} of {denominator:g} cases: {_percent(r.value)}, {r.points:.4g} points of {item.points:g}, 95 % interval {r.low:.3g} to {r.high:.3g}",
+        f"{card.zh}：{denominator:g} 件中 {numerator:g} 件，{got[0]}，{got[1]} 分（满分 {got[2]}），95% 区间 {got[3]} 至 {got[4]} 分",
+        f"{card.en}: {numerator:g} of {denominator:g} cases, {got[0]}, {got[1]} points of {got[2]}, 95 % interval {got[3]} to {got[4]}",
     )
-    note = _say(
-        lang,
-        "线：比率对应的得分。浅色带：该单位比率的 95% 区间（Jeffreys）；左侧竖条：相应的得分。小点：这么多件工单可能得出的比率，相邻两点只差一件。",
-        "Line: points by rate. Pale band: 95 % interval of the unit's rate (Jeffreys); bar at the left: of its points. Small dots: rates that so many cases can give, neighbours one case apart.",
-    )
-    fig = _page(lang, item.label(lang), sub, note, False, 3.2)
+    fig = _page(lang, item.label(lang), sub, _say(lang, *_SHAPE_NOTE) + _inferred(card, lang), False, 3.2)
     _draw_shape(fig.subplots(), item, r, lang)
     return fig
+
+
+_SHAPE_NOTE = (
+    "线：比率对应的得分。浅色带：该单位比率的 95% 区间（Jeffreys）；左侧竖条：相应的得分。小点：这么多件工单可能得出的比率，相邻两点只差一件。",
+    "Line: points by rate. Pale band: 95 % interval of the unit's rate (Jeffreys); bar at the left: of its points. Small dots: rates that so many "
+    "cases can give, neighbours one case apart. ",
+)
 
 
 def _draw_shape(ax: Axes, item: Item, r: pd.Series, lang: Lang) -> None:

@@ -271,7 +271,7 @@ def test_units_set_apart_are_counted_and_those_with_few_cases_are_hollow():
     found = texts(plots.scorecard(log, card, "en", table=rates))
     assert "try: 2 units ranked, 1 with too few and 1 without cases in some item, set apart" in found
     assert any("Hollow" in t for t in found) and "D" not in found and "C" in found
-    assert any("1 units in the middle" in t for t in texts(plots.scorecard(log, card, "en", table=rates, top=2)))
+    assert any("Not drawn: 1 units in the middle" in t for t in texts(plots.scorecard(log, card, "en", table=rates, top=2)))
     for wrong in (rates[rates.unit == "D"], rates.assign(period="2022")):
         with pytest.raises(LogError, match=r"one period.*\n.*一个时期"):
             plots.scorecard(log, card, "en", table=wrong)
@@ -279,14 +279,13 @@ def test_units_set_apart_are_counted_and_those_with_few_cases_are_hollow():
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_an_item_and_five_cases_on_it(lang):
-    from liuan_eval.scorecard import Scorecard
-
-    item = Scorecard.read("lianyungang_2022-02").items[0]
-    fig = plots.item_shape(item, 4, 5, lang)
-    found = texts(fig)
-    assert "4/5 = 80.0% → 5" in found and item.label(lang) in found
+    card = "lianyungang_2022-02"
+    found = texts(plots.item_shape(card, "on_time_rate", 4, 5, lang))
+    assert "4/5 = 80.0% → 5" in found and dict(zh="按时办结率", en="Closed on time")[lang] in found
+    assert any(dict(zh="推断", en="inferred")[lang] in t for t in found)
     assert (lang == "zh") == any(CHINESE.search(t) for t in found)
-    plots.item_shape(item, 5, 5, lang).canvas.draw()
-    plots.item_shape(item, 499.5, 1000, lang).canvas.draw()
-    with pytest.raises(LogError):
-        plots.item_shape(item, 0, 0, lang)
+    plots.item_shape(card, "on_time_rate", 5, 5, lang).canvas.draw()
+    plots.item_shape(card, "satisfaction_rate", 499.5, 1000, lang).canvas.draw()
+    for name, n in (("on_time_rate", 0), ("on_time", 5)):
+        with pytest.raises(LogError, match=r"on_time_rate, satisfaction_rate.*\n.*请给出"):
+            plots.item_shape(card, name, 0, n, lang)
