@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 'flow_matrix', 'flow_map', 'hops_distribution',
            'resolution_curve', 'indicator_by_unit', 'series', 'pairs', 'limbo_curves', 'competence_map', 'verdict_bars',
-           'funnel', 'flow_change', 'save']
+           'funnel', 'flow_change', 'scorecard', 'item_shape', 'save']
 
 # %% ../nbs/plots.ipynb #c003
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,7 @@ from .lifetable import km_curve
 from .log import CaseLog
 from .measure import INDICATORS, Indicator, rows, wilson
 from .metrics import compute, header, translated
+from .scorecard import Item, Scorecard, points, score
 from .source import LogError
 from .words import Lang, dictionary, label
 
@@ -1254,6 +1256,153 @@ def _draw_change(ax: Axes, log: CaseLog, t: pd.DataFrame, lang: Lang) -> None:
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x")
+
+# %% ../nbs/plots.ipynb #score02
+def scorecard(
+    log: CaseLog,
+    card: Scorecard | str,  # a card, or the name of one that comes with the package
+    lang: Lang = "zh",  # language of the figure
+    table: pd.DataFrame | None = None,  # rates by unit of one period; None: `metrics.compute` over the whole log
+    top: int = 40,  # units drawn: the first and the last
+) -> Figure:
+    "Scores by unit with 95 % intervals, and beside each its printed place with the places that its cases leave open."
+    card = Scorecard.read(card) if isinstance(card, str) else card
+    table = compute(log, [i.indicator for i in card.items], by="unit") if table is None else table
+    s = score(table, card)
+    u = s.units[s.units.score.notna()]
+    if "period" in table or u.empty:
+        raise LogError(
+            "This figure needs the rates of one period, and units with cases for every item of the card. Choose a period, or a card that fits the log.",
+            "此图需要一个时期的比率，且有单位在计分表各项都有工单。请选定时期，或换用与日志相符的计分表。",
+        )
+    ranked, whole = int(u["rank"].notna().sum()), len(s.units)
+    few, cut = len(u) - ranked, len(u) - top
+    shown = pd.concat([u.head(-(-top // 2)), u.tail(top // 2)]) if cut > 0 else u
+    sub = card.zh + f"：{ranked} 个单位排名" if lang == "zh" else f"{card.en}: {ranked} units ranked"
+    sub += _say(lang, f"，{few} 个件数太少、", f", {few} with too few and ") if few else _say(lang, "，", ", ")
+    sub += _say(lang, f"{whole - len(u)} 个在某项没有工单，不排名", f"{whole - len(u)} without cases in some item, set apart")
+    fig = _page(
+        lang,
+        _say(lang, "得分与名次", "Scores and places"),
+        sub,
+        _score_note(card, few, cut, lang),
+        _simulated(log),
+        0.75 + 0.205 * max(3, len(shown)),
+    )
+    _draw_scores(fig, log, shown, s.items, cut > 0, lang)
+    return fig
+
+
+def _score_note(card: Scorecard, few: int, cut: int, lang: Lang) -> str:
+    "How to read scores, and how sure the card is."
+    note = _say(
+        lang,
+        "点：印出的得分、名次；线段：95% 区间（Jeffreys 分布抽取）。线段大幅重叠的，先后不说明问题。右侧为各项中最少的件数。",
+        "Dots: score and place as printed. Lines: 95 % intervals (Jeffreys, drawn). Where they overlap widely the order says nothing. At the right: the "
+        "fewest cases in an item. ",
+    )
+    note += _say(lang, "空心：件数太少，不排名。", "Hollow: too few cases to be ranked. ") if few else ""
+    middle = _say(lang, f"中间 {cut} 个单位未画。", f"Not drawn: {cut} units in the middle.") if cut > 0 else ""
+    return note + _inferred(card, lang) + middle
+
+
+def _inferred(card: Scorecard, lang: Lang) -> str:
+    "That a card was not read, if it was not."
+    words = _say(lang, "计分规则由公布的数对推断，非原文。", "The card's shapes are inferred from published pairs, not read in the rule. ")
+    return words if card.status == "inferred" else ""
+
+
+def _draw_scores(fig: Figure, log: CaseLog, t: pd.DataFrame, items: pd.DataFrame, cut: bool, lang: Lang) -> None:
+    "Scores at the left, places at the right."
+    names, y, ranked = _units(log, lang), np.arange(len(t)), t["rank"].notna().to_numpy()
+    left, right = fig.subplots(1, 2, width_ratios=[3, 2], sharey=True)
+    colour = np.where(ranked, "#9DB9D1", "#C7CDD4")
+    left.hlines(y, t.low, t.high, color=colour, lw=1.8)
+    left.scatter(t.score, y, s=26, c=np.where(ranked, BLUE, "white"), edgecolors=np.where(ranked, BLUE, GREY), clip_on=False, zorder=3)
+    place = t[["rank", "rank_low", "rank_high"]].astype(float)
+    right.hlines(y, place.rank_low, place.rank_high, color="#9DB9D1", lw=1.8)
+    right.plot(place["rank"], y, "o", ms=5, color=BLUE, clip_on=False)
+    left.set_yticks(y, [names.get(u, u) for u in t.unit])
+    full = float(t.out_of.iloc[0])
+    left.set(ylim=(len(t) - 0.4, -0.6), xlim=(0, full * 1.02), xlabel=_say(lang, f"得分（满分 {full:g}）", f"score (of {full:g})"))
+    right.set(xlim=(0, np.nanmax([*place.rank_high, 1]) + 1), xlabel=_say(lang, "名次", "place"))
+    right.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=2))
+    fewest = items.groupby("unit").denominator.min()
+    beside: dict[str, Any] = dict(xytext=(34, 0), textcoords="offset points", ha="right", va="center", color=GREY)
+    for i, u in enumerate(t.unit):
+        right.annotate(f"{fewest[u]:,.0f}", (1, i), xycoords=("axes fraction", "data"), size=8, **beside)
+    right.annotate("n", (1, -1), xycoords=("axes fraction", "data"), size=8.5, **beside)
+    for ax in (left, right):
+        if cut:
+            ax.axhline((len(t) + 1) // 2 - 0.5, color=GREY, lw=0.8, ls=(0, (2, 3)))
+        ax.tick_params(axis="y", length=0, labelcolor=INK)
+        ax.spines["left"].set_visible(False)
+        ax.grid(axis="x")
+
+# %% ../nbs/plots.ipynb #score03
+def item_shape(
+    card: Scorecard | str,  # a card, or the name of one that comes with the package
+    indicator: str,  # of one of its items
+    numerator: float,  # a unit's cases as they should be
+    denominator: float,  # its cases
+    lang: Lang = "zh",  # language of the figure
+) -> Figure:
+    "The points of an item by rate, and on it what one unit's cases make of them: each value its rate can take, and its 95 % interval."
+    card = Scorecard.read(card) if isinstance(card, str) else card
+    item = next((i for i in card.items if i.indicator == indicator), None)
+    if item is None or not denominator > 0:
+        known = ", ".join(i.indicator for i in card.items)
+        raise LogError(
+            f"No points for '{indicator}' with {denominator:g} cases. Give cases above 0 and an item of the card: {known}.",
+            f"“{indicator}”、{denominator:g} 件，没有得分。请给出大于 0 的件数和计分表中的一项：{known}。",
+        )
+    t = pd.DataFrame(dict(indicator=[indicator], unit=["-"], numerator=[numerator], denominator=[denominator]))
+    r = score(t, replace(card, items=(item,), min_cases=None)).items.iloc[0]
+    got = (_percent(r.value), f"{r.points:.4g}", f"{item.points:g}", f"{r.low:.3g}", f"{r.high:.3g}")
+    sub = _say(
+        lang,
+        f"{card.zh}：{denominator:g} 件中 {numerator:g} 件，{got[0]}，{got[1]} 分（满分 {got[2]}），95% 区间 {got[3]} 至 {got[4]} 分",
+        f"{card.en}: {numerator:g} of {denominator:g} cases, {got[0]}, {got[1]} points of {got[2]}, 95 % interval {got[3]} to {got[4]}",
+    )
+    fig = _page(lang, item.label(lang), sub, _say(lang, *_SHAPE_NOTE) + _inferred(card, lang), False, 3.2)
+    _draw_shape(fig.subplots(), item, r, lang)
+    return fig
+
+
+_SHAPE_NOTE = (
+    "线：比率对应的得分。浅色带：该单位比率的 95% 区间（Jeffreys）；左侧竖条：相应的得分。小点：这么多件工单可能得出的比率，相邻两点只差一件。",
+    "Line: points by rate. Pale band: 95 % interval of the unit's rate (Jeffreys); bar at the left: of its points. Small dots: rates that so many "
+    "cases can give, neighbours one case apart. ",
+)
+
+
+def _draw_shape(ax: Axes, item: Item, r: pd.Series, lang: Lang) -> None:
+    "The shape, the unit's possible rates, and its interval on both axes."
+    from scipy.special import betaincinv
+
+    x, n = float(r.numerator), float(r.denominator)
+    low, high = betaincinv(x + 0.5, n - x + 0.5, [0.025, 0.975])
+    low, high = 0.0 if x == 0 else low, 1.0 if x == n else high
+    grid = np.linspace(0, 1, 2001)
+    ax.axvspan(low, high, ymax=1, color="#9DB9D1", alpha=0.25, lw=0)
+    ax.plot(grid, points(item, grid), color=INK, lw=1.4)
+    if n <= 50 and n % 1 == 0:
+        may = np.arange(n + 1) / n
+        ax.plot(may, points(item, may), "o", ms=4, color="#8FA3B5", clip_on=False, zorder=3)
+    ax.plot([0.004, 0.004], [r.low, r.high], color="#9DB9D1", lw=5, solid_capstyle="butt", clip_on=False)
+    ax.plot(r.value, r.points, "o", ms=8, color=ACCENT, clip_on=False, zorder=4)
+    ax.annotate(
+        f"{x:g}/{n:g} = {_percent(r.value)} → {r.points:.4g}",
+        (r.value, r.points),
+        xytext=(-10 if r.value > 0.35 else 10, 6),
+        textcoords="offset points",
+        ha="right" if r.value > 0.35 else "left",
+        color=ACCENT,
+    )
+    ax.set(xlim=(0, 1), ylim=(-0.02 * item.points, item.points * 1.06))
+    ax.set(xlabel=_say(lang, "比率", "rate"), ylabel=_say(lang, "得分", "points"))
+    ax.grid(axis="y")
+    _percent_axis(ax.xaxis)
 
 # %% ../nbs/plots.ipynb #c048
 def _settle(fig: Figure) -> None:

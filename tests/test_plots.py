@@ -29,6 +29,7 @@ FIGURES = dict(
     verdicts=plots.verdict_bars,
     funnel=plots.funnel,
     change=plots.flow_change,
+    scorecard=lambda g, lang: plots.scorecard(g, "lianyungang_2022-02", lang),
     **{f"unit_{n}": lambda g, lang, n=n: plots.indicator_by_unit(g, n, lang) for n in SERVED},
     **{f"series_{n}": lambda g, lang, n=n: plots.series(g, n, lang, start="2022-02-17") for n in SERVED[::3]},
 )
@@ -214,7 +215,7 @@ def test_wrap_keeps_every_word():
 
 def test_same_bytes(city, tmp_path):
     for name, draw in FIGURES.items():
-        if name in ("matrix", "map", "curve", "unit_bounce_rate", "series_n_cases", "pairs", "limbo", "funnel", "change"):
+        if name in ("matrix", "map", "curve", "unit_bounce_rate", "series_n_cases", "pairs", "limbo", "funnel", "change", "scorecard"):
             one, two = (plots.save(draw(city, "zh"), tmp_path, f"{name}{i}") for i in (1, 2))
             assert [f.read_bytes() for f in one] == [f.read_bytes() for f in two], name
             assert "<text" not in one[1].read_text("utf-8"), "letters are outlines"
@@ -256,3 +257,35 @@ def test_six_hundred_teams_are_drawn(data_dir):
         fig = draw(log, "en")
         fig.canvas.draw()
         assert not any("SIMULATED" in t for t in texts(fig))
+
+
+def test_units_set_apart_are_counted_and_those_with_few_cases_are_hollow():
+    from liuan_eval.scorecard import Item, Scorecard
+
+    log = path_log(a="A B", b="B A", c="C", d="D")
+    card = Scorecard("试", "try", "-", "read", (Item("r", 10, "line", "率", "rate"),), min_cases=5)
+    rates = pd.DataFrame(
+        [("r", "A", 9, 10), ("r", "B", 8, 10), ("r", "C", 1, 2), ("r", "D", 0, 0)],
+        columns=["indicator", "unit", "numerator", "denominator"],
+    )
+    found = texts(plots.scorecard(log, card, "en", table=rates))
+    assert "try: 2 units ranked, 1 with too few and 1 without cases in some item, set apart" in found
+    assert any("Hollow" in t for t in found) and "D" not in found and "C" in found
+    assert any("Not drawn: 1 units in the middle" in t for t in texts(plots.scorecard(log, card, "en", table=rates, top=2)))
+    for wrong in (rates[rates.unit == "D"], rates.assign(period="2022")):
+        with pytest.raises(LogError, match=r"one period.*\n.*一个时期"):
+            plots.scorecard(log, card, "en", table=wrong)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_an_item_and_five_cases_on_it(lang):
+    card = "lianyungang_2022-02"
+    found = texts(plots.item_shape(card, "on_time_rate", 4, 5, lang))
+    assert "4/5 = 80.0% → 5" in found and dict(zh="按时办结率", en="Closed on time")[lang] in found
+    assert any(dict(zh="推断", en="inferred")[lang] in t for t in found)
+    assert (lang == "zh") == any(CHINESE.search(t) for t in found)
+    plots.item_shape(card, "on_time_rate", 5, 5, lang).canvas.draw()
+    plots.item_shape(card, "satisfaction_rate", 499.5, 1000, lang).canvas.draw()
+    for name, n in (("on_time_rate", 0), ("on_time", 5)):
+        with pytest.raises(LogError, match=r"on_time_rate, satisfaction_rate.*\n.*请给出"):
+            plots.item_shape(card, name, 0, n, lang)

@@ -57,7 +57,7 @@ def test_metrics_imports_no_heavy_library():
     assert (res.returncode, res.stdout.strip()) == (0, ""), res.stdout + res.stderr
 
 
-@pytest.mark.parametrize("place", ["data/dictionaries", "data/sample", "data/mappings", "studies/report.ipynb"])
+@pytest.mark.parametrize("place", ["data/dictionaries", "data/sample", "data/mappings", "data/scorecards", "studies/report.ipynb"])
 def test_package_carries_its_data(place):
     assert (files("liuan_eval") / place).exists()
 
