@@ -602,6 +602,30 @@ def _answers(log: CaseLog) -> ibis.Table | None:
     return t.filter(t.example.isin(odd)) if odd else None
 
 
+def _basically(log: CaseLog) -> ibis.Table | None:
+    "Answers between yes and no for which the mapping has no weight."
+    table = log.raw.get("callbacks", log.raw["events"])
+    column = find_columns(log.mapping, table.columns, "callbacks").get("satisfied")
+    if log.callbacks is None or column is None or table[column].type().is_boolean() or log.mapping.basically_satisfied is not None:
+        return None
+    words = [w for w, code in vocabulary(log.mapping, "satisfied").items() if code == "basically"]
+    return table.select(example=_text(table[column])).filter(_.example.lower().isin(words))
+
+
+def _early_steps(log: CaseLog) -> ibis.Table:
+    "Cases in which a step of a unit stands before the first event that gives a unit the case."
+    e = (
+        log.events.filter(_.case_id.notnull() & _.timestamp.notnull())
+        .select("case_id", "unit", "activity", "timestamp")
+        .join(log.case_ids, "case_id")
+    )
+    codes = [int(c) for c in log.units.code[log.units.is_dispatcher]]
+    core = log.core.filter((log.core.act != 4) & (log.core.act != 2) & log.core.unit.notnull())
+    came = (core.filter(core.unit.notin(codes)) if codes else core).group_by("case").agg(came=_.timestamp.min())
+    t = e.filter(_.activity.isin(["claimed", "contacted", "replied"])).join(came, "case").filter(_.timestamp < _.came)
+    return _of_cases(log, t.select("case").distinct())
+
+
 def _unseen(log: CaseLog) -> ibis.Table | None:
     "Dispatchers of the mapping that the log does not know."
     seen = set(log.events.select("unit").distinct().execute().unit)
@@ -762,6 +786,23 @@ _CHECKS: dict[str, tuple] = {  # code: (en, zh, (done en, done zh), of, rows)
         ),
         "callbacks",
         _answers,
+    ),
+    "basically": (
+        "'basically satisfied', and no weight for it",
+        "“基本满意”没有权重",
+        (
+            "no valid answer; set basically_satisfied, 0 to 1, in the mapping",
+            "不是有效评价；请在映射中设定 basically_satisfied（0 到 1）",
+        ),
+        "callbacks",
+        lambda g: _basically(g),
+    ),
+    "step_early": (
+        "claimed, contacted or replied before the case came to a unit",
+        "到达单位之前已签收、联系或回复",
+        ("that waiting time is left out", "不计入该项用时"),
+        "cases",
+        lambda g: _early_steps(g),
     ),
     "answer_unreached": (
         "answer of a citizen who was not reached",

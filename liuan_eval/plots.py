@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 'flow_matrix', 'flow_map', 'hops_distribution',
            'resolution_curve', 'indicator_by_unit', 'series', 'pairs', 'limbo_curves', 'competence_map', 'verdict_bars',
-           'funnel', 'flow_change', 'scorecard', 'item_shape', 'save']
+           'funnel', 'flow_change', 'scorecard', 'item_shape', 'ends', 'unheard', 'chain', 'save']
 
 # %% ../nbs/plots.ipynb #c003
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.cluster.hierarchy import leaves_list, linkage
 
-from . import excess
+from . import excess, responsiveness, satisfaction
 from .caseflow import edges, flow_graph, pingpong_pairs
 from .compare import Comparison, compare_units, funnel_limits
 from .competence import CLEAR, competence, verdicts
@@ -42,6 +42,7 @@ from .lifetable import km_curve
 from .log import CaseLog
 from .measure import INDICATORS, Indicator, rows, wilson
 from .metrics import compute, header, translated
+from .milestones import milestones
 from .scorecard import Item, Scorecard, points, score
 from .source import LogError
 from .words import Lang, dictionary, label
@@ -1403,6 +1404,267 @@ def _draw_shape(ax: Axes, item: Item, r: pd.Series, lang: Lang) -> None:
     ax.set(xlabel=_say(lang, "比率", "rate"), ylabel=_say(lang, "得分", "points"))
     ax.grid(axis="y")
     _percent_axis(ax.xaxis)
+
+# %% ../nbs/plots.ipynb #resp02
+def ends(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+) -> Figure:
+    "Share of cases that have ended in each way, by days since submission (cumulative incidence), with 95 % bands."
+    t = milestones(log).filter(_.closed_at.notnull() & (_.duration_seconds >= 0))
+    far = t.agg(far=_.duration_seconds.quantile(0.99) / 86400).execute().far[0]
+    ticks = _nice_days(float(far) if pd.notna(far) and far > 0 else 1.0)
+    f = responsiveness.ends(log, np.linspace(0, float(ticks[-1]), 61)[1:].tolist())
+    if f.empty:
+        raise LogError(
+            f"{log.source['name']}: no case was closed, so none has ended in any way.", f"{log.source['name']}：没有办结的工单。"
+        )
+    sub = _say(lang, f"{int(f.n.iloc[0]):,} 件工单；{_span(log, lang)}", f"{int(f.n.iloc[0]):,} cases; {_span(log, lang)}")
+    note = _say(
+        lang,
+        "累积发生率（Aalen-Johansen），带为 95% 区间；各线之和为已办结的比例。办结方式是承办单位自己的说法，不是群众的评价。",
+        "Cumulative incidence (Aalen-Johansen) with 95 % bands; the lines add up to the share closed. How a case ended is the unit's own word, not the citizen's.",
+    )
+    fig = _page(lang, _say(lang, "工单以何种方式办结", "How cases end"), sub, note, _simulated(log), 3.6)
+    ax = fig.subplots()
+    order = f[f["at"] == f["at"].max()].sort_values("value", ascending=False).end.tolist()
+    for colour, end in zip((*GROUPS, GREY, INK), order):
+        g = f[f.end == end]
+        name = _say(lang, "未说明", "not said") if end == "unsaid" else label(end, lang)
+        ax.plot(np.r_[0, g["at"]], np.r_[0, g.value.astype(float)], color=colour, lw=1.8, label=name)
+        ax.fill_between(g["at"], g.low.astype(float), g.high.astype(float), color=colour, alpha=0.18, lw=0)
+    ax.set(ylim=(0, None), xlim=(0, ticks[-1]), xlabel=_say(lang, "提交后天数", "days since submission"))
+    ax.set_xticks(ticks, [f"{d:g}" for d in ticks])
+    ax.grid(axis="y")
+    _percent_axis(ax.yaxis)
+    ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left", ncols=2)
+    return fig
+
+# %% ../nbs/plots.ipynb #resp03
+def unheard(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    target: float | None = None,  # a rate that a conclusion needs
+    what: str = "satisfied",  # or `resolved`
+    period: str | None = None,  # with `group`: only one period of it
+    group: Any = None,
+) -> Figure:
+    "The rate among all closed cases by how unlike the silent are: bounds, weights and tilt on one figure."
+    u = satisfaction.unheard(log, period=period, what=what)
+    r = u[u.period == group].iloc[0] if period else u.iloc[0]
+    name = dict(satisfied=_say(lang, "满意", "satisfied"), resolved=_say(lang, "已解决", "resolved")).get(what, what)
+    sub = _say(
+        lang,
+        f"办结 {r.closed:,} 件，其中 {r.answered:,} 件有有效回答（{r.answered / r.closed:.0%}），{r.closed - r.answered:,} 件没有",
+        f"{r.closed:,} closed cases, {r.answered:,} with a valid answer ({r.answered / r.closed:.0%}), {r.closed - r.answered:,} without",
+    )
+    note = _say(
+        lang,
+        "横轴：未回答者满意的几率是回答者的几倍（1 倍即通报的算法）。带：由回答者的 95% 区间而来。两端：未回答者全部不满意或全部满意（Manski 界，不作任何假定）。"
+        "加权：按单位、分类、渠道和诉求类型的小格，假定格内回答与否与满意无关。",
+        "Across: how many times the odds of those who answered the silent have (1: the rate that bulletins print). Band: from the 95 % interval of those who answered. At the ends: "
+        "all of the silent dissatisfied, or all satisfied (Manski's bounds, no assumption). Weighted: by cells of unit, topic, channel and type, as if within a cell answering had nothing to do with the answer.",
+    )
+    title = _say(
+        lang, f"没有回答的人若不同：全部办结工单的{name}率", f"If the silent are unlike the heard: share {name} of all closed cases"
+    )
+    fig = _page(lang, title, sub, note, _simulated(log), 3.9)
+    _draw_tilt(fig.subplots(), r, target, lang)
+    return fig
+
+
+def _draw_tilt(ax: Axes, r: Any, target: float | None, lang: Lang) -> None:
+    "The curve over the odds ratio, the bounds at its ends, the weighted rate, and the tipping point."
+    odds = np.geomspace(1 / 20, 20, 121)
+    low, high = (satisfaction.tilt(r.closed, r.answered, p, odds) for p in (r.low, r.high))
+    ax.fill_between(odds, low, high, color=BLUE, alpha=0.2, lw=0)
+    ax.plot(odds, satisfaction.tilt(r.closed, r.answered, r.value, odds), color=BLUE, lw=2)
+    for y, zh, en in ((r.worst, "全部不满意", "none of the silent"), (r.best, "全部满意", "all of the silent")):
+        ax.axhline(y, color=GREY, lw=1, ls=(0, (1, 2)))
+        ax.annotate(
+            f"{_say(lang, zh, en)} {y:.1%}",
+            (1, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+            color=GREY,
+        )
+    if pd.notna(r.weighted):
+        ax.errorbar(
+            [1], [r.weighted], [[r.weighted - r.weighted_low], [r.weighted_high - r.weighted]], fmt="D", ms=5, color=GROUPS[2], zorder=4
+        )
+        ax.annotate(
+            f"{_say(lang, '加权', 'weighted')} {r.weighted:.1%}",
+            (1, r.weighted),
+            xytext=(8, -16),
+            textcoords="offset points",
+            size=8.5,
+            color=GROUPS[2],
+        )
+    ax.plot([1], [r.value], "o", ms=6, color=BLUE, zorder=5)
+    ax.annotate(
+        f"{_say(lang, '回答者', 'the heard')} {r.value:.1%}",
+        (1, r.value),
+        xytext=(-8, 7),
+        textcoords="offset points",
+        ha="right",
+        size=8.5,
+        color=BLUE,
+    )
+    if target is not None:
+        ax.axhline(target, color=ACCENT, lw=1)
+        ax.annotate(
+            f"{_say(lang, '目标', 'target')} {target:.1%}",
+            (0, target),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 4),
+            textcoords="offset points",
+            size=8.5,
+            color=ACCENT,
+        )
+        share, at = satisfaction.tipping(r.closed, r.answered, r.value, target)
+        if pd.notna(at) and odds[0] < at < odds[-1]:
+            ax.plot([at], [target], "o", ms=6, mfc="white", mec=ACCENT, zorder=5)
+            ax.annotate(
+                _say(lang, f"{at:.2f} 倍：未回答者 {share:.0%} 满意", f"{at:.2f} times: {share:.0%} of the silent"),
+                (at, target),
+                xytext=(20 * 0.98, target),
+                textcoords="data",
+                ha="right",
+                va="bottom",
+                size=8.5,
+                color=ACCENT,
+            )
+    ax.set_xscale("log")
+    marks = [1 / 20, 1 / 5, 1 / 2, 1, 2, 5, 20]
+    ax.set_xticks(marks, ["1/20", "1/5", "1/2", "1", "2", "5", "20"])
+    ax.minorticks_off()
+    ax.set(xlim=(1 / 20, 20), xlabel=_say(lang, "未回答者与回答者满意几率之比", "odds of the silent over odds of the heard"))
+    ax.grid(axis="y")
+    _percent_axis(ax.yaxis)
+
+# %% ../nbs/plots.ipynb #resp04
+_SHOWN = [s for s in satisfaction.STAGES if s not in ("closed_once",)]
+
+
+def _stage(name: str, lang: Lang) -> str:
+    "A stage or an exit in words."
+    words = satisfaction.STAGES[name][:2] if name in satisfaction.STAGES else satisfaction.EXITS[name]
+    return words[lang == "en"]
+
+
+def chain(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+    by: str | None = None,  # a column of cases, `unit`, or `month`: then the share that goes on, group by group
+) -> Figure:
+    "Where cases leave the chain from receipt to look-back: by stage, or by stage and group."
+    month = by == "month"
+    f = satisfaction.chain(log, period="month") if month else satisfaction.chain(log, by)
+    f = f[f.stage != "open"]
+    n = int(f[f.stage == "received"].cases.sum())
+    sub = _say(lang, f"{n:,} 件受理的工单；{_span(log, lang)}", f"{n:,} cases received; {_span(log, lang)}")
+    title = _say(lang, "从受理到回头看：工单在哪里离开", "From receipt to look-back: where cases leave the chain")
+    if by:
+        return _chain_grid(log, f, "period" if month else by, title, sub, lang)
+    note = _say(
+        lang,
+        "每行是到达该环节的全部工单（右侧为件数），深色为继续向前的，浅色为在此离开的。“办结”含直接办结和未签收即办结的。回头看自办结起算。",
+        "Each row: all cases that came to the stage (their number on the right); dark goes on, pale leaves here. 'Closed' includes cases closed directly or unclaimed. Looking back starts from the closed.",
+    )
+    fig = _page(lang, title, sub, note, _simulated(log), 0.4 + 0.42 * len(_SHOWN))
+    _draw_chain(fig.subplots(), f, lang)
+    return fig
+
+
+def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
+    "A bar a stage: what goes on, then the ways out."
+    for i, stage in enumerate(_SHOWN):
+        part = f[f.stage == stage].set_index("to").cases
+        total, onward = int(part.sum()), satisfaction.STAGES[stage][2]
+        ax.annotate(
+            f"{total:,}",
+            (1, i),
+            xytext=(40, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            size=8.5,
+            color=GREY,
+            xycoords=("axes fraction", "data"),
+        )
+        left = 0.0
+        for k, to in enumerate([onward, *satisfaction.STAGES[stage][3]]):
+            wide = float(part.get(to, 0)) / total if total else 0.0
+            colour = BLUE if k == 0 else ("#B7C9D9", "#E3C9B5")[k % 2]
+            ax.barh(i, wide, left=left, color=colour, height=0.66)
+            text = f"{_stage(to, lang)} {wide:.1%}"
+            if wide * 92 > _width(text) + 1:
+                ax.annotate(text, (left + wide / 2, i), ha="center", va="center", size=8, color="white" if k == 0 else INK)
+            left += wide
+        if not total:
+            ax.annotate(
+                _say(lang, "没有工单到达", "no case came so far"),
+                (0, i),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                size=8,
+                color=GREY,
+            )
+    ax.set_yticks(range(len(_SHOWN)), [_stage(s, lang) for s in _SHOWN])
+    ax.tick_params(axis="y", length=0, labelcolor=INK)
+    ax.set(xlim=(0, 1), ylim=(len(_SHOWN) - 0.5, -0.5))
+    ax.spines["left"].set_visible(False)
+    _percent_axis(ax.xaxis)
+
+
+def _chain_grid(log: CaseLog, f: pd.DataFrame, key: str, title: str, sub: str, lang: Lang, top: int = 40) -> Figure:
+    "Groups down, stages across: the share that goes on, with the number that came."
+    onward = {s: satisfaction.STAGES[s][2] for s in _SHOWN}
+    f = f[f.stage.isin(_SHOWN)]
+    total = f.pivot_table(index=key, columns="stage", values="cases", aggfunc="sum", fill_value=0, sort=True).reindex(
+        columns=_SHOWN, fill_value=0
+    )
+    on = (
+        f[f.to == f.stage.map(onward)]
+        .pivot_table(index=key, columns="stage", values="cases", aggfunc="sum")
+        .reindex(index=total.index, columns=_SHOWN)
+        .fillna(0)
+    )
+    if key != "period":
+        order = total.received.sort_values(ascending=False).index[:top]
+        total, on = total.loc[order], on.loc[order]
+    share = on / total.where(total > 0)
+    names = [f"{p:%Y-%m}" for p in share.index] if key == "period" else _row_labels(log, pd.DataFrame({key: share.index}), key, lang)
+    note = _say(
+        lang,
+        "格内：继续到下一环节的比例和到达该环节的件数；空格为没有工单到达。不足 10 件的以灰字显示。",
+        "In each cell: share that goes on, and the number that came; empty where none came. Grey where fewer than 10 came.",
+    )
+    fig = _page(lang, title, sub, note, _simulated(log), 0.9 + 0.3 * len(share))
+    ax = fig.subplots()
+    ax.imshow(share.astype(float), aspect="auto", cmap=sns.light_palette(BLUE, as_cmap=True), vmin=0, vmax=1)
+    for i in range(len(share)):
+        for j in range(len(_SHOWN)):
+            v, k = share.iloc[i, j], int(total.iloc[i, j])
+            if k:
+                ax.annotate(
+                    f"{v:.0%}  {k:,}",
+                    (j, i),
+                    ha="center",
+                    va="center",
+                    size=6.5,
+                    color=GREY if k < 10 and v < 0.6 else "white" if v > 0.6 else INK,
+                )
+    ax.set_yticks(range(len(share)), names)
+    ax.set_xticks(range(len(_SHOWN)), [f"{_stage(s, lang)}→\n{_stage(onward[s], lang)}" for s in _SHOWN], size=7)
+    ax.tick_params(length=0, labelcolor=INK)
+    ax.xaxis.tick_top()
+    sns.despine(ax=ax, left=True, bottom=True)
+    return fig
 
 # %% ../nbs/plots.ipynb #c048
 def _settle(fig: Figure) -> None:

@@ -8,8 +8,8 @@ __all__ = ['n_cases', 'resolution_days', 'resolution_days_p90', 'resolution_mean
            'reply_hours', 'working_reply_hours', 'reply_hours_from_claim', 'working_reply_hours_from_claim',
            'close_hours', 'working_close_hours', 'close_hours_from_claim', 'working_close_hours_from_claim', 'ends',
            'on_time_rate', 'on_time_closed_rate', 'on_time_extended_rate', 'claimed_in_time_rate', 'overdue_days',
-           'backlog', 'open_cases', 'overdue_share', 'extension_rate', 'urging_rate', 'reopening_rate', 'repeat_rate',
-           'comeback_rate', 'repeat_sensitivity']
+           'backlog', 'open_cases', 'overdue_share', 'extension_rate', 'urging_rate', 'reopening_rate',
+           'no_contact_rate', 'covered_rate', 'repeat_rate', 'comeback_rate', 'repeat_sensitivity']
 
 # %% ../nbs/responsiveness.ipynb #c003
 from collections.abc import Callable, Sequence
@@ -134,7 +134,8 @@ def _wait(log: CaseLog, by: list[str], period: str | None, until: str, start: st
     def hours(t: Any) -> Any:
         if working:
             return ibis.coalesce(t[f"w_{until}"], t.w_end) - t[f"w_{start}"]
-        return ibis.coalesce(t[f"{until}_at"], t.end_at).delta(t[f"{start}_at"], unit="microsecond") / 3.6e9
+        then: Any = ibis.coalesce(t[f"{until}_at"], t.end_at)
+        return then.delta(t[f"{start}_at"], unit="microsecond") / 3.6e9
 
     stays = _stays(log, working) if (until, start) == ("claimed", "entered") else None
     return time_to(log, by, period, hours, lambda t: t[f"{until}_at"].notnull(), cases=cases, spells=stays)
@@ -399,7 +400,7 @@ def claimed_in_time_rate(log: CaseLog, by: list[str], period: str | None) -> pd.
 )
 def overdue_days(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Median days by which open cases are overdue at the end of the log; by unit: of cases that lie with it."
-    end = ibis.literal(log.end.to_pydatetime())
+    end: Any = ibis.literal(log.end.to_pydatetime())
     late = _.closed_at.isnull() & (_.due_at <= log.end.to_pydatetime())
     age = lambda t: end.delta(t.due_at, unit="microsecond") / 8.64e10
     return time_to(log, by, period, age, lambda t: t["case"].notnull(), among=late, cases=deadlines(log))
@@ -542,6 +543,45 @@ def reopening_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFr
     return rate(log, by, period, dict(cases=lambda t: t.n_reopened > 0), among=_.first_closed_at.notnull(), cases=milestones(log))
 
 # %% ../nbs/responsiveness.ipynb #c035
+@indicator(
+    zh="未联系即办结率",
+    en="Closed without contact",
+    unit="share",
+    better="lower",
+    needs=("contacted", "closed"),
+    source_zh="系统字段 visitIscontactCitizens；本工具按流转日志计",
+    source_en="the systems' field visitIscontactCitizens; counted here from the log",
+    definition_zh="办结过的工单中，首次办结前没有联系诉求人记录的占比。",
+    definition_en="Of cases closed at least once, the share without a recorded contact with the citizen before the first closing.",
+    formula_zh="首次办结前未联系的工单 / 办结过的工单",
+    formula_en="no contact before the first closing / cases closed at least once",
+)
+def no_contact_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
+    "Share of closed cases without contact before the first closing; by unit: of cases the unit answers for."
+    silent = dict(cases=lambda t: t.contacted_at.isnull() | (t.contacted_at > t.first_closed_at))
+    return rate(log, by, period, silent, among=_.first_closed_at.notnull(), cases=milestones(log))
+
+
+@indicator(
+    zh="逾期件中获延期的占比",
+    en="Lateness covered by an extension",
+    unit="share",
+    better="",
+    needs=("due_at", "extended", "closed"),
+    step="handle",
+    source_zh="本工具",
+    source_en="ours",
+    definition_zh="超过原时限才办结或仍未办结的工单中，在原时限前获准延期的占比。",
+    definition_en="Of cases closed after their original due date, or open past it, the share for which an extension was granted before that date.",
+    formula_zh="原时限前获延期的工单 / 超过原时限的工单",
+    formula_en="extended before the due date / cases past their original due date",
+)
+def covered_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
+    "Share of late cases that were extended in time; by unit: of cases the unit answers for."
+    late = (_.due_at <= log.end.to_pydatetime()) & (_.first_closed_at.isnull() | (_.first_closed_at > _.due_at))
+    return rate(log, by, period, dict(cases=lambda t: t.extended_at <= t.due_at), among=late, cases=deadlines(log))
+
+# %% ../nbs/responsiveness.ipynb #c037
 def _seen_again(log: CaseLog, same: str) -> ibis.Table:
     "Milestones with `before` (latest earlier submission) and `again` (first submission after the first closing) of the same person and the same `same`."
     t = milestones(log).filter(_.person_key.notnull() & _[same].notnull())
