@@ -332,7 +332,7 @@ def on_time_closed_rate(log: CaseLog, by: list[str], period: str | None) -> pd.D
     unit="share",
     better="higher",
     needs=("due_at", "extended_due_at", "closed"),
-    step="extend",
+    step="handle+extend",
     source_zh="山东省规定、信访工作条例第34条允许延期；此率与原时限的按时率分开",
     source_en="extensions are provided for by Shandong's rule and by art. 34 on petitions; kept apart from the original limit",
     definition_zh="延期后时限已到的工单中按时办结的占比；未延期的用原时限。",
