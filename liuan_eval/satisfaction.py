@@ -25,14 +25,20 @@ from .source import LogError
 def _first_and_last(c: Any, what: str, answered: Any, last: Any) -> dict[str, Any]:
     "The first answer of the first round and the last answer of the first and final rounds."
     first = answered & (c["round"] == "first")
-    at = ibis.coalesce(c.called_at, ibis.timestamp("1900-01-01"))
-    return {what: c[what].argmin(at, where=first), f"{what}_last": c[what].argmax(at, where=answered & last)}
+    return {what: c[what].argmin(c.nth, where=first), f"{what}_last": c[what].argmax(c.nth, where=answered & last)}
+
+
+def _ordered(c: Any) -> Any:
+    "Calls with their place among those of the case: by time, at one time the final round after the others, then by what was said, so that every engine takes the same."
+    keys = [ibis.coalesce(c.called_at, ibis.timestamp("1900-01-01")), (c["round"] == "final").fill_null(False)]
+    keys += [c[k].fill_null(-1.0) for k in ("satisfied", "resolved")] + [c.surveyor.fill_null("")]
+    return c.mutate(nth=ibis.row_number().over(group_by=c.case, order_by=keys))
 
 
 def _calls(log: CaseLog) -> ibis.Table:
     "Milestones with what the telephone evaluation of each case found."
     assert log.callbacks is not None  # the indicators below say so in plain words before
-    c = log.callbacks.join(log.case_ids, "case_id").mutate(resolved=_.resolved.cast("int32").cast("float64"))
+    c = _ordered(log.callbacks.join(log.case_ids, "case_id").mutate(resolved=_.resolved.cast("int32").cast("float64")))
     heard, early = c.reached.fill_null(True), c["round"].isin(["first", "final"])
     looked = (c["round"] == "lookback") & heard
     holds: Any = ibis.coalesce(c.resolved, c.satisfied)
@@ -46,7 +52,7 @@ def _calls(log: CaseLog) -> ibis.Table:
             for k, r in dict(reached="first", reached_again="final").items()
         },
         review_call=(c["round"] == "review").cast("int32").max().cast("boolean"),
-        surveyor=c.surveyor.argmin(ibis.coalesce(c.called_at, ibis.timestamp("1900-01-01")), where=c["round"] == "first"),
+        surveyor=c.surveyor.argmin(c.nth, where=c["round"] == "first"),
         **_first_and_last(c, "satisfied", heard & c.satisfied.notnull(), early),
         **_first_and_last(c, "resolved", heard & c.resolved.notnull(), early),
         satisfied_again=c.satisfied.max(where=heard & (c["round"] == "final")),

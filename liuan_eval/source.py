@@ -24,6 +24,7 @@ import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
+from ibis.expr.operations import InMemoryTable
 
 if TYPE_CHECKING:
     from liuan_eval.words import Lang
@@ -416,9 +417,20 @@ def kept(
 ) -> ibis.Table:  # the same, computed
     "A table computed once in its engine, and kept there as long as somebody holds it."
     con = table._find_backend(use_default=True)
-    if con.name == "pyspark":
+    if con.name in ("pyspark", "postgres"):
         con._run_pre_execute_hooks(table)  # Ibis 12 on Spark caches without its tables in memory
-    return table.cache()
+    if con.name != "postgres":
+        return table.cache()
+    _counted(con, [t.name for t in table.op().find(InMemoryTable)])
+    made = table.cache()
+    _counted(con, [made.get_name()])
+    return made
+
+
+def _counted(con: Any, names: list[str]) -> None:
+    "Let PostgreSQL count its temporary tables, which nothing else does: without, it takes joins of small tables for huge and compiles them for minutes."
+    if names:
+        con.raw_sql("analyze " + ", ".join(f'"{n}"' for n in names)).close()
 
 
 def _database_table(con: Any, name: str) -> ibis.Table:

@@ -142,7 +142,7 @@ class WorkCalendar:
 
     def office_hours(self, t: Any, columns: dict[str, str]) -> Any:
         "The table with, for each of its columns of times (new name -> column), the office hours since the calendar began: differences are working time."
-        return _on_table(t, lambda x: reduce(lambda y, o: _with_office_hours(self, y, *o), columns.items(), x))
+        return _on_table(t, lambda x: _with_office_hours(self, x, columns))
 
 
 def _on_table(t: Any, f: Any) -> Any:
@@ -174,9 +174,18 @@ def _check_known(t: Any, columns: Iterable[str]) -> None:
         _check_span(ends[f"{c}_min"], ends[f"{c}_max"], c)
 
 
+@cache
+def _day_tables() -> tuple[ibis.Table, ibis.Table]:
+    "All known days, and the working days by their number: made once, so that an engine is given them once."
+    d = known_days()
+    k = d[d.work == 1][["day", "n"]].rename(columns={"day": "__k_day", "n": "__k_n"})
+    days = ibis.memtable(d, schema={"day": "date", "work": "int32", "n": "int32"})
+    return days, ibis.memtable(k, schema={"__k_day": "date", "__k_n": "int32"})
+
+
 def _placed(cal: WorkCalendar, t: Any, column: str, tag: str) -> ibis.Table:
     "The table with where a time stands: `tag_n` (working days up to its day), `tag_work`, `tag_office` (office microseconds up to it), `tag_clock`."
-    days = ibis.memtable(known_days(), schema={"day": "date", "work": "int32", "n": "int32"})
+    days = _day_tables()[0]
     days = days.select(**{f"{tag}_day": days.day, f"{tag}_work": days.work, f"{tag}_n": days.n})
     t = t.mutate(**{f"{tag}_day": t[column].date()}).left_join(days, f"{tag}_day").drop(f"{tag}_day_right")
     clock, work, n = _micros(t[column], t[column].truncate("D")), t[f"{tag}_work"].cast("int64"), t[f"{tag}_n"].cast("int64")
@@ -188,10 +197,13 @@ def _without(t: ibis.Table, *tags: str) -> ibis.Table:
     return t.drop(*[c for c in t.columns if any(c.startswith(f"{tag}_") for tag in tags)])
 
 
-def _with_office_hours(cal: WorkCalendar, t: Any, name: str, column: str) -> ibis.Table:
-    _check_known(t, [column])
-    t = _placed(cal, t, column, "__a")
-    return _without(t.mutate(**{name: t["__a_office"] / float(_HOUR)}), "__a")
+def _with_office_hours(cal: WorkCalendar, t: Any, columns: dict[str, str]) -> ibis.Table:
+    "`WorkCalendar.office_hours` on an Ibis table."
+    _check_known(t, columns.values())
+    for name, column in columns.items():
+        t = _placed(cal, t, column, "__a")
+        t = _without(t.mutate(**{name: t["__a_office"] / float(_HOUR)}), "__a")
+    return t
 
 
 def _elapsed(cal: WorkCalendar, t: Any, start: str, end: str, clock: Clock, name: str) -> ibis.Table:
@@ -270,7 +282,7 @@ def _run_out(cal: WorkCalendar, t: Any, start: str, limits: Iterable[tuple[int, 
     if not clocks & {"wd", "wh"}:
         return _without(t.mutate(**{name: _by_clock(t, found, clocks)}), "__l")
     t = _placed(cal, t, start, "__a")
-    late: Any = (t["__a_clock"] >= _clock_time(cal.cutoff)).cast("int64") if cal.cutoff else ibis.literal(0, "int64")
+    late: Any = (t["__a_clock"] >= _clock_time(cal.cutoff)).cast("int32") if cal.cutoff else ibis.literal(0, "int32")
     work, n = t["__a_work"].cast("int64"), t["__a_n"].cast("int64")
     day = n + work * (late - same) + t["__l_amount"] + t["__l_pause"].round().cast("int64")
     office = (late * work == 1).ifelse(n * size, t["__a_office"])
@@ -279,11 +291,7 @@ def _run_out(cal: WorkCalendar, t: Any, start: str, limits: Iterable[tuple[int, 
     t = t.mutate(
         __k_n=ibis.cases((t["__l_clock"] == "wd", day), else_=(whole + 1).cast("int64")).cast("int32"), __k_used=target - whole * size
     )
-    d = known_days()
-    d = ibis.memtable(
-        d[d.work == 1][["day", "n"]].rename(columns={"day": "__k_day", "n": "__k_n"}), schema={"__k_day": "date", "__k_n": "int32"}
-    )
-    t = t.left_join(d, "__k_n").drop("__k_n_right")
+    t = t.left_join(_day_tables()[1], "__k_n").drop("__k_n_right")
     midnight = t["__k_day"].cast("timestamp")
     found["wd"] = midnight + ibis.interval(days=1) - ibis.interval(seconds=1)
     found["wh"] = midnight + _within_day(cal, t["__k_used"]).as_interval("us")

@@ -1,4 +1,5 @@
-"A small random city for the tests of engines: dispatchers, returns, bounces, reopenings, open cases, callbacks, odd rows. Seeded."
+"""A small random city for the tests of engines: dispatchers, returns, bounces, reopenings, open cases, extensions, suspensions, urgings, repeats,
+callbacks of four rounds, odd rows. Seeded; what moves custody and what only decorates it come from two streams of chance."""
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,82 @@ MAPPING = dict(
     returned="unit_to_dispatcher",
     units=TREE,
     aliases=[dict(alias="工商局", unit="市场局", valid_to="2022-03-01")],
-    rules=[dict(step="return", limit="2wd")],
+    rules=[
+        dict(step="handle", request_type="consult", limit="3wd"),
+        dict(step="handle", urgency="emergency", limit="48h"),
+        dict(step="handle", urgency="utility", limit="24wh", start="dispatched"),
+        dict(step="handle", channel="petition", limit="15d"),
+        dict(step="claim", limit="8wh"),
+        dict(step="respond", request_type="consult", limit="1wd", start="dispatched"),
+        dict(step="respond", limit="36h", start="dispatched"),
+        dict(step="return", limit="2wd"),
+        dict(step="extend", limit="5wd"),
+    ],  # all other cases have the due date of their ticket, or none
+    calendar=dict(hours=[["08:30", "12:00"], ["14:30", "17:30"]], cutoff="17:00"),
+    basically_satisfied=0.5,
     owners=OWNERS,
 )
+EVENT_COLUMNS = ["case_id", "timestamp", "unit", "activity", "result"]
+CASE_COLUMNS = ["case_id", "channel", "request_type", "topic", "submitted_at", "due_at"]
+MORE_COLUMNS = ["area", "urgency", "person_key", "extended_due_at", "ending", "excluded", "exclusion_reason", "exclusion_by"]
+CALL_COLUMNS = ["case_id", "round", "called_at", "surveyor", "reached", "resolved", "satisfied"]
+
+
+def decorated(more, unit, since, until):
+    "What else happens while a case lies with a unit or with nobody known, as rows of events without the case"
+    if more.random() > 0.5 or unit == "热线办":
+        return
+    span = (until - since) // pd.Timedelta(microseconds=1)
+
+    def row(activity, result=None):
+        at = since + pd.Timedelta(microseconds=int(more.integers(0, span + 1)))
+        return at, None if more.random() < 0.2 else unit, activity, result
+
+    for activity, chance in {"签收": 0.5, "联系诉求人": 0.4, "回复": 0.2, "催办": 0.15, "复核": 0.05, "回头看": 0.05}.items():
+        if more.random() < chance:
+            yield row(activity)
+    if more.random() < 0.2:
+        yield row("延期", str(more.choice(["批准", "驳回"])) if more.random() < 0.8 else None)
+    if more.random() < 0.25:
+        pair = sorted(row("挂起")[0] for _ in range(2))
+        yield (pair[0], None, "挂起", None)
+        if more.random() < 0.8:
+            yield (pair[1], None, "恢复", None)
+
+
+def answers(more, satisfied):
+    "Resolved and satisfied, in words, of one call"
+    word = {True: ["满意", "非常满意", "基本满意", "满意"], False: ["不满意", "非常不满意"]}.get(satisfied, ["说不清", None])
+    return [None, True, False][more.choice(3, p=[0.2, 0.5, 0.3])], word[more.integers(len(word))]
+
+
+def later_calls(more, case, at):
+    "Calls of the other rounds, and further attempts of the first, as rows"
+    for kind, chance in dict(first=0.15, review=0.15, lookback=0.3).items():
+        if more.random() < chance:
+            reached = more.random() < 0.8
+            said = answers(more, bool(more.random() < 0.6)) if reached else (None, None)
+            yield (case, kind, at + pd.Timedelta(hours=int(more.integers(1, 500))), str(more.choice(["热线", "第三方"])), reached, *said)
+
+
+def attributes(more, due, units):
+    "The case columns of MORE_COLUMNS"
+    excluded = [None, True, False][more.choice(3, p=[0.1, 0.15, 0.75])]
+    return (
+        str(more.choice(["东区", "西区"])),
+        [None, "紧急", "水电气热", "一般"][more.choice(4, p=[0.1, 0.1, 0.15, 0.65])],
+        f"p{more.integers(60)}" if more.random() < 0.9 else None,
+        due + pd.Timedelta(days=int(more.integers(1, 10))) if more.random() < 0.1 else pd.NaT,
+        [None, "解决", "解释", "不受理", "终止", "合并", "另行处理"][more.choice(7, p=[0.2, 0.4, 0.1, 0.1, 0.05, 0.1, 0.05])],
+        excluded,
+        str(more.choice(["恶意诉求", "重复诉求"])) if excluded else None,
+        str(more.choice(units)) if excluded else None,
+    )
 
 
 def city(seed=20220217, n=300):
     "(events, cases, callbacks); events carry `order`, their place in the source"
-    rng = np.random.default_rng(seed)
+    rng, more = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     events, cases, calls = [], [], []
     for i in range(n):
         case, at = f"LA{i:05d}", pd.Timestamp("2022-01-01") + pd.Timedelta(microseconds=int(rng.integers(0, 150 * 86400 * 10**6)))
@@ -34,11 +103,18 @@ def city(seed=20220217, n=300):
 
         def step(unit, activity, most=72, case=case):
             nonlocal at
-            events.append((case, at, unit, activity))
+            said = (
+                [None, "解决", "解释", "不受理", "终止", "合并"][more.choice(6, p=[0.2, 0.4, 0.1, 0.1, 0.1, 0.1])]
+                if activity == "办结"
+                else None
+            )
+            events.append((case, at, unit, activity, said))
+            since = at
             if rng.random() > 0.1:
                 at = at + pd.Timedelta(
                     microseconds=int(rng.integers(1, most * 3600 * 10**6))
                 )  # one step in ten at the same time as the next
+            events.extend((case, *row) for row in decorated(more, unit, since, at))
 
         step("热线办", "受理", 2)
         unit = str(rng.choice(UNITS))
@@ -65,9 +141,12 @@ def city(seed=20220217, n=300):
                     step(unit, "办结")
             if rng.random() < 0.7:
                 step("热线办", "回访")
-                answers = [(True, True), (True, False), (True, None), (False, None)]
+                given = [(True, True), (True, False), (True, None), (False, None)]
                 for kind in ["first", "final"][: 1 + (rng.random() < 0.2)]:
-                    calls.append((case, kind, at, *answers[rng.choice(4, p=[0.6, 0.2, 0.1, 0.1])]))
+                    reached, satisfied = given[rng.choice(4, p=[0.6, 0.2, 0.1, 0.1])]
+                    said = answers(more, satisfied) if reached else (None, None)
+                    calls.append((case, kind, at, str(more.choice(["热线", "单位", "第三方"])), reached, *said))  # both rounds at one time
+                calls.extend(later_calls(more, case, at))
             if rng.random() < 0.05:
                 step(str(rng.choice(UNITS)), "回复")
         due = opened + pd.Timedelta(days=int(rng.integers(2, 30)))
@@ -79,18 +158,18 @@ def city(seed=20220217, n=300):
                 str(rng.choice([*OWNERS, "其他"])),
                 opened - pd.Timedelta(minutes=int(rng.integers(0, 60))),
                 due if rng.random() < 0.9 else pd.NaT,
+                *attributes(more, due, UNITS),
             )
         )
-    events = pd.DataFrame(events, columns=["case_id", "timestamp", "unit", "activity"])
+    events = pd.DataFrame(events, columns=EVENT_COLUMNS)
     events = events.sample(frac=1, random_state=seed).sort_values("timestamp", kind="stable", ignore_index=True)
     events["order"] = range(len(events))
     reasons = pd.Series(["不属于本单位职责", "职责交叉"])[events.order % 2].to_numpy()
     events["reason"] = pd.Series(reasons, dtype=object).where((events.activity == "退单") & (events.order % 5 > 0), None)
-    events["unit"] = events.unit.astype(object).where(events.unit.notna(), None)
+    for c in ("unit", "result"):
+        events[c] = events[c].astype(object).where(events[c].notna(), None)
     return (
         events,
-        pd.DataFrame(cases, columns=["case_id", "channel", "request_type", "topic", "submitted_at", "due_at"]),
-        pd.DataFrame(calls, columns=["case_id", "round", "called_at", "reached", "satisfied"]).astype(
-            {"satisfied": "boolean", "reached": "boolean"}
-        ),
+        pd.DataFrame(cases, columns=[*CASE_COLUMNS, *MORE_COLUMNS]).astype({"excluded": "boolean"}),
+        pd.DataFrame(calls, columns=CALL_COLUMNS).astype({"reached": "boolean", "resolved": "boolean"}),
     )

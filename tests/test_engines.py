@@ -86,7 +86,7 @@ def same_indicators(log, duck, group):
     assert set(want.indicator) == set(more.get("indicators", metrics.ORDER))
     pd.testing.assert_series_equal(got.dtypes, want.dtypes)
     keys = [c for c in want.columns if c not in metrics.COLUMNS]
-    sums = want.indicator.isin(["limbo_share", "delay_hours", "delay_share"])  # sums of time, all others are counts
+    sums = want.indicator.isin(["limbo_share", "delay_hours", "delay_share"])  # sums of time, all others are counts, or halves
     for part in (sums, ~sums):
         equal(got[part], want[part], keys, {"value", "low", "high"} | ({"numerator", "denominator"} if part is sums else set()))
     assert got[keys].astype(str).values.tolist() == want[keys].astype(str).values.tolist()  # in the same order, too
@@ -164,11 +164,12 @@ def server(frames):
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'liuan_eval[postgres]'")
     events, cases, calls = frames
     columns = {
-        "events": 'case_id text, "timestamp" timestamp, unit text, activity text, "order" bigint, reason text',
-        "zoned": 'case_id text, "timestamp" timestamptz, unit text, activity text, "order" bigint, reason text',
-        "cases": "case_id text, channel text, request_type text, topic text, submitted_at timestamp, due_at timestamp",
-        "unordered": 'case_id text, "timestamp" timestamp, unit text, activity text, reason text',
-        "callbacks": "case_id text, round text, called_at timestamptz, reached boolean, satisfied boolean",
+        "events": 'case_id text, "timestamp" timestamp, unit text, activity text, result text, "order" bigint, reason text',
+        "zoned": 'case_id text, "timestamp" timestamptz, unit text, activity text, result text, "order" bigint, reason text',
+        "cases": "case_id text, channel text, request_type text, topic text, submitted_at timestamp, due_at timestamp, area text, "
+        "urgency text, person_key text, extended_due_at timestamp, ending text, excluded boolean, exclusion_reason text, exclusion_by text",
+        "unordered": 'case_id text, "timestamp" timestamp, unit text, activity text, result text, reason text',
+        "callbacks": "case_id text, round text, called_at timestamptz, surveyor text, reached boolean, resolved boolean, satisfied text",
     }
     zoned = events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai"))
     rows = dict(
@@ -181,6 +182,7 @@ def server(frames):
     with psycopg.connect(ADDRESS, autocommit=True) as con:
         con.execute(f"create schema {SCHEMA}")
         for name, what in columns.items():
+            assert re.findall(r'(?:^|, )"?(\w+)', what) == list(rows[name].columns)
             con.execute(f"create table {SCHEMA}.{name} ({what})")
             with con.cursor() as cur, cur.copy(f"copy {SCHEMA}.{name} from stdin") as copy:
                 for row in rows[name].itertuples(index=False):
