@@ -10,7 +10,7 @@ from walk import runs_out, time_between
 from liuan_eval.worktime import parse_limit
 
 UNITS, DISPATCHER = ["甲局", "乙局", "丙局", "丁镇"], "热线办"
-ACTS = dict(claimed=4, contacted=3, replied=3, extended=2, suspended=3, resumed=3, urged=1, dispatched=3, returned=1, closed=4, reopened=1)
+ACTS = dict(claimed=6, contacted=6, replied=7, extended=2, suspended=3, resumed=3, urged=1, dispatched=3, returned=1, closed=4, reopened=1)
 REFUSALS = ["驳回", "REJECTED", "不同意"]
 
 
