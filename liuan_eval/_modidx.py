@@ -706,6 +706,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'liuan_eval.worktime._run_out': ('worktime.html#_run_out', 'liuan_eval/worktime.py'),
                                      'liuan_eval.worktime._size': ('worktime.html#_size', 'liuan_eval/worktime.py'),
                                      'liuan_eval.worktime._unknown': ('worktime.html#_unknown', 'liuan_eval/worktime.py'),
+                                     'liuan_eval.worktime._whole': ('worktime.html#_whole', 'liuan_eval/worktime.py'),
                                      'liuan_eval.worktime._with_office_hours': ( 'worktime.html#_with_office_hours',
                                                                                  'liuan_eval/worktime.py'),
                                      'liuan_eval.worktime._within_day': ('worktime.html#_within_day', 'liuan_eval/worktime.py'),

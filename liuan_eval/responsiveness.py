@@ -22,7 +22,7 @@ from ibis import _
 from .custody import coded_spells
 from .lifetable import incidence
 from .log import CaseLog
-from .measure import NEEDS, count, garwood, indicator, named_table, period_column, rate, rows, time_to, wilson
+from .measure import NEEDS, _every_unit, count, garwood, indicator, named_table, period_column, rate, rows, time_to, wilson
 from .milestones import deadlines, endings, milestones
 from .worktime import SCOPES
 
@@ -446,7 +446,7 @@ def _period_ends(log: CaseLog, period: str | None) -> pd.DataFrame:
 def _stock(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Backlog at the end of every period."
     spans = _period_ends(log, period)
-    return backlog(log, spans["at"].tolist(), by).merge(spans, on="at").drop(columns="at")
+    return _every_unit(log, backlog(log, spans["at"].tolist(), by).merge(spans, on="at").drop(columns="at"), by, ["open", "overdue"])
 
 
 @indicator(

@@ -272,21 +272,26 @@ def _due(cal: WorkCalendar, t: Any, start: str, limit: str, name: str, pause: st
     return _run_out(cal, t.mutate(__l_amount=amount, __l_clock=clock, __l_pause=paused), start, limits, name)
 
 
+def _whole(x: Any) -> Any:
+    "The nearest whole number, halves up; engines round halves each in their way."
+    return (x + 0.5).floor().cast("int64")
+
+
 def _run_out(cal: WorkCalendar, t: Any, start: str, limits: Iterable[tuple[int, Clock]], name: str) -> ibis.Table:
     "The table with the moment at which `__l_amount` on `__l_clock`, and `__l_pause` more, have passed since `start`; nothing is checked."
     clocks, same, size = {c for _, c in limits}, int(cal.first == "same"), _size(cal)
     extra = (t["__l_amount"] + t["__l_pause"]).cast("float64")
     end = t[start].truncate("D") + ibis.interval(days=1) - ibis.interval(seconds=1)
-    found: dict[str, Any] = {"d": end + (extra - same).round().cast("int64").as_interval("D")}
-    found["h"] = t[start] + (extra * _HOUR).round().cast("int64").as_interval("us")
+    found: dict[str, Any] = {"d": end + _whole(extra - same).as_interval("D")}
+    found["h"] = t[start] + _whole(extra * _HOUR).as_interval("us")
     if not clocks & {"wd", "wh"}:
         return _without(t.mutate(**{name: _by_clock(t, found, clocks)}), "__l")
     t = _placed(cal, t, start, "__a")
     late: Any = (t["__a_clock"] >= _clock_time(cal.cutoff)).cast("int32") if cal.cutoff else ibis.literal(0, "int32")
     work, n = t["__a_work"].cast("int64"), t["__a_n"].cast("int64")
-    day = n + work * (late - same) + t["__l_amount"] + t["__l_pause"].round().cast("int64")
+    day = n + work * (late - same) + t["__l_amount"] + _whole(t["__l_pause"])
     office = (late * work == 1).ifelse(n * size, t["__a_office"])
-    target = office + ((t["__l_amount"] + t["__l_pause"]) * float(_HOUR)).round().cast("int64")
+    target = office + _whole((t["__l_amount"] + t["__l_pause"]) * float(_HOUR))
     whole = (target - 1) // size
     t = t.mutate(
         __k_n=ibis.cases((t["__l_clock"] == "wd", day), else_=(whole + 1).cast("int64")).cast("int32"), __k_used=target - whole * size

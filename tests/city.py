@@ -71,7 +71,7 @@ def answers(more, satisfied):
 
 def later_calls(more, case, at):
     "Calls of the other rounds, and further attempts of the first, as rows"
-    for kind, chance in dict(first=0.15, review=0.15, lookback=0.3).items():
+    for kind, chance in dict(first=0.15, final=0.3, review=0.15, lookback=0.3).items():
         if more.random() < chance:
             reached = more.random() < 0.8
             said = answers(more, bool(more.random() < 0.6)) if reached else (None, None)

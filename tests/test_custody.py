@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import ibis
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -210,13 +211,17 @@ def test_custody_is_computed_once():
     log = as_log(events_of(a="H A H B:returned H A:closed", b="A B A:closed", c="A B"), ("H",))
     metrics.compute(log, "pingpong_rate", by="unit")
     first = {k: log.kept[k] for k in ("spells", "cases")}
-    tables = set(log.con.list_tables())
-    for name in metrics.available(log)[0]:
-        metrics.compute(log, name, by="unit")
-    metrics.compute(log, "pingpong_rate", by=["from_unit", "to_unit"])
-    hops = log.kept["hops"]
-    room.spells(log), room.hops(log), room.cases(log)
+
+    def everything():
+        for name in metrics.available(log)[0]:
+            metrics.compute(log, name, by="unit")
+        metrics.compute(log, "pingpong_rate", by=["from_unit", "to_unit"])
+        room.spells(log), room.hops(log), room.cases(log)
+        return {t for t in log.con.list_tables() if t.startswith("ibis_cached")}, dict(log.kept)
+
+    tables, kept = everything()
+    again = everything()
     for k, t in first.items():
-        assert log.kept[k] is t, f"{k} was made again"
-    assert log.kept["hops"] is hops
-    assert len([t for t in log.con.list_tables() if t not in tables]) <= 2  # hops, and nothing of spells or cases again
+        assert kept[k] is t, f"{k} was made again"
+    assert again[0] == tables and {k: v is kept[k] for k, v in again[1].items()} == dict.fromkeys(kept, True)
+    assert len(tables) == len({"core", "case_ids"}) + sum(isinstance(t, ibis.Table) for t in kept.values())  # each once

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from city import MAPPING, city
 
-from liuan_eval import caseflow, competence, custody, lifetable, metrics
+from liuan_eval import caseflow, competence, custody, lifetable, metrics, milestones, responsiveness, satisfaction
 from liuan_eval.log import CaseLog, read_log
 from liuan_eval.mapping import Mapping
 from liuan_eval.source import LogError
+from liuan_eval.worktime import WorkCalendar
 
 BY_HOPS = ["n_cases", "bounce_rate", "pingpong_rate", "boomerang_rate"]
 GROUPS = {
@@ -33,6 +34,8 @@ GROUPS = {
     "course": dict(by=["course", "channel"], indicators=["n_cases", "limbo_share"]),
     "topic": dict(by="topic", indicators=["downward_shift_rate", "delay_share", "late_return_rate"], period="quarter"),
 }
+# a query takes Spark a second, whatever its size: there every indicator is computed over all and by unit, and these groups besides
+SPARK_GROUPS = ["all", "unit", "hops", "exit", "year", "reason", "course", "topic"]
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,70 @@ def same_life_tables(log, duck):
         pd.testing.assert_frame_equal(got, want, check_dtype=False, rtol=1e-9, atol=1e-12)
 
 
+def same_deadlines(log, duck):
+    want = milestones.deadlines(duck).execute()
+    assert want.pause.gt(0).sum() > 5 and (want.extended_due_at > want.due_at).sum() > 5 and want.of_ticket.nunique() == 2
+    equal(milestones.deadlines(log).execute(), want, ["case"], {c for c in want.columns if c.endswith("_seconds")} | {"pause"})
+
+
+def same_tables(log, duck):
+    "Ends, backlog, repeats, the chain, the unheard and the evaluation"
+    moments = [pd.Timestamp(d) for d in ("2022-02-17", "2022-04-01 12:00", "2023-01-01")]
+    for of in (
+        lambda g: responsiveness.ends(g, (1, 10), by="channel"),
+        lambda g: responsiveness.backlog(g, moments),
+        lambda g: responsiveness.backlog(g, moments, by="unit"),
+        lambda g: responsiveness.repeat_sensitivity(g, (7, 30)),
+        lambda g: satisfaction.chain(g, by="channel", period="quarter"),
+        lambda g: satisfaction.unheard(g, by="unit", what="resolved_last"),
+        lambda g: satisfaction.evaluation(g, by="surveyor", final=True),
+    ):
+        want = of(duck)
+        assert len(want) > 3 or len(want) == len(moments)
+        pd.testing.assert_frame_equal(of(log), want, check_dtype=False, rtol=1e-9, atol=1e-12)
+
+
+def plainer(events, cases, calls):
+    "A log whose endings stand in the events, whose due dates are those of the rules, and whose answers are yes and no"
+    cases = cases.drop("ending", "due_at", "extended_due_at")
+    calls = calls.mutate(satisfied=calls.satisfied == "满意").drop("surveyor", "resolved")
+    return CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
+
+
+def same_plainer(log, duck):
+    for names in (["on_time_rate", "on_time_extended_rate", "satisfaction_rate", "final_satisfaction_rate"],):
+        pd.testing.assert_frame_equal(metrics.compute(log, names, by="unit"), metrics.compute(duck, names, by="unit"), rtol=1e-9)
+    want = responsiveness.ends(duck, (5,))
+    assert {"resolved", "merged", "unsaid"} <= set(want.end)
+    pd.testing.assert_frame_equal(responsiveness.ends(log, (5,)), want, check_dtype=False, rtol=1e-9)
+
+
+def clocks():
+    "Pairs of times around office hours, weekends and the spring festival, limits on all clocks, and pauses"
+    rng = np.random.default_rng(5)
+    n = 200
+    a = pd.Timestamp("2022-01-20") + pd.to_timedelta(rng.integers(0, 40 * 86400 * 10**6, n), unit="us")
+    a = a.where(rng.random(n) > 0.2, a.normalize() + pd.to_timedelta(rng.choice([0, 8.5, 12, 14.5, 17, 17.5], n), unit="h"))
+    b = a + pd.to_timedelta(rng.integers(0, 20 * 86400 * 10**6, n), unit="us")
+    limit = rng.choice(["1wd", "5wd", "8wh", "16wh", "15d", "24h"], n)
+    pause = pd.Series(rng.integers(0, 9, n) / 2).where(rng.random(n) > 0.2)
+    return pd.DataFrame(dict(i=range(n), a=a.astype("datetime64[us]"), b=b.astype("datetime64[us]"), limit=limit, pause=pause))
+
+
+def same_clocks(table):
+    "Elapsed time, due dates and office hours of a table in an engine, against those of a frame"
+    frame = clocks()
+    for cal in (WorkCalendar(), WorkCalendar(**MAPPING["calendar"], first="same")):
+        for of in (
+            *[lambda t, cal=cal, c=c: cal.elapsed(t, "a", "b", c) for c in ("wd", "wh", "d", "h")],
+            lambda t, cal=cal: cal.due(t, "a", "limit"),
+            lambda t, cal=cal: cal.due(t, "a", "limit", pause="pause"),
+            *[lambda t, cal=cal, x=x: cal.due(t, "a", x) for x in ("3wd", "10wh", "2d", "36h")],
+            lambda t, cal=cal: cal.office_hours(t, dict(x="a", y="b")),
+        ):
+            equal(of(table).execute(), of(frame), ["i"], {"elapsed", "x", "y", "pause"})
+
+
 TICKETS = pd.DataFrame(
     {
         "工单编号": ["1", "2", "3"],
@@ -140,6 +207,14 @@ WIDE = dict(
         dict(activity="办结", time="办结时间", unit="承办单位"),
     ],
 )
+
+
+@pytest.fixture(scope="module")
+def duck_plainer(frames):
+    import ibis
+
+    con = ibis.duckdb.connect()
+    return plainer(*[con.create_table(n, f) for n, f in zip(("events", "cases", "callbacks"), frames)])
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +348,23 @@ def test_postgres_life_tables_are_those_of_duckdb(postgres, duck):
     same_life_tables(postgres, duck)
 
 
+def test_postgres_deadlines_are_those_of_duckdb(postgres, duck):
+    same_deadlines(postgres, duck)
+
+
+def test_postgres_ends_backlog_repeats_and_evaluation_are_those_of_duckdb(postgres, duck):
+    same_tables(postgres, duck)
+
+
+def test_postgres_reads_endings_in_events_and_plain_answers_as_duckdb_does(postgres, duck_plainer):
+    tables = [postgres.con.table(t, database=SCHEMA) for t in ("events", "cases", "callbacks")]
+    same_plainer(plainer(*tables), duck_plainer)
+
+
+def test_postgres_clocks_are_those_of_a_frame(postgres):
+    same_clocks(postgres.con.create_table("clocks", clocks(), temp=True))
+
+
 def test_postgres_check_is_that_of_duckdb(postgres, duck):
     assert postgres.check("en")[["code", "count", "of"]].values.tolist() == duck.check("en")[["code", "count", "of"]].values.tolist()
 
@@ -401,7 +493,7 @@ def spark_tables(spark, frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("city")
     zoned = events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai"))
     con = ibis.pyspark.connect(spark)
-    for name, frame in dict(events=events, zoned=zoned, cases=cases, callbacks=calls).items():
+    for name, frame in dict(events=events, zoned=zoned, cases=cases, callbacks=calls, clocks=clocks()).items():
         frame.to_parquet(folder / f"{name}.parquet", coerce_timestamps="us")
         spark.read.parquet(str(folder / f"{name}.parquet")).createOrReplaceTempView(f"city_{name}")
     return lambda name: con.table(f"city_{name}")
@@ -422,9 +514,7 @@ def test_spark_custody_is_that_of_duckdb(on_spark, duck):
     same_custody(on_spark, duck)
 
 
-@pytest.mark.parametrize(
-    "group", [g for g in GROUPS if g not in ("unit and quarter", "kind")]
-)  # the slowest, and nothing that the others have not
+@pytest.mark.parametrize("group", SPARK_GROUPS)
 def test_spark_gives_the_indicators_of_duckdb(on_spark, duck, group):
     same_indicators(on_spark, duck, group)
 
@@ -442,6 +532,22 @@ def test_spark_paths_pairs_and_verdicts_are_those_of_duckdb(on_spark, duck):
 
 def test_spark_life_tables_are_those_of_duckdb(on_spark, duck):
     same_life_tables(on_spark, duck)
+
+
+def test_spark_deadlines_are_those_of_duckdb(on_spark, duck):
+    same_deadlines(on_spark, duck)
+
+
+def test_spark_ends_backlog_repeats_and_evaluation_are_those_of_duckdb(on_spark, duck):
+    same_tables(on_spark, duck)
+
+
+def test_spark_reads_endings_in_events_and_plain_answers_as_duckdb_does(spark_tables, duck_plainer):
+    same_plainer(plainer(*[spark_tables(t) for t in ("events", "cases", "callbacks")]), duck_plainer)
+
+
+def test_spark_clocks_are_those_of_a_frame(spark_tables):
+    same_clocks(spark_tables("clocks"))
 
 
 def test_spark_check_is_that_of_duckdb(on_spark, duck):

@@ -11,6 +11,7 @@ from oracle import NO_CUSTODY, Event, closing, custody
 
 from liuan_eval import metrics
 from liuan_eval.log import CaseLog
+from liuan_eval.measure import INDICATORS
 from liuan_eval.source import LogError
 
 CODES = dict(
@@ -24,7 +25,18 @@ CODES = dict(
     重办="reopened",
     回访="called",
     回复="replied",
+    联系诉求人="contacted",
+    催办="urged",
+    复核="reviewed",
+    回头看="lookback",
+    延期="extended",
+    挂起="suspended",
+    恢复="resumed",
 )
+STOCKS = {"open_cases", "overdue_share"}  # at the end of every period: not a sum over periods
+WEIGHTS = dict(满意=1.0, 非常满意=1.0, 基本满意=0.5, 不满意=0.0, 非常不满意=0.0)
+DAY, SPANS = pd.Timedelta(days=1), [(pd.Timedelta(hours=8.5), pd.Timedelta(hours=12)), (pd.Timedelta(hours=14.5), pd.Timedelta(hours=17.5))]
+CUTOFF = pd.Timedelta(hours=17)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +50,97 @@ def log(tables):
     return CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
 
 
-def working_days(first, last):
-    "Working days after the day of `first` up to the day of `last`, one by one"
-    days = pd.date_range(first.date(), last.date())[1:]
-    return sum(is_workday(d.date()) for d in days)
+def next_workday(day, n=1):
+    "The n-th working day after a day"
+    while n:
+        day += DAY
+        n -= is_workday(day.date())
+    return day
+
+
+def office(first, last):
+    "Office hours between two times, day by day"
+    total, day = pd.Timedelta(0), first.normalize()
+    while day <= last:
+        if is_workday(day.date()):
+            total += sum((max(min(last, day + b) - max(first, day + a), pd.Timedelta(0)) for a, b in SPANS), pd.Timedelta(0))
+        day += DAY
+    return total / pd.Timedelta(hours=1)
+
+
+def runs_out(start, limit, pause=0.0, cutoff=CUTOFF):
+    "When a limit such as 3wd runs out, going forward day by day"
+    if pd.isna(start) or limit is None:
+        return None
+    n, clock, day = int(limit.strip("wdh")), limit.lstrip("0123456789"), start.normalize()
+    if clock == "h":
+        return start + pd.Timedelta(hours=n + pause)
+    if clock == "d":
+        return day + DAY * (n + round(pause) + 1) - pd.Timedelta(seconds=1)
+    if is_workday(start.date()) and start - day >= cutoff:
+        day = start = next_workday(day)
+    if clock == "wd":
+        return next_workday(day, n + round(pause)) + DAY - pd.Timedelta(seconds=1)
+    left = pd.Timedelta(hours=n + pause)
+    while True:
+        for a, b in SPANS if is_workday(day.date()) else ():
+            had = max(day + b - max(start, day + a), pd.Timedelta(0))
+            if left <= had:
+                return day + b - (had - left)
+            left -= had
+        day += DAY
+
+
+def passed(first, last, clock):
+    "Time between two moments on a clock"
+    if clock == "h":
+        return (last - first) / pd.Timedelta(hours=1)
+    if clock == "wh":
+        return office(first, last)
+    days = pd.date_range(first.normalize(), last.normalize())[1:]
+    return len(days) if clock == "d" else sum(is_workday(d.date()) for d in days)
+
+
+def suspensions(events, until):
+    "Spans in which a case was suspended; a second suspension before a resumption changes nothing"
+    spans, since = [], None
+    for e in events:
+        if e.activity == "suspended" and since is None:
+            since = e.timestamp
+        if e.activity == "resumed" and since is not None:
+            spans, since = [*spans, (since, min(e.timestamp, until))], None
+    spans += [(since, until)] if since is not None else []
+    return [(a, b) for a, b in spans if b > a]
+
+
+def handled_by(case, entered, stops):
+    "The due date by the rules of MAPPING, moved by suspensions that began before it; None where no rule is for the case"
+    for limit, start, fits in (
+        ("3wd", case.submitted_at, case.request_type == "咨询"),
+        ("48h", case.submitted_at, case.urgency == "紧急"),
+        ("24wh", entered, case.urgency == "水电气热"),
+        ("15d", case.submitted_at, case.channel == "信访"),
+    ):
+        if fits:
+            pause, clock = 0.0, limit.lstrip("0123456789")
+            for a, b in stops:
+                if pd.notna(start) and a <= runs_out(start, limit, pause):
+                    pause += passed(a, b, clock)
+            return runs_out(start, limit, pause)
+    return None
+
+
+def end_of_day(at):
+    "A date alone ends with its day"
+    return None if pd.isna(at) else at + DAY - pd.Timedelta(seconds=1) if at == at.normalize() else at
+
+
+def first_of(events, activity):
+    return min((e.timestamp for e in events if e.activity == activity), default=None)
+
+
+def by(at, due):
+    return at is not None and due is not None and at <= due
 
 
 def stays_of(held, hops, c):
@@ -69,7 +168,9 @@ def stays_of(held, hops, c):
                 unit=unit,
                 kind=hop["kind"],
                 returned=bool(back),
-                late=bool(back) and working_days(events[0].timestamp, back[0]) > 2,
+                late=bool(back) and back[0] > runs_out(events[0].timestamp, "2wd"),
+                due=runs_out(events[0].timestamp, "8wh"),
+                claimed=min((e.timestamp for e in events if e.activity == "claimed"), default=None),
                 designated=unit in ordered,
                 defied=bool(back) and unit in ordered and back[-1] >= ordered[unit],
                 upheld=bool(back) and then is not None and then != unit,
@@ -82,13 +183,53 @@ def stays_of(held, hops, c):
     return out
 
 
+def granted_extensions(events):
+    "case -> its first extension that was not refused"
+    own = events[(events.activity == "延期") & (events.result != "驳回")]
+    return own.groupby("case_id").timestamp.min().to_dict()
+
+
+def sightings(closed, ticket):
+    "case -> when it was submitted, and whether the person spoke of the topic in the 30 days before it, and in those after its first closing"
+    res = {}
+    for i, t in ticket.items():
+        if pd.isna(t.person_key):
+            continue
+        others = [o.submitted_at for k, o in ticket.items() if k != i and (o.person_key, o.topic) == (t.person_key, t.topic)]
+        res[i] = dict(
+            opened=t.submitted_at,
+            before=any(t.submitted_at - 30 * DAY <= at <= t.submitted_at for at in others),
+            again=closed[i] is not None and any(closed[i] < at <= closed[i] + 30 * DAY for at in others),
+        )
+    return res
+
+
+def telephone(calls):
+    "What the calls of one case found: first answers of the first round, last answers of the first and the final round"
+    rows = sorted(calls.itertuples(), key=lambda r: (r.called_at, r.round == "final"))
+    heard = [r for r in rows if pd.isna(r.reached) or r.reached]
+    said = {
+        r: [WEIGHTS[o.satisfied] for o in heard if o.round in r and o.satisfied in WEIGHTS]
+        for r in (("first",), ("final",), ("first", "final"))
+    }
+    resolved = [bool(o.resolved) for o in heard if o.round == "first" and pd.notna(o.resolved)]
+    return dict(
+        called=any(r.round == "first" for r in rows),
+        reached=any(r.round == "first" and pd.notna(r.reached) and r.reached for r in rows),
+        resolved=resolved[0] if resolved else None,
+        satisfied=next(iter(said["first",]), None),
+        last=next(iter(said["first", "final"][::-1]), None),
+        again=max(said["final",], default=None),
+    )
+
+
 @pytest.fixture(scope="module")
 def truth(tables):
     "indicator -> (unit or None) -> [numerator, denominator], counted by loops"
     events, cases, calls = tables
     until = pd.Timestamp(MAPPING["aliases"][0]["valid_to"]) + pd.Timedelta(days=1)
     own = [
-        Event(e.case_id, e.timestamp.to_pydatetime(), "市场局" if e.unit == "工商局" and e.timestamp < until else e.unit, CODES[e.activity])
+        Event(e.case_id, e.timestamp, "市场局" if e.unit == "工商局" and e.timestamp < until else e.unit, CODES[e.activity])
         for e in events.itertuples()
     ]
     end, parent = max(e.timestamp for e in own), {u["unit"]: u["parent"] for u in MAPPING["units"] if "parent" in u}
@@ -101,8 +242,8 @@ def truth(tables):
         of["events"][e.case_id].append(e)
     last = {s["case_id"]: s["unit"] for s in spells}
     topic = cases.set_index("case_id").topic
-    due = pd.to_datetime(cases.set_index("case_id").due_at)
-    due = due.where(due != due.dt.normalize(), due + pd.Timedelta(days=1) - pd.Timedelta(seconds=1))  # a date alone ends with its day
+    ticket, extended_events = {c.case_id: c for c in cases.itertuples()}, granted_extensions(events)
+    history = sightings({c["case_id"]: first_of(of["events"][c["case_id"]], "closed") for c in found}, ticket)
     res = defaultdict(lambda: defaultdict(lambda: [0, 0]))
 
     def add(name, unit, hit):
@@ -128,7 +269,7 @@ def truth(tables):
             add("revisit_rate", unit, c["n_revisits"] > 0 if unit is None else units.count(unit) > 1)
             add("hops_per_case", unit, sum(mine(h["from_unit"]) for h in passed))
             mine_only = [s for s in stays if mine(s["unit"])]
-            seen = {k: any(s[k] for s in mine_only) for k in stays[0] if k not in ("unit", "kind", "delay")}
+            seen = {k: any(s[k] for s in mine_only) for k in stays[0] if k not in ("unit", "kind", "delay", "due", "claimed")}
             add("upheld_return_rate", unit, seen["upheld"])
             add("indirect_pingpong_rate", unit, seen["detour"])
             if seen["returned"]:
@@ -152,15 +293,55 @@ def truth(tables):
             add("steps_to_resolve", unit, len(units))
             if topic[i] in ("供水", "占道"):  # the departments' own
                 add("downward_shift_rate", unit, c["resolver"] in ("北街道", "南镇"))
+        t, own_events = ticket[i], sorted(of["events"][i], key=lambda e: e.timestamp)
+        entered = next((s["entered_at"] for s in of["spells"][i]), None)
+        first_closed = first_of(own_events, "closed")
+        due = handled_by(t, entered, suspensions(own_events, c["closed_at"] or end)) or end_of_day(t.due_at)
+        extended = extended_events.get(i)
+        later = end_of_day(t.extended_due_at) or (runs_out(due, "5wd", cutoff=DAY) if by(extended, due) else due)
+        sane, done = not by(c["closed_at"], c["opened_at"]) or c["closed_at"] == c["opened_at"], c["closed_at"]
+        respond = runs_out(entered, "1wd" if t.request_type == "咨询" else "36h")
+        contacted = first_of(own_events, "contacted")
+        talk = telephone(calls[calls.case_id == i])
         for unit in {None, last[i]}:
-            if due[i] <= end and not (c["closed_at"] and c["closed_at"] < c["opened_at"]):
-                add("on_time_rate", unit, bool(c["closed_at"] and c["closed_at"] <= due[i]))
-            first = calls[(calls.case_id == i) & (calls["round"] == "first")]
-            given = first[first.reached.astype("boolean").fillna(True).astype(bool)].satisfied.dropna()
-            if c["closed_at"]:
-                add("callback_coverage", unit, bool(first.reached.any()))
-            if len(given):
-                add("satisfaction_rate", unit, bool(given.iloc[0]))
+            if by(due, end) and sane:
+                add("on_time_rate", unit, by(done, due))
+            if due and done and sane:
+                add("on_time_closed_rate", unit, by(done, due))
+            if by(later, end) and sane:
+                add("on_time_extended_rate", unit, by(done, later))
+            if by(due, end) and not by(first_closed, due):
+                add("covered_rate", unit, by(extended, due))
+            if units:
+                add("extension_rate", unit, extended is not None)
+                add("urging_rate", unit, first_of(own_events, "urged") is not None)
+            if by(respond, end):
+                add("response_rate", unit, by(first_of(own_events, "claimed"), respond) and by(contacted, respond))
+            if first_closed:
+                add("reopening_rate", unit, first_of(own_events, "reopened") is not None)
+                add("no_contact_rate", unit, not by(contacted, first_closed))
+                add("called_rate", unit, talk["called"])
+                add("callback_coverage", unit, talk["reached"])
+            if talk["called"]:
+                add("reach_rate", unit, talk["reached"])
+            for name, what in dict(resolution_rate="resolved", satisfaction_rate="satisfied", final_satisfaction_rate="last").items():
+                if talk[what] is not None:
+                    add(name, unit, talk[what])
+            if talk["satisfied"] == 0 and talk["again"] is not None:
+                add("turned_rate", unit, talk["last"] > 0)
+            if first_closed and talk["resolved"] is not None and (not done or pd.isna(t.ending) or t.ending == "解决"):
+                add("hollow_rate", unit, talk["resolved"] == 0)
+            add("exclusion_rate", unit, bool(pd.notna(t.excluded) and t.excluded))
+            if i in history and history[i]["opened"] >= min(h["opened"] for h in history.values()) + 30 * DAY:
+                add("repeat_rate", unit, history[i]["before"])
+            if i in history and by(first_closed, end - 30 * DAY):
+                add("comeback_rate", unit, history[i]["again"])
+        for unit in {None, *units}:
+            ripe = [s for s in stays if unit in (None, s["unit"]) and s["due"] <= end]
+            if ripe:
+                add("claimed_in_time_rate", unit, all(by(s["claimed"], s["due"]) for s in ripe))
+        for unit in ({None, last[i]} - {*MAPPING["dispatchers"]}) if not done else ():
+            add("overdue_share", unit, by(due, end))
     return res
 
 
@@ -184,9 +365,28 @@ def truth(tables):
         "revisit_rate",
         "hops_per_case",
         "boomerang_rate",
+        "claimed_in_time_rate",
         "on_time_rate",
-        "callback_coverage",
+        "on_time_closed_rate",
+        "on_time_extended_rate",
+        "overdue_share",
+        "extension_rate",
+        "covered_rate",
+        "urging_rate",
+        "reopening_rate",
+        "no_contact_rate",
+        "repeat_rate",
+        "comeback_rate",
+        "response_rate",
+        "resolution_rate",
         "satisfaction_rate",
+        "final_satisfaction_rate",
+        "called_rate",
+        "reach_rate",
+        "callback_coverage",
+        "hollow_rate",
+        "turned_rate",
+        "exclusion_rate",
     ],
 )
 def test_an_indicator_is_what_plain_loops_count(log, truth, name):
@@ -259,12 +459,30 @@ def test_counts_by_period_and_channel_add_up(log, tables):
     assert r.numerator.sum() == len(tables[1]) == metrics.compute(log, "n_cases").numerator[0]
 
 
+@pytest.mark.parametrize("more", [dict(by="unit"), dict(by="channel"), dict(period="month")], ids=str)
+def test_every_indicator_can_be_broken_down_and_cases_add_up(log, more):
+    r = metrics.compute(log, **more)
+    assert list(dict.fromkeys(r.indicator)) == list(metrics.ORDER)
+    shares = r[r.indicator.isin([n for n, o in INDICATORS.items() if o.unit == "share"])][["value", "low", "high"]]
+    assert ((shares >= -1e-9) & (shares <= 1 + 1e-9) | shares.isna()).all().all()
+    whole, parts = metrics.compute(log).set_index("indicator"), r.groupby("indicator")[["numerator", "denominator", "n", "n_open"]].sum()
+    if more.get("by") == "unit":  # a case is counted with every unit that it reached, or with the one that answers for it
+        once = [n for n in metrics.ORDER if "answers for" in INDICATORS[n].compute.__doc__]
+        assert len(once) > 20
+    else:
+        once = [n for n in metrics.ORDER if n != "delay_share" and (n not in STOCKS or "by" in more)]
+    for name in once:
+        for c in parts.columns:
+            if pd.notna(whole.loc[name, c]):
+                assert np.isclose(float(parts.loc[name, c]), float(whole.loc[name, c])), (name, c)
+
+
 def test_a_unit_without_cases_has_no_value(tables):
     events, cases, calls = tables
     more = MAPPING | dict(units=[*MAPPING["units"], dict(unit="气象局")])
     r = metrics.compute(CaseLog.from_frame(events, cases=cases, callbacks=calls, **more), by="unit")
-    idle = r[(r.unit == "气象局") & ~r.indicator.isin(["n_cases", "returned_cases"])]
-    assert len(idle) == len(metrics.ORDER) - 2 and idle[["value", "low", "high"]].isna().all().all()
+    idle = r[(r.unit == "气象局") & ~r.indicator.isin(["n_cases", "returned_cases", "open_cases"])]
+    assert len(idle) == len(metrics.ORDER) - 3 and idle[["value", "low", "high"]].isna().all().all()
 
 
 @pytest.mark.parametrize("name", metrics.ORDER)
@@ -338,14 +556,20 @@ def test_answers_of_citizens_who_were_not_reached_count_nowhere_and_check_says_s
     assert "answer_unreached" in set(log.check().code)
 
 
-def test_an_unknown_answer_is_named_by_check():
+def test_an_unknown_answer_is_named_by_check_and_one_between_yes_and_no_counts_what_the_mapping_says():
     calls = pd.DataFrame({"工单编号": ["1", "2"], "round": "first", "reached": True, "satisfied": ["满意", "基本满意"]})
-    log = CaseLog.from_frame(TICKETS, callbacks=calls, layout="wide", steps=STEPS, case_id="工单编号")
-    assert log.check().set_index("code").examples["word_satisfied"] == "基本满意"
-    counted = CaseLog.from_frame(
-        TICKETS, callbacks=calls, layout="wide", steps=STEPS, case_id="工单编号", words={"satisfied": {"基本满意": True}}
-    )
-    assert metrics.compute(counted, "satisfaction_rate").numerator.item() == 2
+
+    def log(answer="基本满意", **more):
+        own = calls.assign(satisfied=["满意", answer])
+        return CaseLog.from_frame(TICKETS, callbacks=own, layout="wide", steps=STEPS, case_id="工单编号", **more)
+
+    def counted(log):
+        return metrics.compute(log, "satisfaction_rate")[["numerator", "denominator"]].values.tolist()
+
+    assert log("还行").check().set_index("code").examples["word_satisfied"] == "还行" and counted(log("还行")) == [[1, 1]]
+    assert log().check().set_index("code").examples["basically"] == "基本满意" and counted(log()) == [[1, 1]]
+    assert counted(log(basically_satisfied=0.5)) == [[1.5, 2]] and "basically" not in set(log(basically_satisfied=0.5).check().code)
+    assert counted(log(basically_satisfied=1)) == counted(log(words={"satisfied": {"基本满意": True}})) == [[2, 2]]
 
 
 def test_a_case_closed_before_it_was_submitted_is_counted_by_check_and_left_out_of_durations():

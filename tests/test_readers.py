@@ -607,6 +607,10 @@ FULL = Mapping(
     returned="unit_to_dispatcher",
     dispatchers=("市热线办",),
     columns={"case_id": "工单编号", "unit": "承办单位"},
+    rules=("anhui_2022", {"step": "return", "limit": "2wd", "valid_from": date(2022, 2, 1), "channel": ["hotline"]}),
+    calendar={"hours": [["08:30", "12:00"], ["14:30", "17:30"]], "cutoff": "17:00", "first": "same"},
+    basically_satisfied=0.5,
+    minimum=20,
     words={"activity": {"已转处置": "dispatched"}},
     units=({"unit": "东区", "kind": "county"}, {"unit": "北街道", "parent": "东区", "en": "North"}),
     aliases=({"alias": "市经信局", "unit": "市工信局", "valid_to": date(2024, 3, 1)},),
@@ -772,10 +776,20 @@ CHECKS = {
         lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "否"], "satisfied": ["还行", None]})),
     ),
     "word_satisfied": (
-        2,
+        1,
         lambda: dict(
             events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "是"], "satisfied": ["还行", "基本满意"]})
         ),
+    ),
+    "basically": (
+        2,
+        lambda: dict(
+            events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "是"], "satisfied": ["比较满意", "基本满意"]})
+        ),
+    ),
+    "step_early": (
+        1,
+        lambda: dict(events=base(("2", "2022-02-17 10:00", None, "contacted"), ("2", "2022-02-18", "B", "dispatched")), dispatchers=["A"]),
     ),
     "answer_unreached": (
         1,
