@@ -216,6 +216,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'liuan_eval.log._of_cases': ('log.html#_of_cases', 'liuan_eval/log.py'),
                                 'liuan_eval.log._one_a_case': ('log.html#_one_a_case', 'liuan_eval/log.py'),
                                 'liuan_eval.log._present_name': ('log.html#_present_name', 'liuan_eval/log.py'),
+                                'liuan_eval.log._rule_blind': ('log.html#_rule_blind', 'liuan_eval/log.py'),
                                 'liuan_eval.log._size': ('log.html#_size', 'liuan_eval/log.py'),
                                 'liuan_eval.log._text': ('log.html#_text', 'liuan_eval/log.py'),
                                 'liuan_eval.log._tidy': ('log.html#_tidy', 'liuan_eval/log.py'),
