@@ -10,7 +10,7 @@ from walk import runs_out, time_between
 from liuan_eval.worktime import parse_limit
 
 UNITS, DISPATCHER = ["甲局", "乙局", "丙局", "丁镇"], "热线办"
-ACTS = dict(claimed=6, contacted=6, replied=7, extended=2, suspended=3, resumed=3, urged=1, dispatched=3, returned=1, closed=4, reopened=1)
+ACTS = dict(claimed=6, contacted=6, replied=7, extended=2, suspended=4, resumed=4, urged=1, dispatched=3, returned=1, closed=4, reopened=3)
 REFUSALS = ["驳回", "REJECTED", "不同意"]
 
 
@@ -22,9 +22,9 @@ def random_log(seed, n=120, ticket_dates=True):
         at = pd.Timestamp("2022-01-10") + pd.Timedelta(microseconds=int(rng.integers(0, 90 * 86400 * 10**6)))
         first, unit = at, str(rng.choice(UNITS))
         rows.append((f"c{i}", at, DISPATCHER, "received", None))
-        for act in ["dispatched", *rng.choice(list(ACTS), int(rng.integers(0, 12)), p=np.array(list(ACTS.values())) / sum(ACTS.values()))]:
+        for act in ["dispatched", *rng.choice(list(ACTS), int(rng.integers(0, 20)), p=np.array(list(ACTS.values())) / sum(ACTS.values()))]:
             if rng.random() > 1 / 15:
-                at += pd.Timedelta(microseconds=int(rng.integers(1, int(rng.choice([5, 30, 200])) * 3600 * 10**6)))
+                at += pd.Timedelta(microseconds=int(rng.integers(1, int(rng.choice([5, 30, 150])) * 3600 * 10**6)))
             if act == "dispatched" and rng.random() < 0.6:
                 unit = str(rng.choice(UNITS))
             who = (

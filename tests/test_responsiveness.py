@@ -1,6 +1,6 @@
 "Rates, waits, backlog, ends and repeats against plain loops over a random log with pauses, extensions and rules on every clock"
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import defaultdict
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -188,18 +188,20 @@ class Office:
         self.until = np.concatenate([[0], np.cumsum(per)])
 
     def __call__(self, t):
-        i = bisect_left(self.days, t) - 1 if t not in self.days else self.days.index(t)
+        i = bisect_right(self.days, t) - 1
         return self.until[i] + time_between(self.days[i], t, "wh", HOURS)
+
+
+OFFICE = Office(datetime(2021, 12, 1))
 
 
 def durations(rows, end, working):
     "(hours, ended) of (start, then); what has not come is open at the end of the log, what came before its start is left out"
-    office = Office(datetime(2021, 12, 1))
     out = []
     for start, then in rows:
         if start is not None:
             a, b = start, then or end
-            x = round(office(b) - office(a), 9) if working else (b - a) / timedelta(hours=1)
+            x = round(OFFICE(b) - OFFICE(a), 9) if working else (b - a) / timedelta(hours=1)
             out += [(x, then is not None)] if x >= 0 else []
     return out
 
