@@ -61,7 +61,12 @@ def report(
     mapping: MappingFile = None,
     start: Annotated[str | None, typer.Option(help="First day of a campaign, e.g. 2022-02-17: adds before and after. 活动开始日")] = None,
     out: Annotated[str, typer.Option(help="Folder to write. 输出文件夹")] = "report",
-    study: Annotated[str, typer.Option(help="report: the whole picture; buckpassing: who passes the buck. 研究")] = "report",
+    study: Annotated[
+        str,
+        typer.Option(help="report: the whole picture; buckpassing: who passes the buck; bulletin: a month's numbers by unit. 研究"),
+    ] = "report",
+    month: Annotated[str | None, typer.Option(help="Month of the bulletin, e.g. 2023-10. 通报月份")] = None,
+    card: Annotated[str | None, typer.Option(help="Scorecard of the bulletin: a name or a TOML file. 计分办法")] = None,
     lang: Language = "zh",
 ):
     "Write the report: one HTML page, its tables, figures and run.json. 生成报告"
@@ -72,7 +77,15 @@ def report(
     with Progress(TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task("report", total=None)
         page = render(
-            source, mapping, start, out, lang, progress=lambda done, total: bar.update(task, completed=done, total=total), study=study
+            source,
+            mapping,
+            start,
+            out,
+            lang,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            study=study,
+            month=month,
+            card=card,
         )
     typer.echo(f"{'报告已生成：' if lang == 'zh' else 'The report is here: '}{page}")
 

@@ -19,7 +19,7 @@ from ibis import _
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, amend, find_columns
 from .source import LogError, connect, fingerprint, is_address, kept, masked, open_table
 from .words import NOT_CUSTODY, REOPENS, Lang, activity_words, ambiguous_returns, dictionary, synonyms
-from .worktime import Rules, WorkCalendar
+from .worktime import SCOPES, Rules, WorkCalendar
 
 # %% ../nbs/log.ipynb #c006
 ROW = "__row__"  # order of the source
@@ -612,6 +612,13 @@ def _basically(log: CaseLog) -> ibis.Table | None:
     return table.select(example=_text(table[column])).filter(_.example.lower().isin(words))
 
 
+def _rule_blind(log: CaseLog) -> ibis.Table | None:
+    "All cases, if a limit of the rules depends on an attribute that the log has not, with the attribute's name."
+    asked = {c for r in log.rules.rows if r.limit for c in SCOPES if getattr(r, c) or getattr(r, f"{c}_not")}
+    lack = sorted(c for c in asked if not _has(log, c))
+    return log.case_ids.mutate(example=ibis.literal(", ".join(lack))) if lack else None
+
+
 def _early_steps(log: CaseLog) -> ibis.Table:
     "Cases in which a step of a unit stands before the first event that gives a unit the case."
     e = (
@@ -796,6 +803,16 @@ _CHECKS: dict[str, tuple] = {  # code: (en, zh, (done en, done zh), of, rows)
         ),
         "callbacks",
         lambda g: _basically(g),
+    ),
+    "rule_blind": (
+        "rules ask for a column that this log has not",
+        "规则需要此日志没有的列",
+        (
+            "those limits fit no case; map the column, or name rules that do not ask for it",
+            "相应时限不适用于任何工单；请对应该列，或改用不需要它的规则",
+        ),
+        "cases",
+        lambda g: _rule_blind(g),
     ),
     "step_early": (
         "claimed, contacted or replied before the case came to a unit",

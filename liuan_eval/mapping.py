@@ -310,6 +310,9 @@ def _asked_above(m: Mapping, words: list[str]) -> list[str]:
         top.append(
             '# ? dispatchers = ["..."]   # no unit looks like one that only routes; without it, bounces cannot be seen · 未识别出派单机构；不填则看不出退单被驳回'
         )
+    top.append(
+        '# ? rules = ["anhui_2022", "petition_2022"]   # which limits apply: files of the package, or your own ("our.toml"); without it the due dates on the tickets count · 适用哪些时限规则'
+    )
     if any(e["activity"] in ambiguous_returns() for e in m.steps):
         top.append(
             "# ? [[steps]] 退回: does its unit column name who returned the case, or who has it now? Name the former · 退回一步的单位列应为当时退回的单位，而非现承办单位"
@@ -320,7 +323,7 @@ def _asked_above(m: Mapping, words: list[str]) -> list[str]:
 def _unknown_words(m: Mapping, table: Any, words: list[str]) -> list[str]:
     "Words that the dictionary does not know, as tables to fill in."
     unknown = {"activity": [w for w in words if w.lower() not in synonyms("activity") and w not in ambiguous_returns()]}
-    for kind in ("channel", "request_type", "reached", "resolved", "satisfied"):
+    for kind in ("channel", "request_type", "urgency", "ending", "reached", "resolved", "satisfied"):
         unknown[kind] = [w for w in _distinct(table, m.columns.get(kind)) if w.lower() not in synonyms(kind)]
     out = []
     for kind, odd in unknown.items():
@@ -341,6 +344,13 @@ def _open_questions(m: Mapping, table: Any, unit: str | None) -> tuple[list[str]
     out.append(
         f"# ? [[units]]   # the tree of offices (unit, zh, en, kind, parent); {len(_distinct(table, unit))} names seen · 请补充单位层级"
     )
+    out.append(
+        '# ? [calendar]   # hours = [["08:30", "12:00"], ["14:30", "17:30"]], cutoff = "17:30", first = "next" or "same" (is the day of receipt day 1?) · 办公时间、截止时刻、受理当日是否为第 1 日'
+    )
+    if any(synonyms("satisfied").get(w.lower()) == "basically" for w in _distinct(table, m.columns.get("satisfied"))):
+        out.append(
+            "# ? basically_satisfied = 0.5   # above all tables: what 基本满意 counts for, 0 to 1; without it, as no valid answer · “基本满意”计为多少"
+        )
     used = {*m.columns.values(), *(e["time"] for e in m.steps), *(e.get("unit") for e in m.steps)}
     if rest := [_short(c) for c in table.columns if c not in used]:
         out.append(f"# columns not used · 未使用的列：{'、'.join(rest)}")

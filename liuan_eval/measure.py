@@ -339,7 +339,7 @@ class Indicator:
     source_en: str
     compute: Callable  # (log, by, period) -> frame
     clock: str = ""  # `calendar` or `working` where time is measured
-    step: str = ""  # the step of the rules whose limit it uses
+    step: str = ""  # the step of the rules whose limit it uses, or two joined by +
 
 
 INDICATORS: dict[str, Indicator] = {}

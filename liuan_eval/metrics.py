@@ -210,6 +210,10 @@ _HEADERS = dict(
     course=("走法", "Course"),
     excluded=("剔除", "Excluded"),
     exclusion_reason=("剔除原因", "Reason for exclusion"),
+    exclusion_by=("剔除申请单位", "Exclusion asked by"),
+    urgency=("紧急程度", "Urgency"),
+    ending=("办结方式", "Ending"),
+    surveyor=("测评方", "Surveyor"),
 )
 
 

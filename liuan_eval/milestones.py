@@ -14,7 +14,7 @@ from ibis import _
 
 from .custody import coded_cases
 from .log import ROW, CaseLog, vocabulary
-from .worktime import SCOPES
+from .worktime import SCOPES, parse_limit
 
 # %% ../nbs/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none
@@ -89,19 +89,17 @@ def pauses(
 
 
 def _paused(log: CaseLog, due: ibis.Table) -> ibis.Table:
-    "case, pause: the time that does not count, in units of the clock of the case's limit; `due` holds case, due_at and clock."
-    t = log.keep("pauses", lambda: pauses(log).join(due, "case"))
-    plain = replace(log.calendar, first="next")
-    for clock in ("wd", "wh", "d", "h"):
-        t = plain.elapsed(plain.elapsed(t, "from_at", "to_at", clock, f"pause_{clock}"), "from_at", "due_at", clock, f"left_{clock}")
-
-    def on_clock(what: str) -> Any:
-        return ibis.cases(*[(t.clock == c, t[f"{what}_{c}"].cast("float64")) for c in ("wd", "wh", "d", "h")], else_=ibis.null("float64"))
-
-    t = t.mutate(pause=on_clock("pause"), left=on_clock("left"))
-    before = t.pause.sum().over(group_by=t.case, order_by=t.nth, rows=(None, 0)) - t.pause
-    t = t.mutate(left=t.left + before).filter(_.left >= 0)
-    return t.group_by("case").agg(pause=t.pause.sum())
+    "case, pause, until: the time that does not count, in units of the clock of the case's limit, and its last end; `due` holds milestones with started_at and clock."
+    t = pauses(log).join(due.select("case", "started_at", "clock", *_STARTS.values(), *[c for c in SCOPES if c in due.columns]), "case")
+    t = log.keep("pauses", lambda: t.mutate(from_at=ibis.greatest(t.from_at, t.started_at)).filter(_.to_at > _.from_at))
+    plain, clocks = replace(log.calendar, first="next"), sorted({parse_limit(r.limit)[1] for r in log.rules.of("handle")})
+    parts = [plain.elapsed(t.filter(t.clock == c), "from_at", "to_at", c, "pause").mutate(pause=_.pause.cast("float64")) for c in clocks]
+    t = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
+    t = t.mutate(before=t.pause.sum().over(group_by=t.case, order_by=t.nth, rows=(None, -1)))
+    t = log.rules.due(t, "handle", _STARTS, log.calendar, _span(milestones(log), *_STARTS.values()), pause=t.before)
+    in_time = (t.from_at <= t.due_at).fill_null(True).cast("int32").min()  # null: past the last known day, which no pause begins after
+    t = t.mutate(counts=in_time.over(group_by=t.case, order_by=t.nth, rows=(None, 0))).filter(_.counts == 1)
+    return t.group_by("case").agg(pause=t.pause.sum(), until=t.to_at.max())
 
 # %% ../nbs/milestones.ipynb #c012
 _STARTS = dict(received="opened_at", dispatched="dispatched_at", claimed="claimed_at")
@@ -127,26 +125,32 @@ def _moved_by_pauses(log: CaseLog, t: ibis.Table) -> ibis.Table:
         return t.mutate(pause=ibis.null("float64"))
     pairs = [(t["limit"] == r.limit, ibis.literal(str(r.limit).strip(" 0123456789"), "string")) for r in log.rules.of("handle")]
     clock = ibis.cases(*pairs, else_=ibis.null("string"))
-    p = _paused(log, t.filter(_.due_at.notnull()).select("case", "due_at", clock=clock))
-    t = t.drop("limit", "started_at", "rule", "due_at").left_join(p, "case").drop("case_right")
-    return log.rules.due(t, "handle", _STARTS, log.calendar, _span(milestones(log), *_STARTS.values()), pause=t.pause)
+    p = log.keep("paused", lambda: _paused(log, t.mutate(clock=clock).filter(_.due_at.notnull())))
+    starts, ends = _span(milestones(log), *_STARTS.values()), _span(p, "until")
+    last = max((x for x in (starts[1], ends[1]) if x is not None), default=None)  # the last moment from which a limit runs
+    t = t.drop("limit", "started_at", "rule", "due_at").left_join(p.drop("until"), "case").drop("case_right")
+    return log.rules.due(t, "handle", _STARTS, log.calendar, (starts[0], last), pause=t.pause)
 
 
 def _extended(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "The same with `extended_due_at`: the ticket's later date, or what the rules allow where an extension was granted in time."
-    granted, own = (t.extended_at <= t.due_at).fill_null(False), t.ticket_extended_at
     if log.rules.of("extend"):
         t = log.keep("due_once", lambda: t)
         base = t.filter((t.extended_at <= t.due_at) & t.ticket_extended_at.isnull()).select(
             "case", "opened_at", "due_at", *[c for c in SCOPES if c in t.columns]
         )
         base, plain = base.rename(from_at="due_at"), replace(log.calendar, first="next", cutoff=None)
-        more = log.rules.due(base, "extend", dict.fromkeys(_STARTS, "from_at"), plain, _span(t, "due_at")).select("case", allowed="due_at")
+        more = log.rules.due(base, "extend", dict.fromkeys(_STARTS, "from_at"), plain, _span(base, "from_at")).select(
+            "case", allowed="due_at"
+        )
         t = t.left_join(more, "case").drop("case_right")
-        granted, own = t.extended_at.notnull(), ibis.coalesce(t.ticket_extended_at, t.allowed)
-        return t.mutate(extended_due_at=ibis.coalesce(own, t.due_at)).drop("allowed", "ticket_extended_at")
-    unknown = granted & own.isnull()  # extended, but nobody says until when
-    return t.mutate(extended_due_at=unknown.ifelse(ibis.null("timestamp"), ibis.coalesce(own, t.due_at))).drop("ticket_extended_at")
+    else:
+        t = t.mutate(allowed=ibis.null("timestamp"))
+    own = ibis.coalesce(t.ticket_extended_at, t.allowed)
+    unknown = (t.extended_at <= t.due_at).fill_null(False) & own.isnull()  # extended, but nobody says until when
+    return t.mutate(extended_due_at=unknown.ifelse(ibis.null("timestamp"), ibis.coalesce(own, t.due_at))).drop(
+        "allowed", "ticket_extended_at"
+    )
 
 
 def _deadlines(log: CaseLog) -> ibis.Table:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 'flow_matrix', 'flow_map', 'hops_distribution',
            'resolution_curve', 'indicator_by_unit', 'series', 'pairs', 'limbo_curves', 'competence_map', 'verdict_bars',
-           'funnel', 'flow_change', 'scorecard', 'item_shape', 'ends', 'unheard', 'chain', 'save']
+           'funnel', 'flow_change', 'scorecard', 'item_shape', 'ends', 'unheard', 'chain', 'last_day', 'save']
 
 # %% ../nbs/plots.ipynb #c003
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.cluster.hierarchy import leaves_list, linkage
 
-from . import excess, responsiveness, satisfaction
+from . import excess, gaming, responsiveness, satisfaction
 from .caseflow import edges, flow_graph, pingpong_pairs
 from .compare import Comparison, compare_units, funnel_limits
 from .competence import CLEAR, competence, verdicts
@@ -748,22 +748,23 @@ def indicator_by_unit(
     lang: Lang = "zh",  # language of the figure
     by: str = "unit",  # what to compare, if `what` is a name
     top: int = 30,  # groups drawn: those with most cases
+    whole: pd.DataFrame | None = None,  # the indicator over all, where `what` is of one period; None: computed over the whole log
 ) -> Figure:
     "An indicator by unit: sorted dots with 95 % intervals, the value of all together as a line, and each denominator."
     o, t, key = _of(log, what, by)
     by = key or by
-    whole = compute(log, o.name)
-    whole = whole.assign(size=_size(whole)).iloc[0]
+    every = compute(log, o.name) if whole is None else whole
+    every = every.assign(size=_size(every)).iloc[0]
     shown = t.nlargest(top, "size").sort_values(["value", "size"], ascending=[o.better == "lower", False], na_position="last")
-    sub = _say(lang, "全部：", "All: ") + f"{_written(o, whole.value, lang)} ({_counted(o, lang)} = {whole['size']:,.0f})"
-    sub += _BETTER[o.better][lang == "en"] + _say(lang, "；", "; ") + _span(log, lang)
+    sub = _say(lang, "全部：", "All: ") + f"{_written(o, every.value, lang)} ({_counted(o, lang)} = {every['size']:,.0f})"
+    sub += _BETTER[o.better][lang == "en"] + (_say(lang, "；", "; ") + _span(log, lang) if whole is None else "")
     k, left = len(shown), len(t) - len(shown)
     cut = _say(lang, f"只画分母最大的 {k} 个，另有 {left} 个未画。", f"Only the {k} largest; {left} are not drawn. ") if left else ""
     note = _passport(o, lang) + _say(lang, "线段：95% 区间；右侧为分母。", "Lines: 95 % intervals; denominators on the right. ") + cut
     note += _say(lang, "区间大幅重叠的，先后不说明问题。", "Where intervals overlap widely, the order says nothing.")
     title, height = getattr(o, lang) + _say(lang, "，按", " by ") + _by_words(by, lang), 0.75 + 0.205 * max(3, len(shown))
     fig = _page(lang, title, sub, note, _simulated(log), height)
-    _draw_dots(fig.subplots(), log, o, shown, whole, by, lang)
+    _draw_dots(fig.subplots(), log, o, shown, every, by, lang)
     return fig
 
 
@@ -1559,16 +1560,17 @@ def chain(
     log: CaseLog,
     lang: Lang = "zh",  # language of the figure
     by: str | None = None,  # a column of cases, `unit`, or `month`: then the share that goes on, group by group
+    month: Any = None,  # only cases received in this month (its first day)
 ) -> Figure:
     "Where cases leave the chain from receipt to look-back: by stage, or by stage and group."
-    month = by == "month"
-    f = satisfaction.chain(log, period="month") if month else satisfaction.chain(log, by)
-    f = f[f.stage != "open"]
-    n = int(f[f.stage == "received"].cases.sum())
-    sub = _say(lang, f"{n:,} 件受理的工单；{_span(log, lang)}", f"{n:,} cases received; {_span(log, lang)}")
+    by_month = by == "month"
+    f = satisfaction.chain(log, None if by_month else by, period="month" if by_month or month is not None else None)
+    f = f[(f.stage != "open") & (f.period == pd.Timestamp(month) if month is not None else True)]
+    n, when = int(f[f.stage == "received"].cases.sum()), _span(log, lang) if month is None else f"{pd.Timestamp(month):%Y-%m}"
+    sub = _say(lang, f"{n:,} 件受理的工单；{when}", f"{n:,} cases received; {when}")
     title = _say(lang, "从受理到回头看：工单在哪里离开", "From receipt to look-back: where cases leave the chain")
     if by:
-        return _chain_grid(log, f, "period" if month else by, title, sub, lang)
+        return _chain_grid(log, f, "period" if by_month else by, title, sub, lang)
     note = _say(
         lang,
         "每行是到达该环节的全部工单（右侧为件数），深色为继续向前的，浅色为在此离开的。“办结”含直接办结和未签收即办结的。回头看自办结起算。",
@@ -1665,6 +1667,54 @@ def _chain_grid(log: CaseLog, f: pd.DataFrame, key: str, title: str, sub: str, l
     ax.xaxis.tick_top()
     sns.despine(ax=ax, left=True, bottom=True)
     return fig
+
+# %% ../nbs/plots.ipynb #resp05
+def last_day(
+    log: CaseLog,
+    lang: Lang = "zh",  # language of the figure
+) -> Figure:
+    "The chance that an open case is closed on a working day, by day, with the curve that expects it; the last day stands out where cases are written off for the limit."
+    f = gaming.last_days(log)
+    sizes = f.groupby("limit_days").closed.sum()
+    limits = sorted(sizes[sizes >= gaming.ENOUGH].nlargest(2).index)
+    b = gaming.bunching(log)
+    if b.empty or not limits:
+        raise LogError(
+            f"{log.source['name']}: too few cases closed under one limit to draw this.",
+            f"{log.source['name']}：同一时限的办结工单太少，无法绘制。",
+        )
+    r = b.iloc[0]
+    sub = _say(
+        lang,
+        f"最后一天办结 {r.closings:,.0f} 件，预期 {r.expected:,.0f} 件：{r.value:.2f} 倍（{r.low:.2f}–{r.high:.2f}），单侧 p = {r.p:.2g}",
+        f"{r.closings:,.0f} closed on their last day, {r.expected:,.0f} expected: {r.value:.2f} times ({r.low:.2f}–{r.high:.2f}), one-sided p = {r.p:.2g}",
+    )
+    note = _say(
+        lang,
+        "点：该工作日开始时尚未办结的工单中当日办结的比例（95% 区间）；线：不含当日、最后一天及其后两天的平滑预期。无辜的解释：到期提醒、按时限排班。",
+        "Dots: of cases open at the beginning of the working day, the share closed on it (95 % interval); line: smooth expectation from all days but the first, the last and the two after it. Innocent: reminders, work planned by due date.",
+    )
+    fig = _page(lang, _say(lang, "踩点办结：时限最后一天", "Closings on the last day of the limit"), sub, note, _simulated(log), 3.2)
+    for ax, limit in zip(np.atleast_1d(fig.subplots(1, len(limits))), limits):
+        _draw_last_day(ax, f, int(limit), lang)
+    return fig
+
+
+def _draw_last_day(ax: Axes, f: pd.DataFrame, limit: int, lang: Lang) -> None:
+    "One limit: the share closed on each day, and the curve."
+    h = gaming.hazard(f, limit)
+    low, high = wilson(h.d, h.r)
+    last = h.day == limit
+    for mask, colour in ((~last, BLUE), (last, ACCENT)):
+        ax.vlines(h.day[mask], low[mask], high[mask], color=colour, lw=1.2, alpha=0.6)
+        ax.plot(h.day[mask], (h.d / h.r)[mask], "o", ms=4, color=colour)
+    if (e := gaming.expected_curve(h, limit)) is not None:
+        ax.plot(h.day[1:], e[1:], color=GREY, lw=1.2)
+    ax.set(xlabel=_say(lang, f"受理后第几个工作日（时限 {limit} 个工作日）", f"working day after receipt (limit {limit})"), ylim=(0, None))
+    ax.set_ylabel(_say(lang, "当日办结的比例", "share closed on the day"))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(axis="y")
+    _percent_axis(ax.yaxis)
 
 # %% ../nbs/plots.ipynb #c048
 def _settle(fig: Figure) -> None:

@@ -22,7 +22,7 @@ from ibis import _
 from .custody import coded_spells
 from .lifetable import incidence
 from .log import CaseLog
-from .measure import _every_unit, count, garwood, indicator, named_table, period_column, rate, rows, time_to, wilson
+from .measure import NEEDS, _every_unit, count, garwood, indicator, named_table, period_column, rate, rows, time_to, wilson
 from .milestones import deadlines, endings, milestones
 from .worktime import SCOPES
 
@@ -332,7 +332,7 @@ def on_time_closed_rate(log: CaseLog, by: list[str], period: str | None) -> pd.D
     unit="share",
     better="higher",
     needs=("due_at", "extended_due_at", "closed"),
-    step="extend",
+    step="handle+extend",
     source_zh="山东省规定、信访工作条例第34条允许延期；此率与原时限的按时率分开",
     source_en="extensions are provided for by Shandong's rule and by art. 34 on petitions; kept apart from the original limit",
     definition_zh="延期后时限已到的工单中按时办结的占比；未延期的用原时限。",
@@ -419,8 +419,9 @@ def backlog(
     sums = {f"open_{i}": o.sum().fill_null(0) for i, o in enumerate(open_)}
     sums |= {f"overdue_{i}": (o & (t.due_at <= m)).sum().fill_null(0) for i, (o, m) in enumerate(zip(open_, moments))}
     f = (t.group_by(by).agg(**sums) if by else t.agg(**sums)).execute()
-    parts = [f[by].assign(at=pd.Timestamp(a), open=f[f"open_{i}"], overdue=f[f"overdue_{i}"]) for i, a in enumerate(at)]
-    return named_table(log, pd.concat(parts, ignore_index=True).astype({"open": "int64", "overdue": "int64"}), by)
+    due = NEEDS["due_at"][2](log)
+    parts = [f[by].assign(at=pd.Timestamp(a), open=f[f"open_{i}"], overdue=f[f"overdue_{i}"] if due else pd.NA) for i, a in enumerate(at)]
+    return named_table(log, pd.concat(parts, ignore_index=True).astype({"open": "int64", "overdue": "int64" if due else "Int64"}), by)
 
 
 def _open_rows(log: CaseLog, by: list[str]) -> ibis.Table:
@@ -601,7 +602,8 @@ def _repeats(log: CaseLog, days: int, same: str, closing: bool) -> tuple[ibis.Ta
     t = log.keep(f"again_{same}", lambda: _seen_again(log, same))
     span = ibis.interval(days=days)
     if closing:
-        return t, lambda t: t.again <= t.first_closed_at + span, _.first_closed_at <= (log.end - pd.Timedelta(days=days)).to_pydatetime()
+        seen = (_.first_closed_at <= (log.end - pd.Timedelta(days=days)).to_pydatetime()) & (_.first_closed_at >= _.opened_at)
+        return t, lambda t: t.again <= t.first_closed_at + span, seen
     first = t.opened_at.min().execute()
     seen = _.opened_at >= (first + pd.Timedelta(days=days)).to_pydatetime() if pd.notna(first) else ibis.literal(False)
     return t, lambda t: t.before >= t.opened_at - span, seen
@@ -634,8 +636,8 @@ def repeat_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame
     needs=("person", "closed"),
     source_zh="本工具",
     source_en="ours",
-    definition_zh="办结过的工单中，首次办结后 30 日内同一诉求人又提交同一分类诉求的占比；办结不满 30 日的不计。",
-    definition_en="Of cases closed at least once, the share whose citizen submitted one with the same topic within 30 days of the first closing; cases closed less than 30 days before the end of the log are left out.",
+    definition_zh="办结过的工单中，首次办结后 30 日内同一诉求人又提交同一分类诉求的占比；办结不满 30 日的、办结早于提交的不计。",
+    definition_en="Of cases closed at least once, the share whose citizen submitted one with the same topic within 30 days of the first closing; cases closed less than 30 days before the end of the log, or before they were submitted, are left out.",
     formula_zh="首次办结后 30 日内再诉的工单 / 首次办结满 30 日的工单",
     formula_en="followed by another within 30 days / cases first closed at least 30 days ago",
 )

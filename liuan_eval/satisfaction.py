@@ -375,7 +375,8 @@ def tilt(
 ) -> np.ndarray:
     "The rate among all closed cases if the silent had so many times the odds."
     odds = np.asarray(odds, float)
-    q = odds * rate / (1 - rate + odds * rate)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the ends are the bounds
+        q = np.where(odds == 0, 0.0, np.where(np.isinf(odds), 1.0, odds * rate / (1 - rate + odds * rate)))
     return (answered * rate + (closed - answered) * q) / closed
 
 
@@ -388,8 +389,9 @@ def tipping(
     "How unlike the heard the silent would have to be for the rate among all to come to the target; NaN where no answer of theirs could bring it there."
     silent = closed - answered
     q = (target * closed - answered * rate) / silent if silent else np.nan
-    if not 0 <= q <= 1:
+    if not -1e-9 <= q <= 1 + 1e-9:
         return float("nan"), float("nan")
+    q = min(max(q, 0.0), 1.0)  # at a bound, rounding may lead just past it
     odds = np.inf if q == 1 else q / (1 - q)
     return float(q), float(odds / (rate / (1 - rate))) if 0 < rate < 1 else float("nan")
 

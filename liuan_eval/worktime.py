@@ -120,7 +120,7 @@ class WorkCalendar:
     @property
     def day_hours(self) -> float:
         "Office hours of a working day: what turns working hours into working days."
-        return sum(e - o for o, e in self.spans) / _HOUR
+        return _size(self) / _HOUR
 
     def words(self, lang: Lang) -> str:
         "The calendar in a sentence, for a page."
@@ -146,10 +146,18 @@ class WorkCalendar:
 
 
 def _on_table(t: Any, f: Any) -> Any:
-    "Apply a function of Ibis tables to a pandas frame, or to an Ibis table."
-    return f(ibis.memtable(t)).execute() if isinstance(t, pd.DataFrame) else f(t)
+    "Apply a function of Ibis tables to a pandas frame (rows keep their order and their index), or to an Ibis table."
+    if not isinstance(t, pd.DataFrame):
+        return f(t)
+    done = f(ibis.memtable(t.assign(__row__=range(len(t))))).execute().sort_values("__row__")
+    return done.drop(columns="__row__").set_axis(t.index)
 
 # %% ../nbs/worktime.ipynb #c017
+def _size(cal: WorkCalendar) -> int:
+    "Office microseconds of a working day."
+    return sum(e - o for o, e in cal.spans)
+
+
 def _check_span(first: Any, last: Any, column: str) -> None:
     "Raise `LogError` for times outside the years that the calendar knows."
     low, high = known_days().day.iloc[0], known_days().day.iloc[-1] + pd.Timedelta(days=1)
@@ -182,7 +190,7 @@ def _placed(cal: WorkCalendar, t: Any, column: str, tag: str) -> ibis.Table:
     t = t.mutate(**{f"{tag}_day": t[column].date()}).left_join(days, f"{tag}_day").drop(f"{tag}_day_right")
     clock, work, n = _micros(t[column], t[column].truncate("D")), t[f"{tag}_work"].cast("int64"), t[f"{tag}_n"].cast("int64")
     gone = reduce(lambda a, b: a + b, [(clock - o).clip(0, e - o) for o, e in cal.spans])
-    return t.mutate(**{f"{tag}_clock": clock, f"{tag}_office": (n - work) * int(cal.day_hours * _HOUR) + work * gone})
+    return t.mutate(**{f"{tag}_clock": clock, f"{tag}_office": (n - work) * _size(cal) + work * gone})
 
 
 def _without(t: ibis.Table, *tags: str) -> ibis.Table:
@@ -228,11 +236,20 @@ def _amounts(t: Any, limit: str) -> tuple[Any, Any, list[tuple[int, Clock]]]:
     return n, ibis.cases(*[(col == x, p[1]) for x, p in parsed.items()], else_=ibis.null("string")), list(parsed.values())
 
 
-def _check_reach(last: Any, column: str, limits: Iterable[tuple[int, Clock]], more: float = 0.0) -> None:
+def _check_reach(cal: WorkCalendar, last: Any, column: str, limits: Iterable[tuple[int, Clock]], more: float = 0.0) -> None:
     "Raise `LogError` if a limit in working time may run out after the last day that the calendar knows."
-    working = [n if clock == "wd" else n / 4 for n, clock in limits if clock in ("wd", "wh")]
-    if working and pd.notna(last) and (known_days().day > last).sum() <= max(working) + more:
-        raise _unknown(column, last, (", whose limit may run on beyond", "，其时限可能超出"))
+    working = [(n + more, clock) for n, clock in limits if clock in ("wd", "wh")]
+    if not working or pd.isna(last):
+        return
+    at: Any = pd.Timestamp(last)
+    days = known_days()
+    work, n = days.loc[days.day == at.normalize(), ["work", "n"]].iloc[0]
+    clock, size = (at - at.normalize()) // pd.Timedelta(microseconds=1), _size(cal)
+    late = cal.cutoff is not None and clock >= _clock_time(cal.cutoff)
+    gone = size if late else sum(min(max(clock - o, 0), e - o) for o, e in cal.spans)
+    ends = dict(wd=n + work * (late - (cal.first == "same")), wh=n - work + work * gone / size)  # in working days
+    if max(ends[c] + (x if c == "wd" else x * _HOUR / size) for x, c in working) > days.n.iloc[-1] + 1e-9:
+        raise _unknown(column, at, (", whose limit may run on beyond", "，其时限可能超出"))
 
 
 def _within_day(cal: WorkCalendar, used: Any) -> Any:
@@ -250,7 +267,7 @@ def _due(cal: WorkCalendar, t: Any, start: str, limit: str, name: str, pause: st
     ends = t.agg(first=t[start].min(), last=t[start].max(), more=t[pause].max() if pause else ibis.literal(0.0)).execute().iloc[0]
     if any(c in ("wd", "wh") for _, c in limits):
         _check_span(ends["first"], ends["last"], start)
-        _check_reach(ends["last"], start, limits, float(ends.more) if pd.notna(ends.more) else 0.0)
+        _check_reach(cal, ends["last"], start, limits, float(ends.more) if pd.notna(ends.more) else 0.0)
     paused = t[pause].fill_null(0).cast("float64") if pause else ibis.literal(0.0)
     return _run_out(cal, t.mutate(__l_amount=amount, __l_clock=clock, __l_pause=paused), start, limits, name)
 
@@ -262,7 +279,7 @@ def _whole(x: Any) -> Any:
 
 def _run_out(cal: WorkCalendar, t: Any, start: str, limits: Iterable[tuple[int, Clock]], name: str) -> ibis.Table:
     "The table with the moment at which `__l_amount` on `__l_clock`, and `__l_pause` more, have passed since `start`; nothing is checked."
-    clocks, same, size = {c for _, c in limits}, int(cal.first == "same"), int(cal.day_hours * _HOUR)
+    clocks, same, size = {c for _, c in limits}, int(cal.first == "same"), _size(cal)
     extra = (t["__l_amount"] + t["__l_pause"]).cast("float64")
     end = t[start].truncate("D") + ibis.interval(days=1) - ibis.interval(seconds=1)
     found: dict[str, Any] = {"d": end + _whole(extra - same).as_interval("D")}
@@ -373,13 +390,17 @@ def _rule(row: dict, where: str) -> Rule:
     if odd := [k for k in row if k not in known]:
         raise wrong(f"unknown key '{odd[0]}'. Known: {', '.join(known)}.", f"不认识的键“{odd[0]}”。可用：{'、'.join(known)}。")
     for key, table in (("step", STEPS), ("status", STATUS), ("start", STARTS)):
-        if row.get(key, next(iter(table)) if key != "step" else None) not in table:
+        if row.get(key, next(iter(table)) if key != "step" else None) not in list(table):
             raise wrong(
                 f"{key} is {row.get(key)!r}; write one of {', '.join(table)}.", f"{key} 为 {row.get(key)!r}；请写 {'、'.join(table)} 之一。"
             )
-    lists = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in row.items() if k.startswith(SCOPES)}
+    lists = {k: (v,) if isinstance(v, str) else v for k, v in row.items() if k.startswith(SCOPES)}
+    for k, v in lists.items():
+        if not isinstance(v, (list, tuple)) or not all(isinstance(w, str) for w in v):
+            raise wrong(f'{k} is {v!r}; write a word or a list of words: ["a", "b"].', f'{k} 为 {v!r}；请写一个词或词的列表：["a", "b"]。')
+    lists = {k: tuple(v) for k, v in lists.items()}
     for k in ("valid_from", "valid_to"):
-        if k in row and not isinstance(row[k], date):
+        if k in row and type(row[k]) is not date:
             raise wrong(
                 f"{k} is {row[k]!r}; write a date without quotes: 2022-05-01.", f"{k} 为 {row[k]!r}；请写不带引号的日期：2022-05-01。"
             )
@@ -414,7 +435,7 @@ def _rule_file(name: str, folder: str | Path) -> list[Rule]:
         raise LogError(f"{path.name}: not valid TOML in UTF-8: {e}.", f"{path.name}：不是有效的 TOML（UTF-8）：{e}。") from None
     head = {k: v for k, v in table.items() if k != "limits"}
     rows = table.get("limits")
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise LogError(f"{path.name}: there is no [[limits]] in it.", f"{path.name}：其中没有 [[limits]]。")
     return [_rule(head | row, f"{path.name}, [[limits]] {i}") for i, row in enumerate(rows, 1)]
 
@@ -494,7 +515,7 @@ class Rules:
         limits = {r.limit: parse_limit(r.limit) for r in self.of(step)}
         if any(c in ("wd", "wh") for _, c in limits.values()):
             _check_span(*span, step)
-            _check_reach(span[1], step, limits.values())
+            _check_reach(cal, span[1], step, limits.values())
         t = t.mutate(**self.choose(t, step, starts))
         amount = [(t["limit"] == x, ibis.literal(n, "int64")) for x, (n, _) in limits.items()]
         clock = [(t["limit"] == x, ibis.literal(c, "string")) for x, (_, c) in limits.items()]

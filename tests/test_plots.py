@@ -30,8 +30,16 @@ FIGURES = dict(
     funnel=plots.funnel,
     change=plots.flow_change,
     scorecard=lambda g, lang: plots.scorecard(g, "lianyungang_2022-02", lang),
-    **{f"unit_{n}": lambda g, lang, n=n: plots.indicator_by_unit(g, n, lang) for n in SERVED},
-    **{f"series_{n}": lambda g, lang, n=n: plots.series(g, n, lang, start="2022-02-17") for n in SERVED[::3]},
+    ends=plots.ends,
+    unheard=lambda g, lang: plots.unheard(g, lang, target=0.8),
+    unheard_after=lambda g, lang: plots.unheard(g, lang, what="resolved", period="2022-02-17", group="after"),
+    chain=plots.chain,
+    chain_unit=lambda g, lang: plots.chain(g, lang, by="unit"),
+    chain_month=lambda g, lang: plots.chain(g, lang, by="month"),
+    chain_of=lambda g, lang: plots.chain(g, lang, month="2022-05-01"),
+    last_day=plots.last_day,
+    **{f"unit_{n}": lambda g, lang, n=n: plots.indicator_by_unit(g, n, lang) for n in SERVED[::2]},
+    **{f"series_{n}": lambda g, lang, n=n: plots.series(g, n, lang, start="2022-02-17") for n in SERVED[::4]},
 )
 
 

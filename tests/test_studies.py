@@ -1,6 +1,7 @@
 "Studies run again: the stored results of a page on public data are those its code gives, and the study of passing the buck runs on any log"
 
 import json
+import re
 
 import nbformat
 import pandas as pd
@@ -83,5 +84,62 @@ def test_the_study_says_so_where_nothing_was_passed_on(tmp_path):
 
 
 def test_an_unknown_study_is_refused(tmp_path):
-    with pytest.raises(report.LogError, match="buckpassing, report"):
+    with pytest.raises(report.LogError, match="buckpassing, bulletin, report"):
         report.render(out=tmp_path, study="everything")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_bulletin_names_rule_clock_denominator_interval_and_exclusions(tmp_path, lang):
+    page = report.render(out=tmp_path, lang=lang, study="bulletin", month="2022-05", card="lianyungang_2022-02").read_text("utf-8")
+    for zh, en in (
+        ("2022年05月", "May 2022"),
+        ("3个工作日", "3 working days"),
+        ("工作时间", "working time"),
+        ("次日为第 1 日", "the next day is day 1"),
+        ("剔除考核：计入与不计入", "Left out of the appraisal: with and without"),
+        ("不作任何假定", "without assuming"),
+        ("可靠度", "Reliability"),
+        ("只列出、不比较", "Listed, not compared"),
+        ("推断", "inferred"),
+        ("模拟数据", "SIMULATED"),
+    ):
+        assert (zh if lang == "zh" else en) in page
+    assert not re.search(r"""<link|@import|src=["']?(https?:)?//""", page)  # an address of a source is a link to click; nothing is loaded
+    t = pd.read_csv(tmp_path / "tables" / "city.csv")
+    rate = t[t.iloc[:, 0].isin(["按时办结率", "On-time rate"])].iloc[0]
+    cases = pd.read_parquet(ROOT / "data" / "sample" / "cases.parquet")
+    mine = cases[(cases.submitted_at >= "2022-05-01") & (cases.submitted_at < "2022-06-01")]
+    assert (rate.iloc[1], rate.iloc[2]) == ((mine.closed_at <= mine.due_at).sum(), len(mine))
+    assert {"chain", "unheard", "by_unit", "scores"} <= set(json.loads((tmp_path / "run.json").read_text("utf-8"))["figures"])
+
+
+def test_the_bulletin_runs_on_a_log_with_nothing_but_events_and_says_what_is_missing(tmp_path):
+    path = log_file(tmp_path, ["case_id", "timestamp", "unit", "activity"])
+    page = report.render(path, out=tmp_path / "out", lang="en", study="bulletin").read_text("utf-8")
+    assert "What these data cannot answer" in page and "due dates: a column due_at" in page and "The mapping names no rules" in page
+
+
+def test_the_bulletin_takes_an_offices_own_rules(tmp_path):
+    path = log_file(tmp_path, ["case_id", "timestamp", "unit", "activity"])
+    (tmp_path / "own.toml").write_text(
+        'zh = "本市办法"\nen = "Our rule"\nsource = "art. 9"\n[[limits]]\nstep = "handle"\nlimit = "1wd"\n', "utf-8"
+    )
+    (tmp_path / "m.toml").write_text(
+        'rules = ["own.toml"]\n[calendar]\nhours = [["08:30", "12:00"], ["14:30", "17:30"]]\ncutoff = "17:30"\n', "utf-8"
+    )
+    page = report.render(path, tmp_path / "m.toml", out=tmp_path / "out", lang="en", study="bulletin").read_text("utf-8")
+    assert "1 working day" in page and "Our rule art. 9" in page and "08:30–12:00, 14:30–17:30" in page and "from 17:30 on" in page
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (dict(study="bulletin", month="2030-01"), "2021-01 to 2023-12"),
+        (dict(study="bulletin", month="May"), "write a month of the log"),
+        (dict(study="bulletin", card="nowhere"), "nowhere"),
+        (dict(study="report", month="2022-05"), "has no 'month'"),
+    ],
+)
+def test_a_bulletin_that_cannot_be_made_is_refused_in_words(tmp_path, more, says):
+    with pytest.raises(report.LogError, match=says):
+        report.render(out=tmp_path, lang="en", **more)

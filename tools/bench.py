@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 CASES, EVENTS, UNITS, SEED = 120_000, 1_000_000, 200, 20220217
+INTERVALS = 10_000_000
 
 
 def make(folder: Path):
@@ -94,6 +95,39 @@ def ours_durations(log):
     return cases(log).select("case_id", "duration_seconds").execute()
 
 
+def ours_business(log):
+    "custody and the working hours from opening to closing of every case, swapped working days counted"
+    from liuan_eval.custody import cases
+
+    return log.calendar.elapsed(cases(log), "opened_at", "closed_at", "wh").select("case_id", "elapsed").execute()
+
+
+def _intervals(_folder: Path):
+    import ibis
+
+    con = ibis.duckdb.connect()
+    t = con.sql(
+        f"select timestamp '2021-01-01' + to_seconds((i * 7919) % 90000000) a, (i * 104729) % 5000000 s from range({INTERVALS}) t(i)"
+    )
+    return t.mutate(b=t.a + t.s.cast("int64").as_interval("s")).cache()
+
+
+def ours_intervals(t):
+    "working hours of 10 million intervals of up to 58 days, swapped working days counted, and their mean"
+    from liuan_eval.worktime import WorkCalendar
+
+    x = WorkCalendar().elapsed(t, "a", "b", "wh")
+    return x.agg(mean=x.elapsed.mean()).execute()
+
+
+def ours_due(t):
+    "when a limit of 10 working days runs out for 10 million cases, and the latest"
+    from liuan_eval.worktime import WorkCalendar
+
+    x = WorkCalendar().due(t, "a", "10wd")
+    return x.agg(last=x.due_at.max()).execute()
+
+
 def ours_xes(folder):
     "read XES into a log, encoded and counted"
     from liuan_eval.log import read_log
@@ -120,6 +154,13 @@ def pm4py_durations(frame):
     import pm4py
 
     return pm4py.get_all_case_durations(frame)
+
+
+def pm4py_business(frame):
+    "get_all_case_durations(business_hours=True): Monday to Friday, no holidays"
+    import pm4py
+
+    return pm4py.get_all_case_durations(frame, business_hours=True)
 
 
 def pm4py_xes(folder):
@@ -155,10 +196,14 @@ TASKS = {  # name: (task, what it starts from, modules loaded before the clock s
     "ours_indicators": (ours_indicators, _log, OURS),
     "ours_edges": (ours_edges, _log, OURS),
     "ours_durations": (ours_durations, _log, OURS),
+    "ours_business": (ours_business, _log, OURS),
+    "ours_intervals": (ours_intervals, _intervals, OURS),
+    "ours_due": (ours_due, _intervals, OURS),
     "ours_xes": (ours_xes, Path, OURS),
     "pm4py_handover": (pm4py_handover, _frame, PEER),
     "pm4py_dfg": (pm4py_dfg, _frame, PEER),
     "pm4py_durations": (pm4py_durations, _frame, PEER),
+    "pm4py_business": (pm4py_business, _frame, PEER),
     "pm4py_xes": (pm4py_xes, Path, PEER),
     "numpy_hops": (numpy_hops, _arrays, "numpy pandas"),
 }
@@ -194,7 +239,12 @@ def table():
         runs.setdefault(r["task"], []).append(r)
     typical = {k: sorted(v, key=lambda r: r["read"] + r["cpu"])[len(v) // 2] for k, v in runs.items()}
     ours = dict(
-        pm4py_handover="ours_edges", pm4py_dfg="ours_edges", numpy_hops="ours_edges", pm4py_durations="ours_durations", pm4py_xes="ours_xes"
+        pm4py_handover="ours_edges",
+        pm4py_dfg="ours_edges",
+        numpy_hops="ours_edges",
+        pm4py_durations="ours_durations",
+        pm4py_business="ours_business",
+        pm4py_xes="ours_xes",
     )
     info = Path("/proc/cpuinfo")
     cpu = (

@@ -9,8 +9,8 @@ unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE PYTHONDONTWRITEBYTECODE
 [ -f "$folder/events.xes" ] || "$peer" tools/bench.py xes "$folder" > /dev/null
 results=.bench/results.jsonl; : > "$results"
 for _ in $(seq "$runs"); do
-  for t in ours_indicators ours_edges ours_durations ours_xes; do "$ours" tools/bench.py run "$t" "$folder" | tail -n 1 | tee -a "$results"; done
-  for t in pm4py_handover pm4py_dfg pm4py_durations pm4py_xes numpy_hops; do "$peer" tools/bench.py run "$t" "$folder" 2>/dev/null | tail -n 1 | tee -a "$results"; done
+  for t in ours_indicators ours_edges ours_durations ours_business ours_intervals ours_due ours_xes; do "$ours" tools/bench.py run "$t" "$folder" | tail -n 1 | tee -a "$results"; done
+  for t in pm4py_handover pm4py_dfg pm4py_durations pm4py_business pm4py_xes numpy_hops; do "$peer" tools/bench.py run "$t" "$folder" 2>/dev/null | tail -n 1 | tee -a "$results"; done
 done
 PM4PY_VERSION=$("$peer" -c 'import pm4py; print(pm4py.__version__)' 2>/dev/null | tail -n 1) "$ours" tools/bench.py table < "$results" > nbs/explanation/bench.md
 cat nbs/explanation/bench.md

@@ -1,0 +1,254 @@
+"When steps were done and time ran out: plain loops on random logs with pauses, extensions and rules of every kind"
+
+from datetime import date, datetime, timedelta
+
+import pandas as pd
+import pytest
+from steps import DISPATCHER, deadline, known, pauses_of, random_log, rule_for, steps
+from walk import runs_out
+
+from liuan_eval.log import CaseLog
+from liuan_eval.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due
+from liuan_eval.source import LogError
+from liuan_eval.worktime import parse_limit
+
+HOURS = (("08:30", "12:00"), ("14:30", "17:30"))
+
+
+def law(turn=0):
+    "Rules on every clock, for two channels, some from the claim and by date, with an extension for some; other cases have none"
+    a, b, c, d = [*("4wd", "20wh", "6d", "90h") * 2][turn : turn + 4]
+    return [
+        dict(step="handle", limit=a, channel="hotline", urgency="general"),
+        dict(step="handle", limit=b, channel="hotline"),
+        dict(step="handle", limit=c, channel="petition", start="claimed", valid_to=date(2022, 2, 28)),
+        dict(step="handle", limit=d, channel="petition", start="dispatched", valid_from=date(2022, 3, 1)),
+        dict(step="extend", limit=a, request_type_not="consult", channel="hotline"),
+        dict(step="extend", limit=b, request_type_not="consult"),
+        dict(step="claim", limit="4wh", start="dispatched", urgency_not="complex"),
+        dict(step="respond", limit="1wd"),
+    ]
+
+
+def log_of(events, cases, **more):
+    return CaseLog.from_frame(events, cases=cases, dispatchers=[DISPATCHER], returned="unit_to_dispatcher", **more)
+
+
+def by_case(log, table):
+    "Rows as dicts of Python values, in the order of the table of cases"
+    t = table.join(log.case_ids, "case").execute()
+    order = {c: i for i, c in enumerate(log.raw["cases"].execute().case_id)}
+    return [{k: known(v) for k, v in r.items()} for r in sorted(t.to_dict("records"), key=lambda r: order[r["case_id"]])]
+
+
+MOMENTS = ["opened_at", "dispatched_at", "claimed_at", "contacted_at", "replied_at", "first_closed_at", "closed_at", "extended_at"]
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_first_times_and_counts_are_those_of_loops(seed):
+    events, cases = random_log(seed)
+    log = log_of(events, cases)
+    got, want = by_case(log, milestones(log)), steps(events, cases)
+    for g, w in zip(got, want):
+        for k in [*MOMENTS, "n_extended", "n_urged", "n_reopened"]:
+            assert g[k] == w[k], (g["case_id"], k)
+    assert len(got) == len(cases) and all(any(w[k] is not None for w in want) and any(w[k] is None for w in want) for k in MOMENTS[2:])
+
+
+def test_endings_are_the_words_of_the_last_closing_and_none_while_open():
+    events, cases = random_log(3)
+    log = log_of(events, cases)
+    code = {"解决": "resolved", "解释": "explained", "合并": "merged", None: None}
+    assert [g["ending"] for g in by_case(log, endings(log))] == [code[w["ending"]] for w in steps(events, cases)]
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_pauses_are_those_of_a_walk_through_the_events(seed):
+    events, cases = random_log(seed, n=200)
+    log, found = log_of(events, cases), {}
+    for r in by_case(log, pauses(log)):
+        found.setdefault(r["case_id"], []).append((r["nth"], r["from_at"], r["to_at"]))
+    want = {w["case_id"]: w["pauses"] for w in steps(events, cases) if w["pauses"]}
+    assert {c: [p[1:] for p in sorted(v)] for c, v in found.items()} == want
+    assert len(want) > 50 and max(map(len, want.values())) > 1
+
+
+def test_double_suspensions_are_one_and_what_is_never_resumed_ends_with_the_case_or_the_log():
+    at = lambda d: datetime(2022, 3, d, 10)
+    acts = dict(
+        twice=[("suspended", 2), ("suspended", 4), ("resumed", 7), ("resumed", 8)],
+        open=[("suspended", 2)],
+        closed=[("suspended", 2), ("closed", 9)],
+        closed_while=[("suspended", 2), ("closed", 9), ("resumed", 11)],
+        after=[("closed", 3), ("suspended", 4), ("resumed", 8)],
+        at_once=[("suspended", 4), ("resumed", 4)],
+        resumed_first=[("resumed", 2), ("suspended", 3), ("resumed", 4), ("suspended", 8)],
+    )
+    rows = [(c, at(1), "甲局", "dispatched") for c in acts] + [(c, at(d), "甲局", a) for c, own in acts.items() for a, d in own]
+    rows += [("open", at(20), None, "note")]
+    events = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"])
+    log = log_of(events, pd.DataFrame(dict(case_id=list(acts), channel="hotline")))
+    got = {}
+    for r in by_case(log, pauses(log)):
+        got.setdefault(r["case_id"], []).append((r["from_at"].day, r["to_at"].day))
+    got = {c: sorted(v) for c, v in got.items()}
+    assert got == dict(twice=[(2, 7)], open=[(2, 20)], closed=[(2, 9)], closed_while=[(2, 9)], resumed_first=[(3, 4), (8, 20)])
+    assert pauses_of([], at(1)) == []
+
+
+@pytest.mark.parametrize("turn, first, cutoff", [(0, "next", None), (1, "same", "16:00"), (2, "next", "16:00"), (3, "same", None)])
+def test_due_dates_with_pauses_and_extensions_are_those_of_loops(turn, first, cutoff):
+    events, cases = random_log(10 + turn, n=200)
+    calendar = dict(hours=HOURS, first=first) | (dict(cutoff=cutoff) if cutoff else {})
+    log = log_of(events, cases, rules=tuple(law(turn)), calendar=calendar)
+    got, seen = by_case(log, deadlines(log)), set()
+    for g, case in zip(got, steps(events, cases)):
+        want = deadline(case, law(turn), HOURS, first, cutoff)
+        for k in ("due_at", "extended_due_at", "rule", "of_ticket"):
+            assert g[k] == want[k], (case["case_id"], k, g[k], want[k])
+        assert (g["pause"] or 0) == pytest.approx(want["pause"], rel=1e-12)
+        seen |= {
+            (want["rule"], want["of_ticket"]),
+            ("paused", want["pause"] > 0 and want["rule"]),
+            ("extended", want["extended_due_at"] == want["due_at"]),
+        }
+    assert {
+        (0, True),
+        (0, False),
+        (1, False),
+        (2, False),
+        (3, False),
+        (4, False),
+        *(("paused", i) for i in (1, 2, 3, 4)),
+        ("extended", False),
+    } <= seen
+
+
+def test_without_rules_a_ticket_keeps_its_dates_and_an_extension_nobody_dates_is_unknown():
+    events, cases = random_log(13)
+    log = log_of(events, cases)
+    for g, case in zip(by_case(log, deadlines(log)), steps(events, cases)):
+        want = deadline(case, [], HOURS)
+        assert [g[k] for k in ("due_at", "extended_due_at", "of_ticket", "rule", "pause")] == [
+            want["due_at"],
+            want["extended_due_at"],
+            want["of_ticket"],
+            0,
+            None,
+        ]
+
+
+def test_without_rules_and_tickets_nothing_is_due():
+    events, cases = random_log(14, n=60, ticket_dates=False)
+    log = log_of(events, cases)
+    assert all(g["due_at"] is None and g["extended_due_at"] is None and not g["of_ticket"] for g in by_case(log, deadlines(log)))
+
+
+def test_other_steps_run_out_without_pauses():
+    events, cases = random_log(15)
+    log = log_of(events, cases, rules=tuple(law()), calendar=dict(hours=HOURS))
+    for step in ("claim", "respond"):
+        n = 0
+        for g, case in zip(by_case(log, step_due(log, step)), steps(events, cases)):
+            started = dict(received=case["opened_at"], dispatched=case["dispatched_at"], claimed=case["claimed_at"])
+            rule, limit, start = rule_for(law(), step, case, started)
+            want = runs_out(start, *parse_limit(limit), HOURS) if limit and start else None
+            assert (g["rule"], g["due_at"], g["limit"], g["started_at"]) == (rule, want, limit, start)
+            n += want is not None
+        assert n > 30 and "extended_due_at" not in step_due(log, step).columns
+
+
+HAND = dict(  # limit and its start, events, day it is due
+    on_the_last_day=(
+        "5wd",
+        "received",
+        [("02-17 16:00", "dispatched"), ("02-24 16:00", "suspended"), ("02-28 09:00", "resumed")],
+        "2022-02-28",
+    ),
+    on_saturday_after_friday=(
+        "6wd",
+        "received",
+        [("02-17 16:00", "dispatched"), ("02-26 10:00", "suspended"), ("03-01 17:00", "resumed")],
+        "2022-02-25",
+    ),
+    on_friday_night=(
+        "6wd",
+        "received",
+        [("02-17 16:00", "dispatched"), ("02-25 23:00", "suspended"), ("03-01 17:00", "resumed")],
+        "2022-03-01",
+    ),
+    an_hour_after_closing=(
+        "43wh",
+        "received",
+        [("02-17 16:00", "dispatched"), ("02-25 18:00", "suspended"), ("03-01 17:00", "resumed")],
+        "2022-02-25",
+    ),
+    at_the_very_moment=(
+        "43wh",
+        "received",
+        [("02-17 16:00", "dispatched"), ("02-25 17:00", "suspended"), ("03-01 17:00", "resumed")],
+        "2022-03-01",
+    ),
+    before_the_claim=(
+        "5d",
+        "claimed",
+        [("02-10 09:00", "dispatched"), ("02-11 09:00", "suspended"), ("02-17 09:00", "claimed"), ("02-18 09:00", "resumed")],
+        "2022-02-23",
+    ),
+    extended=("5d", "received", [("02-10 09:00", "dispatched"), ("02-11 09:00", "extended")], "2022-02-15"),
+    two_years_on=(
+        "1800d",
+        "received",
+        [("02-10 09:00", "dispatched"), ("02-11 09:00", "suspended"), ("02-13 09:00", "resumed")],
+        "2027-01-17",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def hand():
+    "The cases of HAND, each with its own rule, in one log"
+    rows = [(c, f"2022-{at}", "甲局", act, c) for c, (_, _, own, _) in HAND.items() for at, act in own]
+    events = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity", "channel"])
+    rules = [dict(step="handle", limit=limit, start=start, channel=c) for c, (limit, start, _, _) in HAND.items()]
+    log = CaseLog.from_frame(events, rules=(*rules, dict(step="extend", limit="2d", channel="petition")))
+    return deadlines(log).join(log.case_ids, "case").execute().set_index("case_id")
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_time_that_is_up_is_not_revived_and_a_clock_that_has_not_begun_does_not_stand_still(hand, name):
+    assert f"{hand.due_at[name]:%Y-%m-%d}" == HAND[name][-1]  # the last one runs on into a year without a notice: calendar days need none
+
+
+def test_an_extension_that_no_rule_dates_is_unknown_even_where_others_have_a_rule(hand):
+    assert hand.extended_due_at.isna().to_dict() == {c: c == "extended" for c in HAND}
+
+
+def test_a_pause_that_moves_a_working_limit_past_the_last_known_day_is_refused_and_the_date_never_lost():
+    rows = [("2026-12-01 09:00", "dispatched"), ("2026-12-02 09:00", "suspended"), ("2026-12-30 09:00", "resumed")]
+    events = pd.DataFrame([("1", *r) for r in rows], columns=["case_id", "timestamp", "activity"]).assign(unit="甲局")
+    with pytest.raises(LogError, match="2026-12-30"):
+        deadlines(CaseLog.from_frame(events, rules=(dict(step="handle", limit="10wd"),)))
+
+
+def test_a_refused_extension_is_none():
+    said = {w: 0 for w in (*REFUSED, "Rejected", " 驳回 ")} | {"同意": 1, None: 1}
+    rows = [(str(i), "2022-02-11", "甲局", "extended", w) for i, w in enumerate(said)]
+    m = milestones(CaseLog.from_frame(pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity", "result"]))).order_by("case")
+    f = m.execute()
+    assert f.n_extended.tolist() == [said[k] for k in [list(said)[int(i)] for i in sorted(map(str, range(len(said))))]]
+    assert f.extended_at.notna().tolist() == (f.n_extended > 0).tolist()
+
+
+def test_the_pause_of_the_oracle_is_what_a_hand_would_count():
+    case = dict(
+        opened_at=datetime(2022, 2, 17, 10),
+        dispatched_at=None,
+        claimed_at=None,
+        ticket_due_at=None,
+        ticket_extended_at=None,
+        extended_at=None,
+    )
+    case["pauses"] = [(datetime(2022, 2, 21, 9), datetime(2022, 2, 23, 15))]
+    d = deadline(case, [dict(step="handle", limit="5wd")], HOURS)
+    assert d["due_at"] == datetime(2022, 3, 1) - timedelta(seconds=1) and d["pause"] == 2

@@ -1,0 +1,716 @@
+"The calendar, the four clocks, limits and rules, against oracles that walk the days one by one"
+
+from collections import Counter
+from datetime import date, datetime, time, timedelta
+from itertools import product
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from chinese_calendar import is_workday
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from walk import DAY, moment, runs_out, time_between
+
+from liuan_eval.source import LogError
+from liuan_eval.worktime import STATUS, STEPS, Rules, WorkCalendar, known_days, limit_text, parse_limit
+
+quick = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking a query takes minutes
+SPLIT = (("08:30", "12:00"), ("14:30", "17:30"))
+
+
+def frame(**columns):
+    return pd.DataFrame(
+        {
+            k: pd.Series(pd.to_datetime(v, format="ISO8601") if isinstance(v[0], str) else v, dtype="datetime64[us]")
+            if k in ("a", "b")
+            else v
+            for k, v in columns.items()
+        }
+    )
+
+
+def due(cal, start, limit):
+    return cal.due(frame(a=[start]), "a", limit).due_at[0]
+
+
+# The days
+
+
+def test_working_days_a_year_are_those_of_the_State_Council_notices():
+    d = known_days().set_index("day").work
+    assert {y: int(d[str(y)].sum()) for y in (2021, 2022, 2023, 2024)} == {2021: 250, 2022: 249, 2023: 249, 2024: 251}
+
+
+def test_the_last_day_of_2022_is_off_by_the_notice_for_2023_and_swapped_weekend_days_near_launch_are_worked():
+    d = known_days().set_index("day").work
+    assert d["2022-12-31"] == 0 and d["2022-04-05"] == 0
+    assert d[["2022-01-29", "2022-01-30", "2022-04-02", "2022-04-24", "2022-05-07", "2022-10-08", "2022-10-09"]].eq(1).all()
+    assert pd.DatetimeIndex(["2022-01-29", "2022-01-30", "2022-04-02", "2022-04-24"]).day_of_week.min() >= 5
+
+
+def test_the_table_of_days_is_the_calendar_day_by_day_without_a_gap():
+    d = known_days()
+    assert (d.day.diff().dropna() == DAY).all() and d.work.tolist() == [int(is_workday(x.date())) for x in d.day]
+    assert d.n.tolist() == np.cumsum(d.work).tolist()
+
+
+# Due dates: the table of DOMAIN section 7
+
+
+VECTORS = """
+2022-02-17 02-18/02-17 02-22/02-21 02-24/02-23 03-03/03-02
+2022-03-31 04-01/03-31 04-06/04-02 04-08/04-07 04-15/04-14
+2022-04-02 04-06/04-02 04-08/04-07 04-12/04-11 04-19/04-18
+2022-04-28 04-29/04-28 05-06/05-05 05-09/05-07 05-16/05-13
+2022-04-30 05-05/05-05 05-07/05-07 05-10/05-10 05-17/05-17
+2022-09-30 10-08/09-30 10-10/10-09 10-12/10-11 10-19/10-18
+2022-12-30 2023-01-03/12-30 2023-01-05/2023-01-04 2023-01-09/2023-01-06 2023-01-16/2023-01-13
+2023-01-19 01-20/01-19 01-29/01-28 01-31/01-30 02-07/02-06
+2024-02-08 02-09/02-08 02-19/02-18 02-21/02-20 02-28/02-27
+"""
+
+
+def full(day, year):
+    return day if len(day) > 5 else f"{year}-{day}"
+
+
+@pytest.mark.parametrize("first", ["next", "same"])
+def test_due_dates_in_working_days_are_those_of_the_domain_table_at_any_hour(first):
+    rows = [
+        (f"{start} {clock}", f"{n}wd", full(cell.split("/")[first == "same"], start[:4]))
+        for start, *cells in (line.split() for line in VECTORS.strip().splitlines())
+        for n, cell in zip((1, 3, 5, 10), cells)
+        for clock in ("00:00", "08:59:59.999999", "12:30", "17:00", "23:59:59.999999")
+    ]
+    f = pd.DataFrame(rows, columns=["a", "limit", "day"]).astype({"a": "datetime64[us]"})
+    got = WorkCalendar(first=first).due(f, "a", "limit")
+    assert len(f) == 9 * 4 * 5 and got.due_at.tolist() == [pd.Timestamp(f"{d} 23:59:59") for d in f.day]
+    for hours in (SPLIT, (("00:00", "24:00"),)):  # a limit in days knows no hours
+        assert (WorkCalendar(first=first, hours=hours).due(f, "a", "limit").due_at == got.due_at).all()
+
+
+def test_two_conventions_can_differ_by_nine_calendar_days():
+    got = [due(WorkCalendar(first=f), "2024-02-08", "2wd") for f in ("next", "same")]
+    assert [f"{x:%m-%d}" for x in got] == ["02-18", "02-09"]
+
+
+# PM4Py's failures
+
+
+def test_the_work_calendar_is_used_and_not_only_accepted_as_in_pm4py_issue_558():
+    f = frame(a=["2022-01-28 17:00"], b=["2022-02-08 17:00"])
+    plain, split, whole = (
+        WorkCalendar(hours=h).elapsed(f, "a", "b", "wh").elapsed[0] for h in ((("08:00", "16:00"),), SPLIT, (("00:00", "24:00"),))
+    )
+    assert [plain, split] == [
+        32,
+        0.5 + 6.5 * 3 + 6,
+    ] and whole == 7 + 24 * 3 + 17  # Sat 29, Sun 30, Mon 7, Tue 8 are worked; closed on Fri at 17:30
+    assert (pd.Timestamp("2022-02-08 17:00") - pd.Timestamp("2022-01-28 17:00")) / pd.Timedelta(hours=1) == 264
+
+
+def test_32_business_hours_of_eight_hour_days_are_four_days_and_not_a_third_more_than_one_as_in_pm4py_issue_559():
+    eight = WorkCalendar(hours=(("08:00", "16:00"),))
+    f = frame(a=["2022-01-28 17:00"], b=["2022-02-08 17:00"])
+    assert eight.elapsed(f, "a", "b", "wh").elapsed[0] / eight.day_hours == 4.0 == eight.elapsed(f, "a", "b", "wd").elapsed[0]
+
+
+# Random calendars, times and limits
+
+
+def clock_text(seconds):
+    h, m, s = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return "24:00" if h == 24 else f"{h:02d}:{m:02d}" + (f":{s:02d}" if s else "")
+
+
+@st.composite
+def offices(draw):
+    "Office hours of one to three spans, in seconds or in half hours"
+    step, k = draw(st.sampled_from([1, 1800])), draw(st.integers(1, 3))
+    edges = sorted(draw(st.lists(st.integers(0, 86400 // step), min_size=2 * k, max_size=2 * k, unique=True)))
+    assume_long = [edges[0], max(edges[-1], edges[0] + 7200 // step)] if edges[-1] - edges[0] < 3600 // step else edges
+    edges = [clock_text(min(e * step, 86400)) for e in assume_long]
+    return tuple(zip(edges[::2], edges[1::2]))
+
+
+@st.composite
+def times(draw, hours):
+    "Days near launch and holidays or any, at edges of the office hours or at any microsecond"
+    near = [
+        date(2022, 1, 28),
+        date(2022, 2, 17),
+        date(2022, 4, 1),
+        date(2022, 4, 30),
+        date(2022, 9, 30),
+        date(2022, 12, 30),
+        date(2024, 2, 8),
+    ]
+    day = (
+        draw(st.sampled_from(near)) + DAY * draw(st.integers(-3, 12))
+        if draw(st.booleans())
+        else draw(st.dates(date(2021, 1, 1), date(2024, 6, 1)))
+    )
+    kind = draw(st.integers(0, 3))
+    if kind == 0:  # whole minutes
+        return datetime.combine(day, time()) + timedelta(minutes=draw(st.integers(0, 1439)))
+    if kind == 1:  # midnight, an edge of the office hours, or a moment beside one
+        at = draw(st.sampled_from([moment(day, c) for span in hours for c in span] + [moment(day, "00:00"), moment(day, "12:30")]))
+        return at + timedelta(microseconds=draw(st.sampled_from([-1_000_000, -1, 0, 1, 1_000_000])))
+    return datetime.combine(day, time()) + timedelta(microseconds=draw(st.integers(0, 86_400_000_000 - 1)))
+
+
+@st.composite
+def questions(draw):
+    hours = draw(offices())
+    starts = draw(st.lists(times(hours), min_size=20, max_size=20))
+    more = draw(st.lists(st.one_of(st.integers(0, 3 * 86_400 * 10**6), st.integers(0, 40 * 86_400 * 10**6)), min_size=20, max_size=20))
+    ends = [a + timedelta(microseconds=m) if i % 3 else b for i, (a, b, m) in enumerate(zip(starts, [*starts[1:], starts[0]], more))]
+    pairs = [(a, b) if a <= b else (b, a) for a, b in zip(starts, ends)]
+    return hours, [(a, b if b - a < 60 * DAY else a + 60 * DAY) for a, b in pairs], draw(st.sampled_from(["next", "same"]))
+
+
+@quick
+@given(questions())
+def test_time_between_is_what_walking_the_days_adds_up(q):
+    hours, pairs, first = q
+    f = frame(a=[a for a, _ in pairs], b=[b for _, b in pairs])
+    for clock in ("wd", "wh", "d", "h"):
+        got = WorkCalendar(hours=hours, first=first).elapsed(f, "a", "b", clock).elapsed.tolist()
+        assert got == [time_between(a, b, clock, hours, first) for a, b in pairs], clock
+
+
+@st.composite
+def limits(draw):
+    hours, pairs, first = draw(questions())
+    cutoff = draw(st.one_of(st.none(), st.integers(0, 86399).map(clock_text)))
+    rows = []
+    for a, _ in pairs:
+        clock = draw(st.sampled_from(["wd", "wh", "d", "h"]))
+        pause = draw(st.integers(0, 5)) if clock in ("wd", "d") else draw(st.integers(0, 640)) / 64
+        rows.append((a, draw(st.integers(1, 12)), clock, pause if draw(st.booleans()) else 0))
+    return WorkCalendar(hours=hours, first=first, cutoff=cutoff), rows
+
+
+@quick
+@given(limits())
+def test_due_moments_are_what_walking_the_days_finds(q):
+    cal, rows = q
+    f = frame(a=[a for a, *_ in rows], limit=[f"{n}{c}" for _, n, c, _ in rows], pause=[float(p) for *_, p in rows])
+    walk = lambda a, n, c, p: runs_out(a, n, c, cal.hours, cal.first, cal.cutoff, p)
+    assert cal.due(f, "a", "limit", pause="pause").due_at.tolist() == [walk(*r) for r in rows]
+    assert cal.due(f, "a", "limit").due_at.tolist() == [walk(a, n, c, 0) for a, n, c, _ in rows]
+
+
+@quick
+@given(questions(), st.integers(1, 30))
+def test_from_start_to_due_the_office_is_open_exactly_for_the_limit(q, n):
+    hours, pairs, first = q
+    cal = WorkCalendar(hours=hours, first=first)
+    f = cal.due(frame(a=[a for a, _ in pairs]), "a", f"{n}wh")
+    assert cal.elapsed(f, "a", "due_at", "wh").elapsed.tolist() == [float(n)] * len(pairs)
+    f = cal.due(f, "a", f"{n}wd")
+    assert cal.elapsed(f, "a", "due_at", "wd").elapsed.tolist() == [n] * len(pairs)  # a day is due on the day of its number
+
+
+def test_working_time_is_what_counting_minutes_gives():
+    rng = np.random.default_rng(3)
+    a = [datetime(2022, 1, 24) + timedelta(minutes=int(m)) for m in rng.integers(0, 20 * 1440, 15)]
+    b = [x + timedelta(minutes=int(m)) for x, m in zip(a, rng.integers(0, 8 * 1440, 15))]
+    inside = lambda t: is_workday(t.date()) and any(moment(t.date(), o) <= t < moment(t.date(), e) for o, e in SPLIT)
+    counted = [sum(inside(x + timedelta(minutes=i)) for i in range((y - x) // timedelta(minutes=1))) / 60 for x, y in zip(a, b)]
+    assert np.allclose(WorkCalendar(hours=SPLIT).elapsed(frame(a=a, b=b), "a", "b", "wh").elapsed, counted, rtol=1e-12)
+    assert sum(counted) > 100
+
+
+@pytest.mark.parametrize(
+    "start, limit, ends",
+    [
+        ("2022-04-03 10:00", "1wh", "2022-04-06 09:30"),  # a rest day
+        ("2022-04-06 13:00", "1wh", "2022-04-06 15:30"),  # in the lunch break
+        ("2022-04-06 00:00", "3wh", "2022-04-06 11:30"),  # at midnight
+        ("2022-04-06 18:00", "1wh", "2022-04-07 09:30"),  # after closing
+        ("2022-04-06 17:30", "1wh", "2022-04-07 09:30"),  # at closing sharp
+        ("2022-04-06 17:29:59.999999", "1wh", "2022-04-07 09:29:59.999999"),
+        ("2022-04-06 08:30", "6wh", "2022-04-06 17:00"),
+        ("2022-04-06 08:30", "13wh", "2022-04-07 17:30"),  # two whole days end at closing, not the next morning
+    ],
+)
+def test_working_hours_run_out_by_hand_with_a_long_lunch_break(start, limit, ends):
+    got = due(WorkCalendar(hours=(("08:30", "12:00"), ("14:30", "17:30"))), start, limit)
+    assert got == pd.Timestamp(ends)
+
+
+def test_from_the_cutoff_on_a_working_day_it_counts_as_received_on_the_next_one():
+    early, late = ("2022-03-31 15:59:59.999999", "2022-03-31 16:00")
+    for first, days in (("next", ["04-01", "04-02"]), ("same", ["03-31", "04-01"])):
+        assert [f"{due(WorkCalendar(cutoff='16:00', first=first), s, '1wd'):%m-%d}" for s in (early, late)] == days
+    assert [due(WorkCalendar(cutoff="16:00"), s, "1wh") for s in (early, late)] == [
+        pd.Timestamp("2022-03-31 16:59:59.999999"),
+        pd.Timestamp("2022-04-01 10:00"),
+    ]
+    rest = [due(WorkCalendar(cutoff=c), "2022-04-03 18:00", "1wd") for c in (None, "16:00")]
+    assert rest[0] == rest[1] == pd.Timestamp("2022-04-06 23:59:59")  # on a rest day it changes nothing
+
+
+# Frames and tables
+
+
+def mixed(n=400):
+    rng = np.random.default_rng(4)
+    a = pd.Timestamp("2021-05-01") + pd.to_timedelta(rng.integers(0, 900 * 86400 * 10**6, n), unit="us")
+    b = a + pd.to_timedelta(rng.integers(-10 * 86400 * 10**6, 30 * 86400 * 10**6, n), unit="us")
+    f = pd.DataFrame(
+        dict(case=range(n), a=a, b=b, limit=rng.choice(["3wd", "7wh", "5d", "24h", None], n), pause=rng.integers(0, 4, n).astype(float))
+    )
+    f.loc[::17, "a"], f.loc[::13, "b"], f.loc[::11, "pause"] = pd.NaT, pd.NaT, np.nan
+    return f.sample(frac=1, random_state=1, ignore_index=True)
+
+
+@pytest.mark.parametrize("clock", ["wd", "wh", "d", "h"])
+def test_a_pandas_frame_and_an_ibis_table_give_the_same_and_unknown_times_stay_unknown(clock):
+    f = mixed()
+    got = WorkCalendar().elapsed(f, "a", "b", clock)
+    assert got.columns.tolist() == [*f.columns, "elapsed"] and got.case.tolist() == f.case.tolist()  # in the order they came in
+    assert got.elapsed.isna().tolist() == (f.a.isna() | f.b.isna()).tolist()
+    table = WorkCalendar().elapsed(ibis.memtable(f), "a", "b", clock).execute().sort_values("case")
+    assert table.elapsed.astype(float).tolist() == pytest.approx(got.sort_values("case").elapsed.astype(float).tolist(), nan_ok=True)
+
+
+def test_due_of_a_frame_and_of_a_table_are_the_same_and_unknown_stays_unknown():
+    f, cal = mixed(), WorkCalendar(hours=SPLIT, cutoff="16:00")
+    got = cal.due(f, "a", "limit", pause="pause")
+    assert got.columns.tolist() == [*f.columns, "due_at"] and got.case.tolist() == f.case.tolist()
+    assert got.due_at.isna().tolist() == (f.a.isna() | f.limit.isna()).tolist()  # an unknown pause is none
+    table = cal.due(ibis.memtable(f), "a", "limit", pause="pause").execute().set_index("case").due_at
+    pd.testing.assert_series_equal(table.reindex(f.case), got.set_index("case").due_at)
+    known = got.dropna(subset=["due_at"])
+    walk = lambda r: runs_out(r.a.to_pydatetime(), *parse_limit(r.limit), SPLIT, cutoff="16:00", pause=int(np.nan_to_num(r.pause)))
+    assert known.due_at.tolist() == [walk(r) for r in known.itertuples()] and len(known) > 200
+
+
+def test_nothing_but_unknown_times_is_answered_with_unknown():
+    f = pd.DataFrame(dict(a=pd.Series([pd.NaT, pd.NaT], dtype="datetime64[us]"), b=pd.Series([pd.NaT, pd.NaT], dtype="datetime64[us]")))
+    for clock in ("wd", "wh", "d", "h"):
+        assert WorkCalendar().elapsed(f, "a", "b", clock).elapsed.isna().all()
+        assert WorkCalendar().due(f, "a", f"3{clock}").due_at.isna().all()
+
+
+def test_office_hours_since_the_beginning_differ_by_the_time_between():
+    f, cal = mixed(), WorkCalendar(hours=SPLIT)
+    got = cal.office_hours(f, dict(x="a", y="b"))
+    want = cal.elapsed(f, "a", "b", "wh").elapsed
+    assert np.allclose(got.y - got.x, want, equal_nan=True) and got.case.tolist() == f.case.tolist()
+
+
+# Errors
+
+
+def both(error, *words):
+    "The English and the Chinese text of an error, each with the words"
+    assert error.value.en != error.value.zh and all(w in error.value.en and w in error.value.zh for w in words), error.value
+    return error.value
+
+
+@pytest.mark.parametrize("at", ["2003-12-31 23:59:59", "2027-01-01", "1999-05-05"])
+def test_a_time_in_a_year_without_a_notice_is_refused_and_named(at):
+    f = frame(a=["2022-02-17", at], b=[at, "2022-02-18"])
+    for clock in ("wd", "wh"):
+        with pytest.raises(LogError) as e:
+            WorkCalendar().elapsed(f, "a", "b", clock)
+        assert "Update chinesecalendar" in both(e, at[:10], "2004–2026").en and "更新" in e.value.zh
+        with pytest.raises(LogError) as e:
+            WorkCalendar().due(f, "a", f"1{clock}")
+        both(e, at[:10], "a")
+    for clock in ("d", "h"):  # what needs no notice needs no known year
+        WorkCalendar().elapsed(f, "a", "b", clock), WorkCalendar().due(f, "a", f"1{clock}")
+
+
+@pytest.mark.parametrize(
+    "start, limit, hours, cutoff, ends",
+    [
+        ("2026-12-18", "10wd", None, None, None),  # thirteen days, but nine working days
+        ("2026-12-18", "9wd", None, None, "2026-12-31 23:59:59"),
+        ("2026-12-30", "1wd", None, None, "2026-12-31 23:59:59"),
+        ("2026-12-30 16:00", "1wd", None, "16:00", None),
+        ("2026-12-31", "1wd", None, None, None),
+        ("2026-12-31", "7wh", None, None, "2026-12-31 17:00"),
+        ("2026-12-31", "8wh", None, None, None),
+        ("2026-12-28", "8wh", (("09:00", "10:00"),), None, None),  # an hour a day: eight days
+        ("2026-12-28", "4wh", (("09:00", "10:00"),), None, "2026-12-31 10:00"),
+    ],
+)
+def test_a_limit_that_may_end_after_the_last_known_day_is_refused_and_never_lost(start, limit, hours, cutoff, ends):
+    cal = WorkCalendar(**({} if hours is None else dict(hours=hours)), cutoff=cutoff)
+    if ends:
+        assert due(cal, start, limit) == pd.Timestamp(ends)
+        return
+    with pytest.raises(LogError) as e:
+        due(cal, start, limit)
+    assert "beyond" in both(e, "a", start[:10], "2026").en and "超出" in e.value.zh
+    with pytest.raises(LogError):
+        rules = Rules.read(dict(step="handle", limit=limit))
+        t = ibis.memtable(frame(a=[start]))
+        rules.due(t, "handle", dict(received="a"), cal, (pd.Timestamp(start), pd.Timestamp(start)))
+
+
+def test_a_pause_beyond_the_last_known_day_is_refused_too():
+    f = frame(a=["2026-12-21"], pause=[30.0])
+    assert due(WorkCalendar(), "2026-12-21", "2wd") == pd.Timestamp("2026-12-23 23:59:59")
+    with pytest.raises(LogError):
+        WorkCalendar().due(f, "a", "2wd", pause="pause")
+
+
+@pytest.mark.parametrize("bad", ["3", "3 days", "0wd", "-1d", "wd", "", "1.5h", "3WD", None, "3wd 4h"])
+def test_a_bad_limit_is_refused_with_what_to_write(bad):
+    with pytest.raises(LogError) as e:
+        parse_limit(bad)
+    both(e, str(bad), "3wd", "16wh", "15d", "24h")
+    with pytest.raises(LogError) as e:
+        WorkCalendar().due(frame(a=["2022-02-17"], limit=[str(bad)]), "a", "limit")
+    both(e, str(bad))
+
+
+def test_limits_are_read_and_said_in_both_languages():
+    assert [parse_limit(x) for x in ("3wd", " 16 wh ", "15d", "24h")] == [(3, "wd"), (16, "wh"), (15, "d"), (24, "h")]
+    said = [limit_text(x, lang) for x in ("1wd", "16wh", "15d", "24h") for lang in ("en", "zh")]
+    assert said == ["1 working day", "1个工作日", "16 working hours", "16个工作小时", "15 calendar days", "15日", "24 hours", "24小时"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (),
+        (("12:00", "09:00"),),
+        (("09:00", "12:00"), ("11:00", "17:00")),
+        (("13:00", "17:00"), ("09:00", "12:00")),
+        (("09:00", "09:00"),),
+        (("09:00",),),
+        (("09:00", "12:00", "17:00"),),
+        (("09:00", "12:00"), ("12:00", "17:00")),
+    ],
+    ids=str,
+)
+def test_office_hours_that_are_no_spans_in_order_are_refused(bad):
+    with pytest.raises(LogError) as e:
+        WorkCalendar(hours=bad)
+    both(e, "08:30", "14:30")
+
+
+@pytest.mark.parametrize("bad", ["25:00", "noon", "8.5", "", 8, "24:01", "8点"])
+def test_what_is_no_clock_time_is_refused_as_an_hour_and_as_a_cutoff(bad):
+    for more in (dict(hours=((bad, "24:00"),)), dict(cutoff=bad)):
+        with pytest.raises(LogError) as e:
+            WorkCalendar(**more)
+        both(e, str(bad), "08:30", "[calendar]")
+
+
+def test_a_convention_that_is_none_is_refused():
+    with pytest.raises(LogError) as e:
+        WorkCalendar(first="tomorrow")
+    both(e, "tomorrow", "next", "same")
+
+
+def test_the_calendar_in_words_names_every_choice():
+    for lang, late in (("en", "from 16:00 on"), ("zh", "16:00 起")):
+        words = [WorkCalendar(hours=SPLIT, cutoff=c, first=f).words(lang) for c in (None, "16:00") for f in ("next", "same")]
+        assert len(set(words)) == 4 and all("14:30–17:30" in w for w in words) and [late in w for w in words] == [False, False, True, True]
+
+
+# Shipped rules
+
+
+SHIPPED = dict(
+    petition_2005=dict(
+        transfer="15d",
+        notify="15d",
+        handle="60d",
+        extend="30d",
+        recheck_apply="30d",
+        recheck_decide="30d",
+        review_apply="30d",
+        review_decide="30d",
+    ),
+    anhui_2022=dict(claim=None, respond=None, **{"return": None}, extend=None),
+    shandong_2020=dict(handle="5wd", **{"return": "2wd"}, extend="10wd", claim=None),
+    beijing_draft_2021=dict(claim=None),
+)
+SHIPPED["petition_2022"] = SHIPPED["petition_2005"] | {"object": "5wd", "return": "5wd"}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_file_has_the_limits_of_the_texts_and_names_each_source(name):
+    rules = Rules.read(name)
+    own = {r.step: r.limit for r in rules.rows if not (r.step == "handle" and (name.startswith(("anhui", "beijing"))))}
+    assert own == SHIPPED[name]
+    assert all(r.source and r.zh and r.en and r.status in STATUS and r.step in STEPS and r.status != "own" for r in rules.rows)
+    assert len(rules.table("zh")) == len(rules.table("en")) == len(rules.rows)
+
+
+def test_every_shipped_file_is_tested():
+    import liuan_eval.worktime as room
+
+    assert {p.stem for p in (room.files("liuan_eval") / "data" / "rules").iterdir()} == set(SHIPPED)
+
+
+def test_a_petition_is_under_the_regulation_that_held_when_its_clock_started():
+    for law in (Rules.read("petition_2022", "petition_2005"), Rules.read("petition_2005", "petition_2022")):
+        find = lambda step, on, law=law: law.find(step, on, channel="petition")
+        for step in SHIPPED["petition_2005"]:
+            assert [find(step, d).en[-4:] for d in (date(2022, 4, 30), date(2022, 5, 1))] == ["2005", "2022"]
+        assert find("object", date(2022, 5, 1)).limit == "5wd"
+        with pytest.raises(LogError) as e:
+            find("object", date(2022, 4, 30))
+        both(e, "2022-04-30", "petition")
+        for who in ("hotline", None):
+            with pytest.raises(LogError):
+                law.find("handle", date(2022, 5, 1), channel=who)
+    starts = {r.step: r.start for r in Rules.read("petition_2022").rows}
+    assert starts["handle"] == "claimed" and starts["object"] == starts["return"] == "dispatched" and starts["notify"] == "received"
+
+
+def test_anhui_gives_questions_three_working_days_all_else_ten_and_petitions_none():
+    law, on = Rules.read("anhui_2022"), date(2022, 2, 17)
+    kinds = ["consult", "complaint", "help", "suggestion"]
+    assert [law.find("handle", on, channel="hotline", request_type=k).limit for k in kinds] == ["3wd", "10wd", "10wd", "10wd"]
+    for wrong in (dict(channel="petition", request_type="consult"), dict(channel="hotline"), dict(request_type="consult")):
+        with pytest.raises(LogError, match="No rule"):  # what is unknown fits only a rule that does not ask
+            law.find("handle", on, **wrong)
+    with pytest.raises(LogError, match="No rule"):
+        law.find("handle", date(2022, 1, 31), channel="hotline", request_type="consult")
+
+
+@pytest.mark.parametrize(
+    "name, steps",
+    [("anhui_2022", ["claim", "respond", "return", "extend"]), ("shandong_2020", ["claim"]), ("beijing_draft_2021", ["claim"])],
+)
+def test_a_limit_nobody_could_read_is_an_error_that_says_so_and_how_to_set_it(name, steps):
+    law = Rules.read(name)
+    for step in steps:
+        with pytest.raises(LogError) as e:
+            law.find(step, date(2022, 2, 17), channel="hotline", request_type="consult")
+        both(e, f'step = "{step}"', "limit =")
+        assert "could not be verified" in e.value.en and "未能核实" in e.value.zh and not law.of(step)
+
+
+def test_a_limit_of_ones_own_before_the_file_takes_the_place_of_an_unverified_one():
+    law = Rules.read(dict(step="claim", limit="4wh", source="ours"), "anhui_2022")
+    assert law.find("claim", date(2022, 2, 17), channel="hotline").limit == "4wh"
+    behind = Rules.read("anhui_2022", dict(step="claim", limit="4wh", source="ours"))
+    with pytest.raises(LogError, match="could not be verified"):
+        behind.find("claim", date(2022, 2, 17), channel="hotline")
+    assert behind.find("claim", date(2022, 2, 17), channel="petition").limit == "4wh"
+
+
+def test_the_beijing_draft_goes_by_urgency_and_without_one_by_the_general_limit():
+    law = Rules.read("beijing_draft_2021")
+    got = [law.find("handle", date(2022, 1, 1), urgency=u).limit for u in ("emergency", "utility", "complex", "general", None)]
+    assert got == ["2h", "24h", "15d", "7d", "7d"]
+
+
+# Rules in the engine and in Python
+
+
+WORDS = dict(channel=["hotline", "petition", "radio"], request_type=["consult", "complaint", "help"], urgency=["general", "complex"])
+
+
+def random_rules(rng):
+    "Rows of which some ask for much and some for nothing"
+    rows = []
+    for _ in range(int(rng.integers(1, 8))):
+        row = dict(
+            step=str(rng.choice(["handle", "claim"], p=[0.8, 0.2])), limit=f"{rng.integers(1, 9)}{rng.choice(['wd', 'wh', 'd', 'h'])}"
+        )
+        if rng.random() < 0.2:
+            row |= dict(limit=None, status="unverified")
+        for kind, words in WORDS.items():
+            r = rng.random()
+            if r < 0.5:
+                few = [str(w) for w in rng.choice(words, int(rng.integers(1, len(words))), replace=False)]
+                row[kind if r < 0.3 else f"{kind}_not"] = few if len(few) > 1 else few[0]
+        for k in ("valid_from", "valid_to"):
+            if rng.random() < 0.3:
+                row[k] = date(2022, 3, 1) + timedelta(days=int(rng.integers(0, 60)))
+        rows.append({k: v for k, v in (row | dict(start=str(rng.choice(["received", "dispatched", "claimed"])))).items() if v is not None})
+    return rows
+
+
+def fits(row, case, on):
+    "The text of the notebook as a loop: an unknown attribute or day fits only a rule that does not ask"
+    listed = lambda x: [x] if isinstance(x, str) else list(x)
+    for kind in WORDS:
+        if kind in row and case[kind] not in listed(row[kind]):
+            return False
+        if f"{kind}_not" in row and (case[kind] is None or case[kind] in listed(row[f"{kind}_not"])):
+            return False
+    if ("valid_from" in row or "valid_to" in row) and on is None:
+        return False
+    return row.get("valid_from", date.min) <= (on or date(2022, 1, 1)) <= row.get("valid_to", date.max)
+
+
+def random_cases(rng, n=40):
+    f = pd.DataFrame({k: rng.choice([*w, None], n) for k, w in WORDS.items()})
+    for c in ("received", "dispatched", "claimed"):
+        at = pd.Timestamp("2022-02-20") + pd.to_timedelta(rng.integers(0, 80 * 86400 * 10**6, n), unit="us")
+        f[c] = pd.Series(at).where(rng.random(n) > (0 if c == "received" else 0.2))
+    f.loc[:2, "received"] = [pd.Timestamp(x) for x in ("2022-03-01", "2022-04-30 23:59:59.999999", "2022-05-01")]
+    return f.assign(case=range(n))
+
+
+def chosen(seed):
+    "Compare one random set of rules on random cases with loops; what kinds of cases there were"
+    rng = np.random.default_rng(seed)
+    rows, f = random_rules(rng), random_cases(rng)
+    rules, starts = Rules.read(*rows), {c: c for c in ("received", "dispatched", "claimed")}
+    cal = WorkCalendar(hours=SPLIT, first=str(rng.choice(["next", "same"])), cutoff=rng.choice([None, "16:00"]))
+    t = ibis.memtable(f, schema={**dict.fromkeys(WORDS, "string"), **dict.fromkeys(starts, "timestamp"), "case": "int64"})
+    span = (f[list(starts)].min().min(), f[list(starts)].max().max())
+    got = rules.due(t, "handle", starts, cal, span).execute().sort_values("case")
+    seen = Counter()
+    for r in got.itertuples():
+        case = {k: getattr(r, k) if isinstance(getattr(r, k), str) else None for k in WORDS}
+        at = {c: None if pd.isna(getattr(r, c)) else getattr(r, c).to_pydatetime() for c in starts}
+        on = lambda row, at=at: None if at[row["start"]] is None else at[row["start"]].date()
+        hit = next((i for i, row in enumerate(rows) if row["step"] == "handle" and fits(row, case, on(row))), None)
+        limit = None if hit is None else rows[hit].get("limit")
+        assert r.rule == (0 if hit is None else hit + 1) and (r.limit if isinstance(r.limit, str) else None) == limit
+        start = None if hit is None else at[rows[hit]["start"]]
+        assert (None if pd.isna(r.started_at) else r.started_at.to_pydatetime()) == start
+        want = None if start is None or limit is None else runs_out(start, *parse_limit(limit), SPLIT, cal.first, cal.cutoff)
+        assert (None if pd.isna(r.due_at) else r.due_at.to_pydatetime()) == want
+        seen[hit is None, limit is None, want is None] += 1
+        same_start = {row["start"] for row in rows if row["step"] == "handle"}
+        if len(same_start) == 1:
+            day = on(dict(start=same_start.pop()))
+            if limit:
+                assert rules.find("handle", day, **case) == rules.rows[hit]
+            else:
+                with pytest.raises(LogError):
+                    rules.find("handle", day, **case)
+    return seen
+
+
+def test_the_engine_chooses_the_first_rule_that_fits_as_loops_do_and_finds_the_same_due_moment():
+    seen = sum((chosen(seed) for seed in range(8)), Counter())
+    assert len(seen) == 4 and min(seen.values()) > 3, seen  # no rule, no limit, no start, and all of them
+
+
+@quick
+@given(st.integers(0, 10**6))
+def test_find_is_the_first_row_that_fits(seed):
+    rng = np.random.default_rng(seed)
+    rows = random_rules(rng)
+    rules = Rules.read(*rows)
+    for _ in range(20):
+        case = {k: None if rng.random() < 0.25 else str(rng.choice(w)) for k, w in WORDS.items()}
+        on = None if rng.random() < 0.2 else date(2022, 2, 25) + timedelta(days=int(rng.integers(0, 80)))
+        for step in ("handle", "claim"):
+            hit = next((r for r in rows if r["step"] == step and fits(r, case, on)), None)
+            if hit and "limit" in hit:
+                assert rules.find(step, on, **case).limit == hit["limit"]
+            else:
+                with pytest.raises(LogError, match="could not be verified" if hit else "No rule"):
+                    rules.find(step, on, **case)
+
+
+def test_a_column_the_table_has_not_is_unknown():
+    rules = Rules.read(
+        dict(step="handle", limit="1d", urgency="complex"),
+        dict(step="handle", limit="2d", urgency_not="complex"),
+        dict(step="handle", limit="3d"),
+    )
+    t = ibis.memtable(frame(a=["2022-02-17"]))
+    assert t.mutate(**rules.choose(t, "handle", dict(received="a"))).execute().limit.tolist() == ["3d"]
+
+
+def test_no_rule_for_a_step_leaves_it_without_a_due_moment():
+    t = ibis.memtable(frame(a=["2022-02-17"]))
+    got = Rules().due(t, "handle", dict(received="a"), WorkCalendar(), (None, None)).execute()
+    assert got.rule.tolist() == [0] and got[["limit", "started_at", "due_at"]].isna().all(axis=None)
+
+
+# Files of rules that are wrong
+
+
+GOOD = '[[limits]]\nstep = "handle"\nlimit = "3wd"\n'
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\ndays = 3', ["days", "limit"]),
+        ('[[limits]]\nlimit = "3wd"', ["step", "handle"]),
+        ('[[limits]]\nstep = "finish"\nlimit = "3wd"', ["finish", "handle"]),
+        ('[[limits]]\nstep = ["handle"]\nlimit = "3wd"', ["step", "handle"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nstatus = "seen"', ["seen", "mirror"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nstart = "opened"', ["opened", "received"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nvalid_from = "2022-05-01"', ["valid_from", "2022-05-01"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nvalid_to = 2022', ["valid_to", "2022-05-01"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nvalid_to = 2022-05-01T10:00:00', ["valid_to", "2022-05-01"]),
+        ('[[limits]]\nstep = "handle"', ["handle", "status"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nstatus = "unverified"', ["3wd", "unverified"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3 days"', ["3 days", "3wd"]),
+        ('[[limits]]\nstep = "handle"\nlimit = 3', ["3wd"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nchannel = 3', ["channel"]),
+        ('[[limits]]\nstep = "handle"\nlimit = "3wd"\nchannel = ["hotline", 3]', ["channel"]),
+    ],
+)
+def test_an_error_in_a_rule_file_names_file_row_and_what_to_write(tmp_path, text, words):
+    (tmp_path / "ours.toml").write_text(GOOD + text, encoding="utf-8")
+    with pytest.raises(LogError) as e:
+        Rules.read("ours.toml", folder=tmp_path)
+    both(e, "ours.toml", "[[limits]] 2", *words)
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ('zh = "x"', ["[[limits]]"]),
+        ("limits = 3", ["[[limits]]"]),
+        ("limits = [3]", ["[[limits]]"]),
+        ('[limits]\nstep = "handle"', ["[[limits]]"]),
+        ("limits = [", ["TOML"]),
+        ("规则".encode("gbk"), ["TOML", "UTF-8"]),
+    ],
+    ids=str,
+)
+def test_a_file_that_holds_no_rules_is_named(tmp_path, content, words):
+    (tmp_path / "ours.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(LogError) as e:
+        Rules.read("ours.toml", folder=tmp_path)
+    both(e, "ours.toml", *words)
+
+
+def test_a_file_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    for name in ("anhui_2023", "ours.toml"):
+        with pytest.raises(LogError) as e:
+            Rules.read(name, folder=tmp_path)
+        both(e, name, "anhui_2022", "petition_2005", ".toml")
+
+
+def test_a_wrong_row_of_a_mapping_is_named_by_its_place():
+    with pytest.raises(LogError) as e:
+        Rules.read("anhui_2022", dict(step="handle", limit="3wd", source="x"), dict(step="handle", limits="3wd"))
+    both(e, "rules, 3", "limits")
+
+
+def test_own_files_are_read_beside_the_mapping_and_head_rows_hold_for_all(tmp_path):
+    (tmp_path / "ours.toml").write_text(
+        'channel = "radio"\nsource = "s"\n' + GOOD + GOOD.replace("handle", "claim") + 'channel = ["hotline"]', encoding="utf-8"
+    )
+    rules = Rules.read("ours.toml", folder=tmp_path).rows
+    assert [(r.step, r.channel, r.source) for r in rules] == [("handle", ("radio",), "s"), ("claim", ("hotline",), "s")]
+
+
+def test_rules_for_people_are_in_both_languages_and_show_what_is_unknown():
+    for lang, k in (("en", 1), ("zh", 0)):
+        t = Rules.read("anhui_2022", "petition_2022").table(lang)
+        limit = t.iloc[:, 2].tolist()
+        assert limit[:3] == [["3个工作日", "10个工作日", "?"], ["3 working days", "10 working days", "?"]][k]
+        assert t.iloc[0, 1] == STEPS["handle"][k] and not t.iloc[:, 3].str.contains("petition" if lang == "zh" else "信访").any()
+    scopes = [
+        Rules.read(dict(step="handle", limit="1d", request_type=a, channel_not=b)).rows[0].scope("en")
+        for a, b in product(["consult", ()], ["petition", ()])
+    ]
+    assert scopes == ["all but Petition; Question", "Question", "all but Petition", ""]
