@@ -624,6 +624,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'liuan_eval.source._bad_line': ('source.html#_bad_line', 'liuan_eval/source.py'),
                                    'liuan_eval.source._counted': ('source.html#_counted', 'liuan_eval/source.py'),
                                    'liuan_eval.source._csv': ('source.html#_csv', 'liuan_eval/source.py'),
+                                   'liuan_eval.source._cut': ('source.html#_cut', 'liuan_eval/source.py'),
                                    'liuan_eval.source._database_table': ('source.html#_database_table', 'liuan_eval/source.py'),
                                    'liuan_eval.source._empty': ('source.html#_empty', 'liuan_eval/source.py'),
                                    'liuan_eval.source._excel': ('source.html#_excel', 'liuan_eval/source.py'),

@@ -419,12 +419,21 @@ def kept(
     con = table._find_backend(use_default=True)
     if con.name in ("pyspark", "postgres"):
         con._run_pre_execute_hooks(table)  # Ibis 12 on Spark caches without its tables in memory
-    if con.name != "postgres":
-        return table.cache()
-    _counted(con, [t.name for t in table.op().find(InMemoryTable)])
+    if con.name == "postgres":
+        _counted(con, [t.name for t in table.op().find(InMemoryTable)])
     made = table.cache()
-    _counted(con, [made.get_name()])
+    if con.name == "postgres":
+        _counted(con, [made.get_name()])
+    if con.name == "pyspark":
+        _cut(con, made.get_name())
     return made
+
+
+def _cut(con: Any, name: str) -> None:
+    "Let Spark compute a kept table now and forget how: else every later query plans all the steps before it again."
+    frame = con._cached_dataframes[name]
+    frame.localCheckpoint().createOrReplaceTempView(name)
+    frame.unpersist()
 
 
 def _counted(con: Any, names: list[str]) -> None:
