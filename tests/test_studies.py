@@ -10,6 +10,7 @@ from conftest import ROOT
 from nbclient import NotebookClient
 
 from liuan_eval import report
+from liuan_eval.log import read_log
 
 PAGES = {"pingpong": "bpic2013_incidents"}
 
@@ -131,15 +132,18 @@ def test_the_bulletin_takes_an_offices_own_rules(tmp_path):
     assert "1 working day" in page and "Our rule art. 9" in page and "08:30–12:00, 14:30–17:30" in page and "from 17:30 on" in page
 
 
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        (dict(study="bulletin", month="2030-01"), "2021-01 to 2023-12"),
-        (dict(study="bulletin", month="May"), "write a month of the log"),
-        (dict(study="bulletin", card="nowhere"), "nowhere"),
-        (dict(study="report", month="2022-05"), "has no 'month'"),
-    ],
-)
-def test_a_bulletin_that_cannot_be_made_is_refused_in_words(tmp_path, more, says):
+@pytest.mark.parametrize(("month", "says"), [("2030-01", "2021-01 to 2023-12"), ("May", "write a month of the log")])
+def test_a_month_that_the_log_does_not_hold_is_refused_in_words(month, says):
     with pytest.raises(report.LogError, match=says):
-        report.render(out=tmp_path, lang="en", **more)
+        report.month_of(read_log(), month)
+
+
+def test_the_month_of_a_bulletin_is_the_last_whose_limits_have_all_run_out():
+    cases = pd.read_parquet(ROOT / "data" / "sample" / "cases.parquet")
+    last = cases.groupby(cases.submitted_at.dt.to_period("M")).due_at.max()
+    assert report.month_of(read_log()) == last[last <= read_log().end].index.max().to_timestamp()
+
+
+def test_a_study_without_months_refuses_one(tmp_path):
+    with pytest.raises(report.LogError, match="has no 'month'"):
+        report.render(out=tmp_path, lang="en", study="report", month="2022-05")
