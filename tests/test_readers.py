@@ -787,6 +787,7 @@ CHECKS = {
             events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "是"], "satisfied": ["比较满意", "基本满意"]})
         ),
     ),
+    "rule_blind": (2, lambda: dict(events=base(), rules=[dict(step="handle", request_type="consult", limit="3wd")])),
     "step_early": (
         1,
         lambda: dict(events=base(("2", "2022-02-17 10:00", None, "contacted"), ("2", "2022-02-18", "B", "dispatched")), dispatchers=["A"]),
