@@ -591,25 +591,31 @@ def _closed_early(log: CaseLog) -> ibis.Table:
     return _of_cases(log, t.filter(early).select("case"))
 
 
-def _answers(log: CaseLog) -> ibis.Table | None:
-    "Words in the column of satisfaction that are neither yes nor no here."
+def _satisfied_words(log: CaseLog) -> ibis.Table | None:
+    "The words in the column of satisfaction as examples; None where there are none."
     table = log.raw.get("callbacks", log.raw["events"])
     column = find_columns(log.mapping, table.columns, "callbacks").get("satisfied")
     if log.callbacks is None or column is None or table[column].type().is_boolean():
         return None
-    t = table.select(example=_text(table[column]))
+    return table.select(example=_text(table[column]))
+
+
+def _answers(log: CaseLog) -> ibis.Table | None:
+    "Words in the column of satisfaction that are neither yes nor no here."
+    t = _satisfied_words(log)
+    if t is None:
+        return None
     odd = [w for w in t.example.topk(200).execute().iloc[:, 0].dropna() if w.lower() not in vocabulary(log.mapping, "satisfied")]
     return t.filter(t.example.isin(odd)) if odd else None
 
 
 def _basically(log: CaseLog) -> ibis.Table | None:
     "Answers between yes and no for which the mapping has no weight."
-    table = log.raw.get("callbacks", log.raw["events"])
-    column = find_columns(log.mapping, table.columns, "callbacks").get("satisfied")
-    if log.callbacks is None or column is None or table[column].type().is_boolean() or log.mapping.basically_satisfied is not None:
+    t = _satisfied_words(log)
+    if t is None or log.mapping.basically_satisfied is not None:
         return None
     words = [w for w, code in vocabulary(log.mapping, "satisfied").items() if code == "basically"]
-    return table.select(example=_text(table[column])).filter(_.example.lower().isin(words))
+    return t.filter(t.example.lower().isin(words))
 
 
 def _rule_blind(log: CaseLog) -> ibis.Table | None:

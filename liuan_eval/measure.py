@@ -148,6 +148,12 @@ def _named(log: CaseLog, frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return frame.assign(**{c: frame[c].map(names) for c in by if c in UNIT_COLUMNS})
 
 
+def _sorted(log: CaseLog, frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    "Units in the order of the tree, other columns by value."
+    place = {u: i for i, u in enumerate(log.units.unit)}
+    return frame.sort_values(keys, key=lambda s: s.map(place) if s.name in UNIT_COLUMNS else s, ignore_index=True) if keys else frame
+
+
 def _every_unit(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[str]) -> pd.DataFrame:
     "Rows for units without cases too: counts of 0 and no value; sorted as the tree, then by the other columns."
     keys = [c for c in frame.columns if c in by or c == "period"]
@@ -157,8 +163,7 @@ def _every_unit(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[s
         grid = units.merge(frame[rest].drop_duplicates(), how="cross") if rest else units
         frame = grid.merge(frame, how="outer", on=keys)
         frame[counts] = frame[counts].fillna(0)
-    place = {u: i for i, u in enumerate(log.units.unit)}
-    return frame.sort_values(keys, key=lambda s: s.map(place) if s.name in UNIT_COLUMNS else s, ignore_index=True) if keys else frame
+    return _sorted(log, frame, keys)
 
 
 def _table(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[str]) -> pd.DataFrame:
@@ -169,10 +174,7 @@ def _table(log: CaseLog, frame: pd.DataFrame, by: list[str], counts: list[str]) 
 
 def named_table(log: CaseLog, frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     "A result with names for codes, sorted as the tree and then by the other columns; no rows are added."
-    place = {u: i for i, u in enumerate(log.units.unit)}
-    frame = _named(log, frame, by)
-    keys = [c for c in (*by, "period", "end", "at") if c in frame.columns]
-    return frame.sort_values(keys, key=lambda s: s.map(place) if s.name in UNIT_COLUMNS else s, ignore_index=True) if keys else frame
+    return _sorted(log, _named(log, frame, by), [c for c in (*by, "period", "end", "at") if c in frame.columns])
 
 
 def _sums(t: ibis.Table, keys: list[str], **sums: Any) -> pd.DataFrame:

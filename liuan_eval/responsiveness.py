@@ -19,12 +19,12 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from .custody import coded_spells
+from .custody import coded_spells, with_scope
 from .lifetable import incidence
 from .log import CaseLog
 from .measure import NEEDS, _every_unit, count, garwood, indicator, named_table, period_column, rate, rows, time_to, wilson
-from .milestones import deadlines, endings, milestones
-from .worktime import SCOPES
+from .milestones import deadlines, milestones, with_endings
+from .worktime import SCOPES, STARTS
 
 # %% ../nbs/responsiveness.ipynb #c006
 @indicator(
@@ -267,10 +267,7 @@ def ends(
 ) -> pd.DataFrame:  # by, period, end, at, n, ended, value, low, high
     "Share of cases that have ended in each way by so many days, in the unit's own word; `unsaid` where it says none. Open cases are censored."
     by = [by] if isinstance(by, str) else list(by or [])
-    cases = (
-        milestones(log).drop(*[c for c in ("ending",) if c in milestones(log).columns]).left_join(endings(log), "case").drop("case_right")
-    )
-    t = rows(log, by, ("cases",), (_.duration_seconds >= 0).fill_null(False), cases)[0]
+    t = rows(log, by, ("cases",), (_.duration_seconds >= 0).fill_null(False), with_endings(log, milestones(log)))[0]
     closed = t.closed_at.notnull()
     t = t.select(
         *by,
@@ -348,11 +345,10 @@ def on_time_extended_rate(log: CaseLog, by: list[str], period: str | None) -> pd
 # %% ../nbs/responsiveness.ipynb #c023
 def _claim_due(log: CaseLog) -> ibis.Table:
     "Stays with units, with the time by which each was to be signed for."
-    s = coded_spells(log).filter(~_.is_dispatcher)
-    have = [] if log.attributes is None else [c for c in SCOPES if c in log.attributes.columns]
-    t = s.join(milestones(log).select("case", *have), "case")
-    starts = dict.fromkeys(("received", "dispatched", "claimed"), "entered_at")
-    return log.rules.due(t, "claim", starts, log.calendar, (log.core.timestamp.min().execute(), log.end)).drop(*have)
+    t = with_scope(log, coded_spells(log).filter(~_.is_dispatcher))
+    starts = dict.fromkeys(STARTS, "entered_at")
+    t = log.rules.due(t, "claim", starts, log.calendar, (log.core.timestamp.min().execute(), log.end))
+    return t.drop(*[c for c in SCOPES if c in t.columns])
 
 
 @indicator(

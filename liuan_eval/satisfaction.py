@@ -18,7 +18,7 @@ from ibis import _
 
 from .log import CaseLog
 from .measure import Z, columns_of, indicator, named_table, period_column, rate, rows, wilson
-from .milestones import endings, milestones, step_due
+from .milestones import milestones, step_due, with_endings
 from .source import LogError
 
 # %% ../nbs/satisfaction.ipynb #c006
@@ -259,10 +259,8 @@ def evaluation(
 )
 def hollow_rate(log: CaseLog, by: list[str], period: str | None) -> pd.DataFrame:
     "Share of closings as resolved that the citizen contradicts; by unit: of cases it answers for."
-    c = calls(log)
-    cases = c.drop(*[x for x in ("ending",) if x in c.columns]).left_join(endings(log), "case").drop("case_right")
     done = _.first_closed_at.notnull() & _.resolved.notnull() & (_.ending.isnull() | (_.ending == "resolved"))
-    return rate(log, by, period, dict(cases=lambda t: t.resolved == 0), among=done, cases=cases)
+    return rate(log, by, period, dict(cases=lambda t: t.resolved == 0), among=done, cases=with_endings(log, calls(log)))
 
 
 @indicator(
