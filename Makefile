@@ -41,4 +41,4 @@ $(VENV)/.dev: $(SETUP) | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) .bench report report_buckpassing _docs _proc _site_src build dist *.egg-info .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench report report_* _docs _proc _site_src build dist *.egg-info .hypothesis .pytest_cache .ruff_cache
