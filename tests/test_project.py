@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
-MODULES = [f for f in NOTEBOOKS if f.stem != "index"]
+MODULES = sorted(f for d in ("", "effects/") for f in (ROOT / "nbs").glob(f"{d}*.ipynb") if f.stem != "index")
+
+
+def module(path, top):
+    return ".".join(path.relative_to(ROOT / top).with_suffix("").parts)
 
 
 def run(*args):
@@ -40,15 +43,15 @@ def test_no_number_prefix(path):
     assert not re.match(r"\d", path.name)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda f: f.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda f: module(f, "nbs"))
 def test_module_has_the_name_of_its_notebook(path):
     code = "\n".join("".join(c["source"]) for c in json.loads(path.read_text("utf-8"))["cells"] if c["cell_type"] == "code")
-    assert re.findall(r"^#\|\s*default_exp\s+(\S+)", code, re.M) == [path.stem]
+    assert re.findall(r"^#\|\s*default_exp\s+(\S+)", code, re.M) == [module(path, "nbs")]
 
 
 def test_every_module_comes_from_a_notebook():
-    modules = {f.stem for f in (ROOT / "liuan_eval").glob("*.py") if not f.name.startswith("_")}
-    assert modules == {f.stem for f in MODULES}
+    made = {module(f, "liuan_eval") for d in ("", "effects/") for f in (ROOT / "liuan_eval").glob(f"{d}*.py") if not f.name.startswith("_")}
+    assert made == {module(f, "nbs") for f in MODULES}
 
 
 def test_metrics_imports_no_heavy_library():
