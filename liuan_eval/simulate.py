@@ -6,12 +6,13 @@
 __all__ = ['AREAS', 'AREA_SHARE', 'HOTLINE', 'OFFICE', 'DEPARTMENTS', 'COMPANIES', 'GAMING', 'SHIRKERS', 'TOPICS', 'CHANNELS',
            'REQUESTS', 'LIMITS', 'ENDINGS', 'WHY_NOT_MINE', 'EXCLUSIONS', 'SPRING_FESTIVALS', 'FESTIVAL_DAYS', 'HANDLE',
            'RETURN', 'BOUNCE', 'LATERAL', 'DOWN', 'UP', 'WARNING', 'City', 'unit_tree', 'office_add', 'office_hours',
-           'intensity', 'Simulated', 'simulate']
+           'intensity', 'ar1', 'Simulated', 'simulate']
 
 # %% ../nbs/simulate.ipynb #c003
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,17 @@ class City:
     festival: float = 0.4  # ratio of volume in the Spring Festival holidays
     volume_ratio: float = 1.35  # campaign: more people speak up
     suggestion_ratio: float = 2.0  # campaign: odds that a case is a suggestion
+    load: float = 0.2  # power of the campaign's volume by which handling slows: more voice, the same hands
+    # what else happened
+    reform: str | None = "2022-02-07"  # first day of a reform of the whole province; None: it never comes
+    reform_volume: float = 1.08  # ratio
+    reform_handle: float = 0.85  # ratio
+    reform_shirk: float = 0.80  # ratio
+    reform_content: float = 1.15  # odds ratio of satisfaction
+    recording: str | None = None  # from this day calls answered at once are written down as cases too
+    recording_ratio: float = 1.25  # ratio of volume; what is added are consultations
+    wobble: float = 0.08  # good and bad weeks: sd of log volume and of log handling time, each AR(1) by week
+    wobble_rho: float = 0.5  # from one week to the next
     # handling
     claim_hours: float = 4.0  # office hours until a unit claims a case, median
     handle_hours: float = 24.0  # office hours from claim to close, median of an ordinary case
@@ -65,6 +77,7 @@ class City:
     reach_ratio: float = 1.8  # odds ratio of answering, satisfied against dissatisfied
     resolved: tuple[float, float] = (0.90, 0.05)  # share truly resolved, honest and hollow closes
     content: tuple[float, float, float] = (-1.2, 3.0, -0.35)  # log odds of satisfaction: base, resolved, each time passed on
+    content_ratio: float = 1.20  # campaign: odds of satisfaction, all else equal
     review: tuple[float, float] = (0.30, 0.85)  # dissatisfied answers reviewed, before and after
     reopen: float = 0.85  # reviewed cases that are reopened
     lookback: float = 0.05  # cases looked at again 60 to 120 days after closing, after the campaign's start
@@ -246,8 +259,12 @@ def intensity(
     days = np.arange(city.start, np.datetime64(city.end) + 1, dtype="datetime64[D]")
     rate = city.growth ** (np.arange(len(days)) / 365.25)
     rate = rate * np.where(np.is_busday(days), 1, city.weekend) * np.where(np.isin(days, FESTIVAL_DAYS), city.festival, 1)
-    if campaign and city.campaign:
-        rate = rate * np.where(days >= np.datetime64(city.campaign), city.volume_ratio, 1)
+    for day, ratio in (
+        (city.campaign if campaign else None, city.volume_ratio),
+        (city.reform, city.reform_volume),
+        (city.recording, city.recording_ratio),
+    ):
+        rate = rate * np.where(days >= np.datetime64(day), ratio, 1) if day else rate
     hit = np.outer(_within(days, city.outbreak), np.isin(list(AREAS), city.outbreak_areas))
     return pd.DataFrame(np.outer(rate, AREA_SHARE) * np.where(hit, city.outbreak_volume, 1), index=days, columns=list(AREAS))
 
@@ -258,6 +275,27 @@ def _within(t: np.ndarray, span: tuple[str, str]) -> np.ndarray:
 # %% ../nbs/simulate.ipynb #c021
 def _expit(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
+
+
+def ar1(
+    rng: np.random.Generator,
+    n: int,  # length
+    rho: float,  # correlation of neighbours
+    sd: Any = 1.0,  # of each value
+    size: int = 1,  # series
+) -> np.ndarray:  # n x size
+    "Stationary Gaussian AR(1) series."
+    from scipy.signal import lfilter
+
+    e = rng.standard_normal((n, size)) * np.sqrt(1 - rho**2)
+    e[0] /= np.sqrt(1 - rho**2)
+    return lfilter([1], [1, -rho], e, axis=0) * sd
+
+
+def _weeks(city: City) -> np.ndarray:
+    "Good and bad weeks: a row a week, log ratios of volume and of handling time."
+    n = (np.datetime64(city.end) - np.datetime64(city.start)).astype(int) // 7 + 1
+    return ar1(np.random.default_rng([city.seed, 3]), n, city.wobble_rho, city.wobble, 2)
 
 
 class _World:
@@ -301,6 +339,9 @@ class _World:
             self.partner[[self.code[a], self.code[b]]] = self.code[b], self.code[a]
         self.gamer = self.units.unit.isin(city.gamers).to_numpy()
         self.begins = np.datetime64(city.campaign or "9999-01-01", "s")
+        self.reforms = np.datetime64(city.reform or "9999-01-01", "s")
+        self.records = np.datetime64(city.recording or "9999-01-01", "s")
+        self.weeks = _weeks(city)
         _draw_cases(self)
 
     def chance(self, p, n: int) -> np.ndarray:
@@ -308,6 +349,14 @@ class _World:
 
     def after(self, t: np.ndarray) -> np.ndarray:
         return t >= self.begins
+
+    def ratio(self, t: np.ndarray, campaign: float, reform: float) -> np.ndarray:
+        "What the campaign and the reform multiply by at these times."
+        return np.where(t >= self.begins, campaign, 1) * np.where(t >= self.reforms, reform, 1)
+
+    def week(self, t: np.ndarray) -> np.ndarray:
+        "The number of the week since the log's first day; what comes later is in the last."
+        return np.clip((t - np.datetime64(self.city.start, "s")).astype("int64") // (7 * 86400), 0, len(self.weeks) - 1)
 
     def games(self, what: str, unit: np.ndarray, at: np.ndarray) -> np.ndarray:
         "Where a unit that looks to its numbers does so, after the campaign's start."
@@ -331,7 +380,8 @@ def _draw_cases(w: _World):
     "Draw every case: when, where, what, who, and which units it concerns."
     city, rng, n = w.city, w.rng, w.city.n_cases
     rate = intensity(city)
-    p = rate.to_numpy().ravel()
+    p = rate.to_numpy() * np.exp(w.weeks[w.week(rate.index.to_numpy().astype("datetime64[s]")), :1])
+    p = p.ravel()
     cell = np.sort(rng.choice(p.size, n, p=p / p.sum()))
     clock = np.repeat([0.1, 0.2, 1.0, 2.2, 1.6, 2.0, 1.2, 0.4], 3)  # by three hours
     second = rng.choice(24, n, p=clock / clock.sum()) * 3600 + rng.integers(0, 3600, n)
@@ -362,6 +412,8 @@ def _draw_kinds(w: _World) -> tuple[np.ndarray, np.ndarray]:
     kinds, base = list(REQUESTS), np.array(list(REQUESTS.values()))
     more = base * np.where(np.array(kinds) == "suggestion", w.city.suggestion_ratio, 1)
     request = np.where(after, w.rng.choice(kinds, n, p=more / more.sum()), w.rng.choice(kinds, n, p=base))
+    extra = (w.at >= w.records) & (w.rng2.random(n) < 1 - 1 / w.city.recording_ratio)
+    request = np.where(extra, "consult", request)
     one, two = (w.rng.choice(CHANNELS.columns.to_numpy(dtype=object), n, p=CHANNELS.loc[i]) for i in ("before", "after"))
     return request, np.where(after, two, one)
 
@@ -375,7 +427,7 @@ def _choose(w: _World, case: np.ndarray, unit: np.ndarray, sender: np.ndarray, a
     owner, town, near = w.competent[case], w.town[case], w.neighbour[case]
     own, is_town = unit == owner, unit == town
     partner = w.partner[unit]
-    shirks = own & w.chance(w.shirk[unit] * np.where(w.after(at), city.shirk_ratio, 1), n)
+    shirks = own & w.chance(w.shirk[unit] * w.ratio(at, city.shirk_ratio, city.reform_shirk), n)
     direct = shirks & w.chance(np.where(partner == near, city.pair_lateral, city.lateral), n)
     back = ~own & (sender == partner) & w.chance(city.pair_back, n)
     honest = ~own & ~is_town & w.chance(city.honest_return, n)
@@ -480,7 +532,8 @@ def _handle(w: _World, case: np.ndarray, unit: np.ndarray, at: np.ndarray, first
     hours = city.handle_hours * TOPICS.difficulty.to_numpy()[w.topic[case]] * w.speed[unit] * w.severity[case]
     hours = hours * np.where(w.request[case] == "consult", 0.4, 1)
     hit = _within(at, city.outbreak) & np.isin(np.array(list(AREAS))[w.area[case]], city.outbreak_areas)
-    hours = hours * np.where(after, city.handle_ratio, 1) * np.where(hit, city.outbreak_handle, 1) * w.noise(len(case))
+    hours = hours * w.ratio(at, city.handle_ratio * city.volume_ratio**city.load, city.reform_handle) * np.exp(w.weeks[w.week(at), 1])
+    hours = hours * np.where(hit, city.outbreak_handle, 1) * w.noise(len(case))
     hollow = w.chance(city.hollow * np.where(after, city.hollow_ratio, 1), len(case)) | w.games("hollow", unit, at)
     claimed = _claim(w, case, unit, at, np.full(len(case), True))
     contacted = office_add(claimed, 0.4 * hours)
@@ -517,11 +570,12 @@ def _chase(w: _World, closed: np.ndarray):
     w.log(case[k], watch[k], "supervised", w.code[OFFICE])
 
 # %% ../nbs/simulate.ipynb #c028
-def _verdict(w: _World, case: np.ndarray, hollow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _verdict(w: _World, case: np.ndarray, hollow: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "Whether cases are truly resolved and their citizens satisfied."
     base, good, each = w.city.content
     resolved = w.chance(np.where(hollow, w.city.resolved[1], w.city.resolved[0]), len(case))
-    return resolved, w.chance(_expit(base + good * resolved + each * w.passed[case]), len(case))
+    odds = base + good * resolved + each * w.passed[case] + np.log(w.ratio(at, w.city.content_ratio, w.city.reform_content))
+    return resolved, w.chance(_expit(odds), len(case))
 
 
 def _call(
@@ -553,7 +607,7 @@ def _call(
 def _evaluate(w: _World, closed: np.ndarray, hollow: np.ndarray):
     "First call, review, reopening with a second handling, final call, look-back, archive."
     city, everyone = w.city, np.arange(len(closed))
-    resolved, satisfied = _verdict(w, everyone, hollow)
+    resolved, satisfied = _verdict(w, everyone, hollow, closed)
     w.resolved = resolved.copy()
     w.content, w.closed, w.reopened = satisfied.copy(), closed.copy(), np.full(len(closed), "NaT", dtype="datetime64[s]")
     case = everyone[w.chance(np.where(w.after(closed), city.coverage[1], city.coverage[0]), len(closed))]
@@ -577,7 +631,7 @@ def _again(w: _World, case: np.ndarray, at: np.ndarray, resolved: np.ndarray, sa
     at = w.later(at, 20)
     w.log(case, at, "dispatched", w.resolver[case])
     w.closed[case], hollow = _handle(w, case, w.resolver[case], at, first=False)
-    resolved[case], satisfied[case] = _verdict(w, case, hollow)
+    resolved[case], satisfied[case] = _verdict(w, case, hollow, w.closed[case])
     said = satisfied[case] | w.games("coach", w.resolver[case], w.closed[case])
     _call(w, case, office_add(w.closed[case], w.rng.uniform(4, 40, len(case))), "final", resolved[case], said)
 
@@ -689,7 +743,7 @@ _RULES = [
 
 def _planted(w: _World) -> dict:
     "The parameters and the tables behind them."
-    after = w.city.shirk_ratio if w.city.campaign else 1
+    after = (w.city.shirk_ratio if w.city.campaign else 1) * (w.city.reform_shirk if w.city.reform else 1)
     traits = zip(w.units.unit, w.shirk.tolist(), w.speed.tolist(), strict=True)
     units = {u: dict(shirk_before=round(s, 4), shirk_after=round(s * after, 4), speed=round(v, 4)) for u, s, v in traits}
     topics = TOPICS.assign(share=(TOPICS.weight / TOPICS.weight.sum()).round(4)).drop(columns="weight").set_index("topic").to_dict("index")

@@ -1,5 +1,6 @@
 "The simulated city: the same every time, consistent, and what was planted can be found in it."
 
+import io
 import json
 import re
 import tomllib
@@ -11,6 +12,7 @@ import pytest
 from chinese_calendar import is_workday
 from pandas.testing import assert_frame_equal
 
+from liuan_eval.province import bulletins
 from liuan_eval.simulate import FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
 
 DATA = Path(__file__).parents[1] / "data"
@@ -64,11 +66,18 @@ def stays(sim):
     return e.assign(own=e.unit == owner.where(owner != "area", e.area.map(sim.truth["areas"])), after=e.timestamp >= sim.city.campaign)
 
 
+def read_back(table):
+    "As a CSV gives it"
+    text = io.StringIO(table.to_csv(index=False, float_format="%.6g"))
+    return pd.read_csv(text, parse_dates=["period"])
+
+
 def test_the_sample_on_disk_is_this_city(sim):
     for name in TABLES:
         assert_frame_equal(pd.read_parquet(SAMPLE / f"{name}.parquet"), getattr(sim, name))
     assert json.loads((SAMPLE / "truth.json").read_text(encoding="utf-8")) == sim.truth
     assert tomllib.loads((SAMPLE / "mapping.toml").read_text(encoding="utf-8")) == sim.mapping()
+    assert_frame_equal(pd.read_csv(SAMPLE / "bulletins.csv", parse_dates=["period"]), read_back(bulletins()))
     assert (SAMPLE / "README.md").read_text(encoding="utf-8").startswith("# SIMULATED DATA 模拟数据\n")
     assert sum(f.stat().st_size for f in SAMPLE.iterdir()) <= 3 * 2**20
 
@@ -147,7 +156,14 @@ def test_a_bounce_goes_back_to_the_same_unit(sim):
     assert k.sum() > 1000 and (before.unit[k] != later.unit[k]).mean() > 0.98  # misrouting may choose the same unit again
 
 
-def test_the_volume_ratio_comes_back(sim):
+@pytest.fixture(scope="module")
+def alone():
+    "The campaign alone: no reform of the province, no good and bad weeks"
+    return simulate(City(reform=None, wobble=0))
+
+
+def test_the_volume_ratio_comes_back(alone):
+    sim = alone
     without = intensity(sim.city, campaign=False).sum(axis=1)
     e1, e0 = without[without.index >= "2022-02-17"].sum(), without[without.index < "2022-02-17"].sum()
     n1 = (sim.cases.submitted_at >= "2022-02-17").sum()
@@ -216,7 +232,7 @@ def test_non_response_comes_back():
 
 
 def test_a_city_without_campaign_shows_none():
-    sim = simulate(City(campaign=None))
+    sim = simulate(City(campaign=None, reform=None, wobble=0))
     without = intensity(sim.city).sum(axis=1)
     n1 = (sim.cases.submitted_at >= "2022-02-17").sum()
     n0 = len(sim.cases) - n1
