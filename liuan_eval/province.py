@@ -93,8 +93,8 @@ def _links(p: Province, indicator: str, period: str) -> tuple[pd.PeriodIndex, np
 def _volumes(p: Province, period: str, t: pd.PeriodIndex) -> np.ndarray:
     "Cases by period and city."
     _t, x = _links(p, "n_cases", period)
-    for i, (day, ratio) in p.recording.items():
-        x[:, i] += np.log(ratio) * np.asarray(t.start_time >= day)
+    for i, (since, ratio) in p.recording.items():
+        x[:, i] += np.log(ratio) * np.asarray(t.start_time >= since)
     return np.random.default_rng([p.seed, 99]).poisson(p.cases * _calm(p.start, p.end, period)[1][:, None] * np.exp(x))
 
 
@@ -136,9 +136,9 @@ def bulletins(
                     )
                 )
             )
-            day, ratio = p.recording.get(i, (None, 1))
-            if day and indicator == "n_cases":
-                rows[-1].loc[(t.start_time >= day).argmax(), "note"] = (
+            since, ratio = p.recording.get(i, (None, 1))
+            if since and indicator == "n_cases":
+                rows[-1].loc[(t.start_time >= since).argmax(), "note"] = (
                     f"calls answered at once are counted from here (x{ratio}) 即时答复自此计入"
                 )
     return pd.concat(rows, ignore_index=True).astype({"note": "str"})
