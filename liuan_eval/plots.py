@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 'flow_matrix', 'flow_map', 'hops_distribution',
            'resolution_curve', 'indicator_by_unit', 'series', 'pairs', 'limbo_curves', 'competence_map', 'verdict_bars',
-           'funnel', 'flow_change', 'scorecard', 'item_shape', 'ends', 'unheard', 'chain', 'last_day', 'save']
+           'funnel', 'flow_change', 'scorecard', 'item_shape', 'ends', 'unheard', 'chain', 'last_day', 'cities',
+           'effect', 'agreement', 'placebos', 'save']
 
 # %% ../nbs/plots.ipynb #c003
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -38,6 +39,8 @@ from .caseflow import edges, flow_graph, pingpong_pairs
 from .compare import Comparison, compare_units, funnel_limits
 from .competence import CLEAR, competence, verdicts
 from .custody import coded_cases
+from .effects.estimate import Estimate, p_text, say
+from .effects.panel import Panel
 from .lifetable import km_curve
 from .log import CaseLog
 from .measure import INDICATORS, Indicator, rows, wilson
@@ -1715,6 +1718,203 @@ def _draw_last_day(ax: Axes, f: pd.DataFrame, limit: int, lang: Lang) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y")
     _percent_axis(ax.yaxis)
+
+# %% ../nbs/plots.ipynb #e001
+def _unit_axis(axis: Axis, unit: str) -> None:
+    "Shares as percent, other numbers with thousands; values below zero too."
+    axis.set_major_formatter(FuncFormatter((lambda v, _i: f"{v * 100:.4g}%") if unit == "share" else (lambda v, _i: f"{v:,.4g}")))
+
+
+def _middles(periods: Any) -> pd.Series:
+    "The middle of each period."
+    x = pd.Series(pd.DatetimeIndex(periods))
+    return x + x.diff().median() / 2
+
+
+def _time_axis(ax: Axes, x: pd.Series) -> None:
+    ax.xaxis.set_major_locator(AutoDateLocator(minticks=4, maxticks=9))
+    ax.xaxis.set_major_formatter(DateFormatter("%Y-%m" if (x.max() - x.min()).days > 150 else "%m-%d"))
+
+
+def _broken(x: pd.Series, y: Any) -> tuple[pd.Series, np.ndarray]:
+    "A line that stops where periods were left out."
+    wide = x.diff() > 1.7 * x.diff().median()
+    y = np.asarray(y, float)
+    at = np.flatnonzero(wide)
+    return pd.Series(np.insert(x.to_numpy(), at, x.to_numpy()[at])), np.insert(y, at, np.nan)
+
+
+def cities(
+    panel: Panel,
+    lang: Lang = "zh",  # language of the figure
+    marks: Sequence[tuple[str, str]] = (),  # day and what happened on it
+) -> Figure:
+    "The treated unit among the others, period by period, with what else happened."
+    o, w = INDICATORS[panel.indicator], panel.wide()
+    indexed = panel.unit not in ("share",)  # cities differ in size
+    if indexed:
+        w = w / w[~panel.after].mean()
+    sub = _say(
+        lang,
+        f"处理单位 {len(panel.treated)} 个，对照单位 {len(panel.controls)} 个；活动前 {panel.n_before} 期，活动后 {panel.n_after} 期",
+        f"{len(panel.treated)} treated and {len(panel.controls)} other units; {panel.n_before} periods before, {panel.n_after} after",
+    )
+    note = _say(
+        lang,
+        "粗线：处理单位；灰线：对照单位；虚线：对照均值。" + ("以活动前均值为 1。" if indexed else "") + "前后不同并不等于活动的效果。",
+        "Heavy: the treated unit; grey: the others; dashed: their mean. "
+        + ("Each divided by its mean before the start. " if indexed else "")
+        + "A before-after difference is not an effect.",
+    )
+    fig = _page(lang, getattr(o, lang) + _say(lang, "：本市与其他城市", ": this city and the others"), sub, note, panel.simulated, 3.4)
+    ax, x = fig.subplots(), _middles(w.index)
+    for u in panel.controls:
+        ax.plot(*_broken(x, w[u]), color="#C9CFD6", lw=0.8)
+    if panel.controls:
+        ax.plot(*_broken(x, w[list(panel.controls)].mean(axis=1)), "--", color=GREY, lw=1.4)
+    ax.plot(*_broken(x, w[list(panel.treated)].mean(axis=1)), color=BLUE, lw=2)
+    ax.set_ylabel(_say(lang, "活动前 = 1", "before = 1") if indexed else _AXIS[panel.unit][lang == "en"])
+    _unit_axis(ax.yaxis, panel.unit)
+    _time_axis(ax, x)
+    ax.grid(axis="y")
+    _draw_start([ax], f"{panel.start:%Y-%m-%d}", lang)
+    for day, what in marks:
+        ax.axvline(float(date2num(np.datetime64(day))), color=GREY, lw=0.8, ls=":")
+        ax.annotate(
+            what,
+            (float(date2num(np.datetime64(day))), 0.02),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            size=7.5,
+            color=GREY,
+            rotation=90,
+            va="bottom",
+        )
+    return fig
+
+
+def effect(
+    e: Estimate,
+    lang: Lang = "zh",  # language of the figure
+) -> Figure:
+    "Observed and counterfactual, and below it the effect by period with its band."
+    p = e.path
+    if p.empty:
+        raise LogError("This design has no path of periods to draw.", "此设计没有可画的逐期路径。")
+    n = e.number
+    sub = _say(
+        lang,
+        f"{say(e.estimand, lang)}：{n(e.value)}（{n(e.low)} … {n(e.high)}）" + ("" if np.isnan(e.p) else f"，{p_text(e.p, e.smallest_p)}"),
+        f"{say(e.estimand, lang)}: {n(e.value)} ({n(e.low)} … {n(e.high)})" + ("" if np.isnan(e.p) else f", {p_text(e.p, e.smallest_p)}"),
+    )
+    note = _say(
+        lang,
+        f"{say(e.method, lang)}；{say(e.inference, lang)}。处理单位 {e.n_treated} 个，对照 {e.n_control} 个；前 {e.n_before} 期，后 {e.n_after} 期。上：实线为实际，虚线为反事实；下：二者之差，阴影为 95% 区间。",
+        f"{say(e.method, lang)}; {say(e.inference, lang)}. {e.n_treated} treated, {e.n_control} other units; {e.n_before} periods before, {e.n_after} after. Above: observed (line) and counterfactual (dashed); below: their difference with its 95 % band.",
+    )
+    fig = _page(lang, _say(lang, "实际与反事实", "Observed and counterfactual"), sub, note, e.simulated, 4.4)
+    timed = pd.api.types.is_datetime64_any_dtype(p.period)
+    x = _middles(p.period) if timed else p.period
+    seen = p.observed.notna().any()
+    axes = fig.subplots(2, sharex=True, height_ratios=[3, 2]) if seen else fig.subplots(1, squeeze=False)[0]
+    line = (lambda y: _broken(x, y)) if timed else (lambda y: (x, np.asarray(y, float)))
+    if seen:
+        axes[0].plot(*line(p.observed), color=BLUE, lw=1.6)
+        axes[0].plot(*line(p.counterfactual), "--", color=INK, lw=1.3)
+        axes[0].grid(axis="y")
+        _unit_axis(axes[0].yaxis, e.unit)
+    low, high = p.low.astype(float), p.high.astype(float)
+    if timed:
+        axes[-1].fill_between(line(low)[0], line(low)[1], line(high)[1], color=BLUE, alpha=0.18, lw=0)
+        axes[-1].plot(*line(p.effect), color=BLUE, lw=1.4)
+    else:
+        axes[-1].vlines(x, low, high, color=BLUE, lw=1.4)
+        axes[-1].plot(x, p.effect, "o", ms=4, color=BLUE)
+    axes[-1].axhline(0, color=INK, lw=0.8)
+    axes[-1].set_ylabel(_say(lang, "差", "difference"))
+    _unit_axis(axes[-1].yaxis, e.unit)
+    axes[-1].grid(axis="y")
+    if timed:
+        _time_axis(axes[-1], x)
+        if e.start is not None:
+            _draw_start(list(axes), f"{e.start:%Y-%m-%d}", lang)
+    return fig
+
+
+def agreement(
+    estimates: Mapping[str, Estimate],  # label -> estimate, one scale
+    lang: Lang = "zh",  # language of the figure
+    title: str = "",  # what was estimated
+) -> Figure:
+    "Estimates under one another with their intervals; hollow where a design refuses an interval."
+    es = list(estimates.items())
+    first = es[0][1]
+    if {e.scale for _k, e in es} != {first.scale}:
+        raise LogError("Ratios and differences can't share one axis: draw them apart.", "比值与差不能画在同一坐标轴上，请分开画。")
+    sub = _say(lang, f"{len(es)} 个结果，95% 区间；竖线：没有变化", f"{len(es)} results, 95 % intervals; the line: no change")
+    note = _say(
+        lang,
+        "空心：该设计拒绝给出区间（理由见表）。设计之间不独立：它们看的是同一座城市。",
+        "Hollow: the design refuses an interval (the table says why). The designs are not independent: they look at one city.",
+    )
+    fig = _page(
+        lang,
+        title or _say(lang, "各设计的结果", "What each design says"),
+        sub,
+        note,
+        any(e.simulated for _k, e in es),
+        0.7 + 0.33 * len(es),
+    )
+    ax = fig.subplots()
+    for i, (_name, e) in enumerate(es):
+        known = not np.isnan(e.low)
+        colour = ACCENT if e.found else BLUE
+        if known:
+            ax.plot([e.low, e.high], [i, i], color=colour, lw=1.8)
+        ax.plot(e.value, i, "o", ms=5.5, color=colour, mfc=colour if known else "white")
+        p = _say(lang, "不给 p", "no p") if np.isnan(e.p) else p_text(e.p, e.smallest_p)
+        ax.annotate(f"{e.number(e.value)}  {p}", (1.01, i), xycoords=("axes fraction", "data"), size=8, va="center", color=GREY)
+    ax.axvline(first.null, color=INK, lw=0.9)
+    ax.set(yticks=range(len(es)), yticklabels=[k for k, _e in es], ylim=(len(es) - 0.5, -0.5))
+    if first.scale == "ratio":
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _i: f"{v:.2f}"))
+    else:
+        _unit_axis(ax.xaxis, first.unit)
+    ax.grid(axis="x")
+    return fig
+
+
+def placebos(
+    e: Estimate,
+    lang: Lang = "zh",  # language of the figure
+) -> Figure:
+    "Where the treated unit lies among placebo estimates (other cities, other dates)."
+    drawn = np.asarray(e.detail["placebos"], float)
+    at = float(e.detail["statistic"])
+    sub = _say(
+        lang,
+        f"安慰剂 {len(drawn)} 个；{p_text(e.p, e.smallest_p)}：括号内为此设计可能得到的最小 p 值",
+        f"{len(drawn)} placebos; {p_text(e.p, e.smallest_p)}: in brackets the least p that this design could have given",
+    )
+    note = (
+        say(e.method, lang)
+        + _say(lang, "；", "; ")
+        + say(e.inference, lang)
+        + _say(lang, "。圆点：安慰剂；竖线：真实处理。", ". Dots: placebos; line: the real one.")
+    )
+    fig = _page(lang, _say(lang, "安慰剂分布", "Among placebos"), sub, note, e.simulated, 2.2)
+    ax = fig.subplots()
+    order = np.argsort(drawn)
+    level = np.zeros(len(drawn))
+    bins = np.digitize(drawn, np.linspace(min(drawn.min(), at), max(drawn.max(), at), 40))
+    for b in np.unique(bins):
+        k = [i for i in order if bins[i] == b]
+        level[k] = np.arange(len(k))
+    ax.plot(drawn, level, "o", ms=5, color=BLUE, alpha=0.75)
+    ax.axvline(at, color=ACCENT, lw=1.6)
+    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=say(e.detail.get("statistic_words", ("统计量", "statistic")), lang))
+    return fig
 
 # %% ../nbs/plots.ipynb #c048
 def _settle(fig: Figure) -> None:

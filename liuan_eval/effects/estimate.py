@@ -133,8 +133,9 @@ def p_text(
     smallest: float = 0.0,  # the least the design could have given
 ) -> str:
     "A p-value for people: never 0, and beside the least possible one where that is not negligible."
-    text = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return text + (f" (≥ {smallest:.4f})" if smallest > 0.0005 else "")
+    if smallest > 0.0005:
+        return f"p = {p:.4f} (≥ {smallest:.4f})"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _sizes(e: Estimate, lang: Lang) -> str:
