@@ -17,7 +17,7 @@ report: $(VENV)/.installed
 
 test: $(VENV)/.dev
 	$(BIN)/nbdev-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/docs.py
