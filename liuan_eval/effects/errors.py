@@ -26,7 +26,7 @@ class Fit:
     df: int  # n - k
     rho: float  # of neighbours; for OLS and Newey-West that of the residuals
     resid: np.ndarray  # y - X beta
-    sigma: float  # standard deviation of the residuals
+    sigma: float  # standard deviation of one period's error
     method: Words
 
     @property

@@ -212,7 +212,11 @@ def _measured(design: str, e: "Estimate") -> Words | None:
     if t.empty:
         return None
     rho = float(e.detail.get("rho", NAN))
-    far = (np.log(t.before / max(e.n_before, 1))).abs() + (np.log(t.after / max(e.n_after, 1))).abs() + (0 if np.isnan(rho) else 3 * (t.rho - rho).abs())
+    far = (
+        (np.log(t.before / max(e.n_before, 1))).abs()
+        + (np.log(t.after / max(e.n_after, 1))).abs()
+        + (0 if np.isnan(rho) else 3 * (t.rho - rho).abs())
+    )
     bad = t[(far <= far.min() + 1e-9) & t.apply(_misses, axis=1)]
     if bad.empty:
         return None

@@ -66,6 +66,11 @@ class Panel:
     def n_after(self) -> int:
         return int(self.after.sum())
 
+    def label(self) -> Words:
+        "The indicator's name in both languages."
+        o = INDICATORS[self.indicator] if self.indicator in INDICATORS else None
+        return (o.zh, o.en) if o else (self.indicator, self.indicator)
+
     def wide(self, column: str = "value") -> pd.DataFrame:
         "Periods down, units across: the treated first."
         w = self.table.pivot(index="period", columns="unit", values=column)
