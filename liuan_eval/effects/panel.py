@@ -8,6 +8,7 @@ __all__ = ['EPOC', 'FREQ', 'COLUMNS', 'BULLETIN', 'Panel', 'first_after', 'day',
 # %% ../../nbs/effects/panel.ipynb #c003
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +44,17 @@ class Panel:
     notes: tuple[Words, ...] = ()  # what was left out, which definitions changed
     simulated: bool = False
 
-    @property
+    @cached_property
     def periods(self) -> pd.DatetimeIndex:
         "First days, in order; those left out are not among them."
         return pd.DatetimeIndex(sorted(self.table.period.unique()), name="period")
 
-    @property
+    @cached_property
     def controls(self) -> tuple[str, ...]:
         "Units that were not treated."
-        return tuple(u for u in dict.fromkeys(self.table.unit) if u not in self.treated)
+        return tuple(u for u in self.table.unit.unique() if u not in self.treated)
 
-    @property
+    @cached_property
     def after(self) -> np.ndarray:
         "Which periods lie after the start."
         return np.asarray(self.periods >= self.start)
@@ -73,8 +74,15 @@ class Panel:
 
     def wide(self, column: str = "value") -> pd.DataFrame:
         "Periods down, units across: the treated first."
+        return self._values if column == "value" else self._wide(column)
+
+    def _wide(self, column: str) -> pd.DataFrame:
         w = self.table.pivot(index="period", columns="unit", values=column)
         return w[[*self.treated, *self.controls]]
+
+    @cached_property
+    def _values(self) -> pd.DataFrame:
+        return self._wide("value")
 
     def one(self, unit: str | None = None) -> pd.DataFrame:
         "The series of one unit (the treated one), a row a period: numerator, denominator, value, se."
@@ -88,8 +96,7 @@ class Panel:
 
     def positions(self) -> np.ndarray:
         "Whole periods since the start for each period (negative before), so that a gap left out stays a gap."
-        p = self.periods.to_period(FREQ[self.period])
-        return np.asarray([x.ordinal for x in p]) - first_after(self.start, self.period).ordinal
+        return self.periods.to_period(FREQ[self.period]).asi8 - first_after(self.start, self.period).ordinal
 
     def only(self, units: Sequence[str]) -> "Panel":
         "The same with fewer units."
