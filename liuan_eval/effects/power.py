@@ -8,7 +8,6 @@ __all__ = ['Detectable', 'minimum_detectable', 'could_have_seen', 'power_two_rat
 # %% ../../nbs/effects/power.ipynb #c003
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
