@@ -88,8 +88,8 @@ def event_study(
     panel.require(before=2 * bins, after=bins, controls=1)
     w, at = scaled(panel), panel.positions() // bins
     b = w.groupby(at).mean()
-    base = b.loc[-1]
-    y = (b - base).drop(index=-1)
+    base = int(b.index[b.index < 0].max())
+    y = (b - b.loc[base]).drop(index=base)
     own, others = y[list(panel.treated)], y[list(panel.controls)]
     beta, why = own.mean(axis=1) - others.mean(axis=1), refusal(panel)
     cov = np.full((len(y), len(y)), NAN) if why else sum(np.atleast_2d(np.cov(g.to_numpy())) / g.shape[1] for g in (own, others))
@@ -99,7 +99,7 @@ def event_study(
     path = pd.DataFrame(
         dict(period=y.index, observed=NAN, counterfactual=NAN, effect=beta.to_numpy(), low=beta - q * se, high=beta + q * se)
     ).reset_index(drop=True)
-    path = pd.concat([path, pd.DataFrame(dict(period=[-1], effect=0.0, low=0.0, high=0.0))]).sort_values("period", ignore_index=True)
+    path = pd.concat([path, pd.DataFrame(dict(period=[base], effect=0.0, low=0.0, high=0.0))]).sort_values("period", ignore_index=True)
     after = np.asarray(y.index) >= 0
     L = after / after.sum()
     value, sd = float(L @ beta), float(np.sqrt(L @ cov @ L)) if why is None else NAN
@@ -115,7 +115,7 @@ def event_study(
         refused=why,
         path=path,
         assumptions=(_leads(panel), *common(panel)),
-        detail=dict(beta=beta.to_numpy(), cov=cov, event_time=np.asarray(y.index), n_pre=int((~after).sum()), df=df),
+        detail=dict(beta=beta.to_numpy(), cov=cov, event_time=np.asarray(y.index), n_pre=int((~after).sum()), df=df, base=base),
         **facts(panel),
     )
 

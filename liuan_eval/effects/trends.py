@@ -25,33 +25,36 @@ def folded_quantile(
     return float(np.sqrt(ncx2.ppf(level, 1, b**2))) if b < 30 else float(b + 1.6448536269514722)
 
 
-def _bends(times: np.ndarray) -> np.ndarray:
-    "Coefficients x bends: delta at each event time from unit changes of slope at times between (the slope at the base, -1, to its right, being free)."
-    first, last = int(min(times.min(), -2)), int(max(times.max(), 0))
+def _bends(times: np.ndarray, base: int = -1) -> np.ndarray:
+    "Coefficients x bends: delta at each event time from unit changes of slope at times between (the slope to the right of the base being free)."
+    first, last = int(min(times.min(), base - 1)), int(max(times.max(), base + 1))
     at = np.arange(first + 1, last)  # a bend at t changes the slope between t-1,t and t,t+1
     B = np.zeros((len(times), len(at)))
     for j, t in enumerate(at):
         right, left = np.clip(times - t, 0, None), np.clip(t - times, 0, None)
-        B[:, j] = right if t > -1 else left
+        B[:, j] = right if t > base else left
     return B
 
 
 def flci(
     beta: np.ndarray,  # event-study coefficients
     cov: np.ndarray,
-    times: np.ndarray,  # event time of each; -1 is the base and not among them
+    times: np.ndarray,  # event time of each; the base is not among them
     m: float,  # largest change of slope a period
     weights: np.ndarray | None = None,  # of the coefficients from 0 on; None: their mean
     level: float = 0.95,
+    base: int = -1,  # event time at which the coefficient is 0 by definition
 ) -> tuple[float, float]:  # low, high
     "Fixed-length confidence interval under the smoothness restriction."
     beta, times = np.asarray(beta, float), np.asarray(times)
-    a, bias, sd = _optimal(np.asarray(cov, float), times, m, weights, level)
+    a, bias, sd = _optimal(np.asarray(cov, float), times, m, weights, level, base)
     half = sd * folded_quantile(bias / sd, level)
     return float(a @ beta - half), float(a @ beta + half)
 
 
-def _optimal(cov: np.ndarray, times: np.ndarray, m: float, weights: np.ndarray | None, level: float) -> tuple[np.ndarray, float, float]:
+def _optimal(
+    cov: np.ndarray, times: np.ndarray, m: float, weights: np.ndarray | None, level: float, base: int = -1
+) -> tuple[np.ndarray, float, float]:
     "Weights of all coefficients, worst bias and standard error of the shortest interval."
     pre, post = times < 0, times >= 0
     if pre.sum() < 1 or post.sum() < 1:
@@ -60,7 +63,7 @@ def _optimal(cov: np.ndarray, times: np.ndarray, m: float, weights: np.ndarray |
             "趋势敏感性分析至少需要一个更早的系数和一个活动后的系数。",
         )
     l = np.full(post.sum(), 1 / post.sum()) if weights is None else np.asarray(weights, float)
-    B, gap = _bends(times), (times + 1).astype(float)  # distance from the base
+    B, gap = _bends(times, base), (times - base).astype(float)  # distance from the base
 
     def whole(w: np.ndarray) -> np.ndarray:
         a = np.zeros(len(times))
@@ -117,7 +120,7 @@ def sensitivity(
     if e.refused is not None:
         raise LogError(f"No covariance to work with: {e.refused[1]}", f"没有可用的协方差：{e.refused[0]}")
     d = e.detail
-    rows = [(m, *flci(d["beta"], d["cov"], d["event_time"], m)) for m in ms]
+    rows = [(m, *flci(d["beta"], d["cov"], d["event_time"], m, base=d["base"])) for m in ms]
     f = pd.DataFrame(rows, columns=["m", "low", "high"])
     f["found"] = (f.low > 0) | (f.high < 0)
     lost = f[~f.found]
