@@ -1,6 +1,7 @@
 # make report   read the embedded sample and write report/
 # make test     every notebook as a test, then tests/
 # make docs     the site into _docs/
+# make calibrate  measure how often each design of effects is wrong (about twenty minutes)
 # make bench    speed and memory beside other tools
 # make clean    remove everything made here
 VENV := .venv
@@ -9,7 +10,7 @@ SETUP := settings.ini setup.py pyproject.toml constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: report test docs bench clean
+.PHONY: report test docs bench calibrate clean
 .DEFAULT_GOAL := report
 
 report: $(VENV)/.installed
@@ -24,6 +25,9 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	PYTHON=$(BIN)/python bash tools/bench.sh
+
+calibrate: $(VENV)/.dev
+	$(BIN)/python tools/calibrate.py
 
 # PYTHON=... chooses another interpreter
 $(BIN)/python:

@@ -63,10 +63,16 @@ def report(
     out: Annotated[str, typer.Option(help="Folder to write. 输出文件夹")] = "report",
     study: Annotated[
         str,
-        typer.Option(help="report: the whole picture; buckpassing: who passes the buck; bulletin: a month's numbers by unit. 研究"),
+        typer.Option(
+            help="report: the whole picture; buckpassing: who passes the buck; bulletin: a month's numbers by unit; campaign: did a campaign change anything. 研究"
+        ),
     ] = "report",
     month: Annotated[str | None, typer.Option(help="Month of the bulletin, e.g. 2023-10. 通报月份")] = None,
     card: Annotated[str | None, typer.Option(help="Scorecard of the bulletin: a name or a TOML file. 计分办法")] = None,
+    controls: Annotated[
+        str | None, typer.Option(help="CSV of other cities' bulletins, to hold the campaign against. 其他城市的通报")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="Analysis plan (TOML) of the study campaign. 分析计划")] = None,
     lang: Language = "zh",
 ):
     "Write the report: one HTML page, its tables, figures and run.json. 生成报告"
@@ -86,6 +92,8 @@ def report(
             study=study,
             month=month,
             card=card,
+            controls=controls,
+            plan=plan,
         )
     typer.echo(f"{'报告已生成：' if lang == 'zh' else 'The report is here: '}{page}")
 

@@ -6,7 +6,7 @@
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'GROUPS', 'WIDTH', 'theme', 'flow_matrix', 'flow_map', 'hops_distribution',
            'resolution_curve', 'indicator_by_unit', 'series', 'pairs', 'limbo_curves', 'competence_map', 'verdict_bars',
            'funnel', 'flow_change', 'scorecard', 'item_shape', 'ends', 'unheard', 'chain', 'last_day', 'cities',
-           'effect', 'agreement', 'placebos', 'save']
+           'effect', 'agreement', 'specifications', 'placebos', 'save']
 
 # %% ../nbs/plots.ipynb #c003
 from collections.abc import Callable, Mapping, Sequence
@@ -1882,6 +1882,38 @@ def agreement(
     else:
         _unit_axis(ax.xaxis, first.unit)
     ax.grid(axis="x")
+    return fig
+
+
+def specifications(
+    curve: pd.DataFrame,  # from `choices.specification_curve`
+    lang: Lang = "zh",  # language of the figure
+    simulated: bool = False,
+) -> Figure:
+    "All specifications, sorted, with their intervals; below, which choices each made."
+    f = curve[curve.value.notna()].sort_values("value", ignore_index=True)
+    names = [c for c in curve.columns if c not in ("value", "low", "high", "p", "null", "failed")]
+    labels = [(c, v) for c in names for v in dict.fromkeys(curve[c])]
+    sub = _say(
+        lang, f"{len(f)} 种设定，{len(curve) - len(f)} 种给不出数字", f"{len(f)} specifications, {len(curve) - len(f)} gave no number"
+    )
+    note = _say(
+        lang,
+        "橙色：区间不含“无变化”。各设定共用数据，不独立。",
+        "Orange: the interval leaves out no change. The specifications share their data and are not independent.",
+    )
+    fig = _page(lang, _say(lang, "设定曲线", "Specification curve"), sub, note, simulated, 2.3 + 0.2 * len(labels))
+    axes = fig.subplots(2, sharex=True, height_ratios=[2.2, 0.2 * len(labels) + 0.2])
+    clear = (f.low > f.null) | (f.high < f.null)
+    for k, colour in ((~clear, BLUE), (clear, ACCENT)):
+        axes[0].vlines(f.index[k], f.low[k], f.high[k], color=colour, lw=1.2)
+        axes[0].plot(f.index[k], f.value[k], "o", ms=4, color=colour)
+        for i, (c, v) in enumerate(labels):
+            at = f.index[k & (f[c] == v)]
+            axes[1].plot(at, np.full(len(at), i), "s", ms=4, color=colour)
+    axes[0].axhline(f.null.iloc[0], color=INK, lw=0.8)
+    axes[0].grid(axis="y")
+    axes[1].set(yticks=range(len(labels)), yticklabels=[str(v) for _c, v in labels], ylim=(len(labels) - 0.5, -0.5), xticks=[])
     return fig
 
 

@@ -325,6 +325,8 @@ def render(
     study: str = "report",  # a name from `studies`
     month: str | None = None,  # of a bulletin, `2023-10`; None: the last month whose limits have all run out
     card: str | None = None,  # scorecard of a bulletin: a name or a TOML file
+    controls: str | Path | None = None,  # CSV of other cities' bulletins, for `report` and `campaign`
+    plan: str | Path | None = None,  # TOML plan of `campaign`
 ) -> Path:  # the page, `out/index.html`
     "Run the study notebook on a log and write page, tables, figures and `run.json`; raises `LogError` if the log can't be read."
     import nbformat
@@ -341,6 +343,7 @@ def render(
         return None if p is None else masked(p) if is_address(p) else str(Path(p).resolve())
 
     values = dict(source=place(source), mapping=place(mapping), start=start, out=str(out), lang=lang, month=month)
+    values |= dict(controls=place(controls), plan=place(plan))
     values["card"] = str(Path(card).resolve()) if card and card.endswith(".toml") else card
     nb = _notebook(study, values)
     total = sum(c.cell_type == "code" for c in nb.cells)
@@ -357,7 +360,7 @@ def render(
     try:
         client.execute(env=os.environ | secret)
     except CellExecutionError as e:
-        if e.ename != "LogError":
+        if e.ename not in ("LogError", "TooFew"):
             raise
         raise LogError(*_both(e.evalue)) from None
     nbformat.write(nb, out / f"{study}.ipynb")

@@ -82,11 +82,16 @@ def terms(
 
 def _independent(x: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     "Columns in order, without those that are combinations of earlier ones."
-    keep, out = [], []
-    for c in x:
-        trial = x[[*keep, c]].to_numpy()
-        scaled_ = trial / np.maximum(np.abs(trial).max(axis=0), 1e-300)
-        (keep if np.linalg.matrix_rank(scaled_, tol=1e-8) == len(keep) + 1 else out).append(c)
+    values, keep, out, q = x.to_numpy(float), [], [], np.empty((len(x), 0))
+    for i, c in enumerate(x):
+        v = values[:, i]
+        rest = v - q @ (q.T @ v)
+        size = np.linalg.norm(rest)
+        if size > 1e-7 * max(np.linalg.norm(v), 1e-300):
+            keep.append(c)
+            q = np.column_stack([q, rest / size])
+        else:
+            out.append(c)
     return x[keep], tuple(out)
 
 # %% ../../nbs/effects/its.ipynb #c012
