@@ -1778,18 +1778,20 @@ def cities(
     _time_axis(ax, x)
     ax.grid(axis="y")
     _draw_start([ax], f"{panel.start:%Y-%m-%d}", lang)
-    for day, what in marks:
-        ax.axvline(float(date2num(np.datetime64(day))), color=GREY, lw=0.8, ls=":")
+    for i, (day, what) in enumerate(marks):
+        at, early = float(date2num(np.datetime64(day))), pd.Timestamp(day) < panel.start
+        ax.axvline(at, color=GREY, lw=0.8, ls=":")
         ax.annotate(
             what,
-            (float(date2num(np.datetime64(day))), 0.02),
+            (at, 0.02 + 0.45 * (i % 2)),
             xycoords=("data", "axes fraction"),
-            xytext=(3, 0),
+            xytext=(-3 if early else 3, 0),
             textcoords="offset points",
             size=7.5,
             color=GREY,
             rotation=90,
             va="bottom",
+            ha="right" if early else "left",
         )
     return fig
 
@@ -1855,8 +1857,8 @@ def agreement(
     sub = _say(lang, f"{len(es)} 个结果，95% 区间；竖线：没有变化", f"{len(es)} results, 95 % intervals; the line: no change")
     note = _say(
         lang,
-        "空心：该设计拒绝给出区间（理由见表）。设计之间不独立：它们看的是同一座城市。",
-        "Hollow: the design refuses an interval (the table says why). The designs are not independent: they look at one city.",
+        "空心：该设计不给区间（理由见表）。设计之间不独立：它们看的是同一座城市。",
+        "Hollow: the design gives no interval (the table says why). The designs are not independent: they look at one city.",
     )
     fig = _page(
         lang,

@@ -7,7 +7,7 @@ __all__ = ['NAMES', 'SAMPLE_BULLETINS', 'label', 'usual_plan', 'threats', 'panel
            'as_table', 'shown_table']
 
 # %% ../../nbs/effects/evaluate.ipynb #c003
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def usual_plan(
     first = log.core.timestamp.min().execute()
     months = min((begins - first).days, (log.end - begins).days) / 30.5
     can = available(log)[0]
-    usual = [n for n in (*Plan.read().outcomes, "resolution_days") if n in can]
+    usual = [n for n in Plan.read().outcomes if n in can]
+    usual = usual if "close_hours" in can else [n for n in ("resolution_days", *usual) if n in can]
     return Plan(
         dict(
             title="",
@@ -167,13 +168,14 @@ def _usable(p: Panel) -> Panel:
 def designs(
     p: Panel,
     plan: Plan,
+    names: Sequence[str] = tuple(NAMES),
 ) -> tuple[dict[str, Estimate], dict[str, LogError]]:  # design -> estimate; design -> why there is none
     "Every design that the panel can carry: with other cities all, alone the interrupted and the structural time series."
     shocks = [(a, b, name[1]) for a, b, name in plan.shocks if b]
     todo: dict[str, Callable[[], Estimate]] = {n: (lambda f=f: f(p)) for n, f in _FAMILY.items() if p.controls or n == "structural"}
     todo["its"] = lambda: its(p, shocks=shocks)
     done, lack = {}, {}
-    for name, f in todo.items():
+    for name, f in ((n, f) for n, f in todo.items() if n in names):
         try:
             done[name] = f()
         except LogError as e:

@@ -42,7 +42,7 @@ def calendar(panel: Panel) -> pd.DataFrame:
     if not days.isin(work.index).all():
         return pd.DataFrame(index=panel.periods)
     work = work.reindex(days)
-    weekday = days.dayofweek < 5
+    weekday = days.day_of_week < 5
     spring = np.isin(days, np.concatenate([_spring_festival(int(y)) for y in days.year.unique()]))
     f = pd.DataFrame(
         dict(holiday=(weekday & (work == 0).to_numpy() & ~spring), spring_festival=spring, make_up=(~weekday & (work == 1).to_numpy())),
@@ -71,7 +71,7 @@ def terms(
     x: dict[str, Any] = dict(intercept=np.ones(len(t)), trend=t, level=after) | (dict(slope=t * after) if slope else {})
     x.update(_season(panel, harmonics))
     if panel.period == "day":
-        x.update({f"weekday{k}": np.asarray(panel.periods.dayofweek == k, float) for k in range(1, 7)})
+        x.update({f"weekday{k}": np.asarray(panel.periods.day_of_week == k, float) for k in range(1, 7)})
     if holidays:
         x.update({str(c): v.to_numpy() for c, v in calendar(panel).items()})
     ends = panel.periods.to_period(FREQ[panel.period]).end_time

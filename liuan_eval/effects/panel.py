@@ -232,7 +232,7 @@ BULLETIN = ("unit", "period", "indicator", "numerator", "denominator", "value")
 
 def _bulletin(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     "A table of bulletins and what to call it; raises `LogError` with row and column where it can't be read."
-    name = "bulletins" if isinstance(source, pd.DataFrame) else str(source)
+    name = "bulletins" if isinstance(source, pd.DataFrame) else Path(source).name
     if isinstance(source, pd.DataFrame):
         t = source.copy()
     else:
@@ -245,7 +245,7 @@ def _bulletin(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
             f"{name}: no column {', '.join(lack)}; needed are {', '.join(BULLETIN)} (note is optional).",
             f"{name}：缺少列 {'、'.join(lack)}；需要 {'、'.join(BULLETIN)}（note 可选）。",
         )
-    days = pd.to_datetime(t.period, errors="coerce")
+    days = pd.to_datetime(t.period, errors="coerce", format="mixed")
     numbers = {c: pd.to_numeric(t[c], errors="coerce") for c in ("numerator", "denominator", "value")}
     for c, bad in [("period", days.isna()), *[(c, v.isna() & t[c].notna()) for c, v in numbers.items()]]:
         if bad.any():

@@ -105,7 +105,7 @@ def could_have_seen(
     m: Detectable,
     lang: Lang = "zh",
 ) -> str:
-    "The sentence that belongs beside a null result (and is true beside any other)."
+    "The sentence that belongs beside a null result."
     zh = lang == "zh"
     size = f"{m.value:.3f}" if e.scale == "ratio" else e.number(m.value).lstrip("+")
     up = (
@@ -114,15 +114,8 @@ def could_have_seen(
         else (size + ((" 个百分点" if zh else " points") if e.unit == "share" else f" {e.unit}"))
     )
     words: Words = (
-        (
-            f"未发现变化；若变化达到 {up} 或以上，有 {m.power:.0%} 的把握能看到。",
-            f"No change was found; one of {up} or more would have been seen with {m.power:.0%} probability.",
-        )
-        if not e.found
-        else (
-            f"此设计有 {m.power:.0%} 的把握看到 {up} 或以上的变化。",
-            f"This design sees a change of {up} or more with {m.power:.0%} probability.",
-        )
+        f"若变化达到 {up} 或以上，有 {m.power:.0%} 的把握能看到。",
+        f"A change of {up} or more would have been seen with {m.power:.0%} probability.",
     )
     return say(words, lang)
 

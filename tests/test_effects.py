@@ -1,0 +1,360 @@
+"Designs keep their promises, refuse what they can not give, and say it in words"
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liuan_eval.effects import calibration, choices, did, estimate, evaluate, its, many, placebo, structural, survival, synthetic, trends
+from liuan_eval.effects.errors import ols, reml_ar1
+from liuan_eval.effects.panel import panel, with_controls
+from liuan_eval.effects.plan import Plan
+from liuan_eval.log import CaseLog, LogError, read_log
+from liuan_eval.province import OUTCOMES, Province, simulated_panel, true_effect
+
+ALONE = (its.its, structural.structural)
+AGAINST_OTHERS = (
+    placebo.difference_series,
+    placebo.conformal,
+    placebo.in_space,
+    placebo.in_time,
+    synthetic.synthetic_control,
+    synthetic.synthetic_did,
+    did.did,
+    structural.structural,
+)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return read_log()
+
+
+@pytest.fixture(scope="module")
+def months():
+    return simulated_panel(Province(), "on_time_rate", "month")
+
+
+# --- one result
+
+
+@pytest.mark.parametrize("design", dict.fromkeys([*ALONE, *AGAINST_OTHERS]), ids=lambda f: f.__name__)
+def test_every_design_returns_the_same_frozen_estimate(months, design):
+    e = design(months)
+    assert isinstance(e, estimate.Estimate) and e.simulated and e.start == months.start
+    assert (e.n_before, e.n_after, e.n_treated) == (months.n_before, months.n_after, 1)
+    assert e.assumptions and all(len(w) == 2 and all(w) for a in e.assumptions for w in (a.says, a.checked, a.found))
+    assert list(e.path.columns) == list(estimate.PATH)
+    assert np.isnan(e.p) or e.p >= e.smallest_p - 1e-12
+    assert np.isnan(e.p) == (e.refused is not None)
+    for lang in ("zh", "en"):
+        text = e.summary(lang)
+        assert (
+            ("模拟" if lang == "zh" else "SIMULATED") in text
+            and e.tidy(lang).shape == (1, 13)
+            and len(e.checks(lang)) == len(e.assumptions)
+        )
+    with pytest.raises(AttributeError):
+        e.value = 0
+
+
+@pytest.mark.parametrize("design", AGAINST_OTHERS, ids=lambda f: f.__name__)
+def test_what_all_cities_share_changes_no_comparison(months, design):
+    "A shock common to all periods or constant in a city cancels; structural series learn levels, not shapes."
+    if design in (structural.structural, synthetic.synthetic_control):
+        pytest.skip("a mixture of cities does not leave out a city's level")
+    t = months.table
+    periods = pd.Series(np.random.default_rng(1).normal(0, 0.05, len(months.periods)), months.periods)
+    moved = replace(
+        months, table=t.assign(value=t.value + t.period.map(periods) + t.unit.map({u: 0.01 * i for i, u in enumerate(t.unit.unique())}))
+    )
+    a, b = design(months), design(moved)
+    np.testing.assert_allclose(b.value, a.value, atol=2e-4 if design is synthetic.synthetic_did else 1e-9)
+
+
+# --- inference with one treated unit
+
+
+def naive_conformal(d, after):
+    "All shifts, one by one."
+    r = [x - sum(d) / len(d) for x in d]
+    where = [i for i, a in enumerate(after) if a]
+    stats = [abs(sum(r[(i + s) % len(d)] for i in where) / len(where)) for s in range(len(d))]
+    return sum(s >= stats[0] * (1 - 1e-12) for s in stats) / len(stats)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=4, max_size=20), st.data())
+def test_conformal_p_equals_shifting_by_hand(d, data):
+    k = data.draw(st.integers(1, len(d) - 2))
+    after = np.arange(len(d)) >= len(d) - k
+    if np.ptp(d) < 1e-9:
+        return
+    p = placebo._shifted(np.array(d), after, 0.0)[0]
+    assert p == pytest.approx(naive_conformal(d, after)) and p >= 1 / len(d) - 1e-12
+
+
+def test_conformal_interval_holds_what_its_p_does_not_reject(months):
+    e, d = placebo.conformal(months), placebo.gap(months).to_numpy()
+    for tau, inside in ((e.low + 1e-5, True), (e.high - 1e-5, True), (e.low - 1e-4, False), (e.high + 1e-4, False)):
+        assert (placebo._shifted(d, months.after, tau)[0] > 0.05) == inside
+
+
+def test_the_smallest_p_over_sixteen_cities_is_one_sixteenth(months):
+    huge = months.table.assign(value=lambda t: t.value + 10.0 * ((t.unit == "city") & (t.period >= months.start)))
+    e = placebo.in_space(replace(months, table=huge))
+    assert e.p == e.smallest_p == 1 / 16 and "0.0625" in e.summary("en")
+
+
+def test_clustered_inference_is_refused_with_one_treated_unit(months):
+    for e in (did.did(months), did.event_study(months, 3)):
+        assert e.refused and np.isnan([e.p, e.se, e.low, e.high]).all() and "half" in e.refused[1] and "半数" in e.summary("zh")
+    two = simulated_panel(Province(), "on_time_rate", "month", treated=2)
+    assert did.did(two).refused is None and np.isfinite(did.did(two).p)
+    one_control = months.only(["city", "01市"])
+    assert did.did(one_control).refused
+
+
+def test_a_noisy_treated_city_is_warned_of():
+    e = placebo.in_space(simulated_panel(Province(noisy=6, cases=500, effect=0), "on_time_rate"))
+    assert any("noisy" in w[1] for w in e.warnings)
+
+
+REPS = 120
+QUICK = ("clustered", "before_after", "difference_series", "conformal", "in_space")
+
+
+@pytest.fixture(scope="module")
+def null():
+    "A quick version of `make calibrate`: one cell, nothing happens, a reform ten days before"
+    cell = calibration.Cell(52, 26, 0.5, 1.0, True, 0.0)
+    return calibration.summarise(cell, calibration.run(cell, QUICK, REPS, seed=900)).set_index("design")
+
+
+@pytest.mark.parametrize("design", ["difference_series", "conformal", "in_space"])
+def test_designs_for_one_treated_city_keep_their_size_under_a_reform_of_all(null, design):
+    r = null.loc[design]
+    measured = dict(difference_series=0.055, conformal=0.047, in_space=0.0625)[design]  # STATS, rho .5
+    assert r.rejected <= measured + 4 * np.sqrt(measured * (1 - measured) / REPS)
+
+
+def test_clustered_and_before_after_do_not(null):
+    assert null.rejected["clustered"] > 0.4 and null.rejected["before_after"] > 0.25
+
+
+def test_a_planted_effect_is_found_with_honest_intervals():
+    cell = calibration.Cell(104, 52, 0.5, 1.0, True, 1.0)
+    f = calibration.summarise(cell, calibration.run(cell, ("difference_series", "conformal"), 60, seed=500)).set_index("design")
+    assert (f.covered > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 60)).all()
+    assert (f.bias.abs() < 4 * f.rmse / np.sqrt(60)).all()
+
+
+def test_the_shipped_calibration_is_of_this_grid_and_its_failures_reach_the_estimates(months):
+    t = estimate.calibration()
+    assert set(t.design) == set(calibration.DESIGNS) and (t.reps > 0).all()
+    null = t[(t.effect == 0) & (t.noisy == 1)]
+    rate = null.groupby("design").rejected.mean()
+    assert rate["clustered"] > 0.4 and rate["difference_series"] < 0.12 and rate["conformal"] < 0.1
+    alone = simulated_panel(Province(effect=0, start="2020-02-17", end="2022-12-31"), "on_time_rate")
+    assert any("simulation most like this" in w[1] for w in its.its(alone).warnings)
+
+
+# --- interrupted time series
+
+
+def test_slope_counts_from_the_start_and_the_common_error_is_another_number(months):
+    x, _left = its.terms(months)
+    y = months.one().value.to_numpy()
+    right = ols(y, x.to_numpy())
+    wrong = x.assign(slope=(x.trend - x.trend.min()) * x.level)
+    k = list(x).index("level")
+    shift = -x.trend.min()
+    other = ols(y, wrong.to_numpy())
+    np.testing.assert_allclose(other.resid, right.resid, atol=1e-8)
+    np.testing.assert_allclose(other.beta[k], right.beta[k] - right.beta[list(x).index("slope")] * shift, atol=1e-8)
+
+
+def test_reml_honours_gaps(months):
+    hole = months.without(("2021-06-01", "2021-08-31"))
+    assert np.diff(hole.positions()).max() == 4
+    y, X = hole.one().value.to_numpy(), np.ones((len(hole.periods), 1))
+    assert reml_ar1(y, X, hole.positions()).rho != reml_ar1(y, X).rho
+
+
+def test_a_shock_named_twice_is_told_not_hidden(months):
+    e = its.its(months, shocks=[("2022-04-01", "2022-05-31", "a"), ("2022-04-01", "2022-05-31", "b")])
+    assert any("left out: b" in a.found[1] for a in e.assumptions)
+
+
+# --- panels
+
+
+def test_panel_counts_what_is_left_out(log):
+    p = panel(log, "n_cases", period="month")
+    assert any("2022-02-17" in n[1] for n in p.notes) and pd.Timestamp("2022-02-01") not in p.periods
+    q = p.without(("2022-04-04", "2022-05-02"))
+    assert len(q.periods) == len(p.periods) - 2 and "2 periods" in q.notes[-1][1]
+
+
+@pytest.mark.parametrize(
+    "indicator", ["n_cases", "close_hours", "on_time_rate", "return_rate", "pingpong_rate", "satisfaction_rate", "callback_coverage"]
+)
+def test_outcomes_come_from_the_log_as_the_door_gives_them(log, indicator):
+    from liuan_eval import metrics
+
+    p = panel(log, indicator, period="month")
+    want = (
+        metrics.compute(log, indicator, period="month")
+        .assign(period=lambda d: pd.to_datetime(d.period))
+        .set_index("period")
+        .value.astype(float)
+    )
+    np.testing.assert_allclose(p.one().value, want.reindex(p.periods))
+
+
+def test_panel_by_area_has_every_unit_in_every_period(log):
+    p = panel(log, "on_time_rate", by="area", period="quarter", treated=["341522", "341523"])
+    assert len(p.table) == len(p.periods) * 8 and len(p.controls) == 6
+    e = did.did(p)
+    assert e.refused is None and not e.found and e.detail["wild_smallest_p"] == 2 / 2**8
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda t: t.drop(columns="numerator"), "no column numerator"),
+        (lambda t: t.assign(period="spring"), "row 2, column period"),
+        (lambda t: t.assign(value="many"), "row 2, column value"),
+        (lambda t: t.assign(indicator="other"), "no row for the indicator"),
+        (lambda t: pd.concat([t, t.head(1)]), "two rows"),
+    ],
+)
+def test_bulletins_that_can_not_be_read_are_named_by_row_and_column(log, change, words, tmp_path):
+    p = panel(log, "n_cases", period="month")
+    t = pd.DataFrame(dict(unit="B", period=p.periods.strftime("%Y-%m"), indicator="n_cases", numerator=5, denominator=1, value=5))
+    change(t).to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(LogError, match=words):
+        with_controls(p, tmp_path / "b.csv")
+
+
+def test_too_few_periods_are_an_answer_in_words(months):
+    short = replace(months, table=months.table[months.table.period >= "2021-12-01"])
+    for design in (its.its, placebo.difference_series, placebo.conformal, synthetic.synthetic_did):
+        with pytest.raises(estimate.TooFew, match=r"at least 3 and 3 \(EPOC\)") as e:
+            design(short)
+        assert "不给出数字" in e.value.zh
+
+
+# --- many, choices, plan
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 10_000))
+def test_romano_wolf_lies_between_the_plain_p_and_bonferroni(k, seed):
+    rng = np.random.default_rng(seed)
+    draws = np.abs(rng.standard_normal((50, k)))
+    real = draws[0]
+    p = many.romano_wolf(real, draws)
+    plain = (draws >= real * (1 - 1e-12)).mean(axis=0)
+    assert (p >= plain - 1e-12).all() and (p <= np.minimum(1, plain * k) + 1e-12).sum() >= 1
+    top = int(np.argmax(real))
+    assert p[top] == pytest.approx((draws.max(axis=1) >= real[top] * (1 - 1e-12)).mean())
+
+
+def test_a_family_that_can_find_nothing_is_called_hopeless():
+    e = estimate.Estimate(("", ""), 1.0, 0.0, 2.0, ("", ""), ("", ""), p=1 / 16, smallest_p=1 / 16)
+    f = many.adjust({"a": e, "b": replace(e, p=np.nan)}, dict(x=["a", "b"]))
+    assert f.hopeless.all() and f["of"].tolist() == [1, 1]
+
+
+def test_a_specification_without_a_number_stays_in_the_table(months):
+    c = choices.specification_curve(
+        lambda donut: placebo.difference_series(months.without(*donut)), dict(donut={"none": (), "all": (("2022-03-01", "2023-12-31"),)})
+    )
+    assert (c.failed != "").sum() == 1 and choices.agreement(c)["failed"] == 1
+
+
+def test_the_example_plan_reads_and_its_outcomes_are_simulated_too():
+    plan = Plan.read()
+    assert set(plan.outcomes) == set(OUTCOMES.index) and plan.start == pd.Timestamp("2022-02-17")
+
+
+# --- trends
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 0.3))
+def test_flci_widens_with_m_and_holds_the_straight_line(seed, m):
+    rng = np.random.default_rng(seed)
+    R = rng.standard_normal((6, 6))
+    cov, t = R @ R.T / 20 + 0.05 * np.eye(6), np.array([-5, -4, -3, -2, 0, 1])
+    beta = rng.standard_normal(6)
+    low, high = trends.flci(beta, cov, t, m)
+    l2, h2 = trends.flci(beta, cov, t, m + 0.1)
+    assert h2 - l2 >= high - low - 1e-6
+    shifted = beta + 3.0 * (t + 1)  # a straight line through the base changes nothing
+    np.testing.assert_allclose(trends.flci(shifted, cov, t, m), (low, high), atol=1e-4)
+
+
+# --- waits
+
+
+def test_waits_of_cases_open_at_the_start_are_censored_there():
+    at = pd.to_datetime
+    events = pd.DataFrame(
+        [
+            ("a", at("2022-01-10"), "u", "dispatched"),
+            ("a", at("2022-01-12"), "u", "closed"),
+            ("b", at("2022-02-15"), "u", "dispatched"),
+            ("b", at("2022-02-25"), "u", "closed"),
+            ("c", at("2022-02-20"), "u", "dispatched"),
+            ("c", at("2022-02-23"), "u", "closed"),
+        ],
+        columns=["case_id", "timestamp", "unit", "activity"],
+    )
+    log = CaseLog.from_frame(events, case_id="case_id", timestamp="timestamp", unit="unit", activity="activity")
+    t = survival.waits(log, start="2022-02-17").execute().sort_values("x")
+    assert t[["x", "closed", "after"]].to_numpy().tolist() == [[2.0, True, False], [2.0, False, False], [3.0, True, True]]
+    risk, events_ = survival._counts(survival._episodes(survival.waits(log, start="2022-02-17"), 12), 12)
+    assert events_.sum(axis=0).tolist() == [1, 2] and risk[0].tolist() == [2, 1] and risk[2].tolist() == [0, 2]
+
+
+def test_cox_on_counts_equals_cox_on_cases_with_two_episodes(log):
+    import statsmodels.api as sm
+
+    t = survival.waits(log).limit(1500).execute()
+    tau = 40
+    whole, turn = np.minimum(np.ceil(t.whole), tau), np.clip(np.floor(t.s), 0, tau)
+    done = t.ended & (np.ceil(t.whole) <= tau)
+    a = pd.DataFrame(dict(entry=0.0, exit=np.minimum(whole, turn), d=done & (whole <= turn), x=0.0))[lambda f: f.exit > 0]
+    b = pd.DataFrame(dict(entry=turn, exit=whole, d=done, x=1.0))[lambda f: f.exit > f.entry]
+    f = pd.concat([a, b])
+    m = sm.PHReg(f.exit, f[["x"]], status=f.d.astype(int), entry=f.entry + 0.5, ties="efron").fit()
+    risk, events = np.zeros((tau + 1, 2)), np.zeros((tau + 1, 2))
+    for r in f.itertuples():
+        risk[int(r.entry) + 1 : int(r.exit) + 1, int(r.x)] += 1
+        events[int(r.exit), int(r.x)] += r.d
+    beta, _v = survival.cox_fit(risk, events, np.array([[0.0], [1.0]]))
+    np.testing.assert_allclose(beta[0], m.params[0], atol=1e-6)
+
+
+# --- the sentence
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_a_reform_and_no_effect_the_sentence_credits_nothing(seed):
+    plan, p = Plan.read(), simulated_panel(Province(seed=20 + seed, effect=0), "pingpong_rate", "month")
+    alone = p.only(p.treated)
+    text = evaluate.verdict(alone, evaluate.designs(alone, plan, ("its",))[0], plan, None, "en")
+    assert "nothing can be credited" in text
+    zh = evaluate.verdict(p, evaluate.designs(p, plan, ("difference_series",))[0], plan, evaluate.detectable(p), "zh")
+    assert "把握能看到" in zh
+
+
+def test_true_effect_is_what_the_panel_shows_without_noise():
+    quiet = Province(cases=1e8, noisy=0, common=0, outbreak_cities=0, recording={}, rho=0.0, seed=3)
+    p = simulated_panel(quiet, "callback_coverage", "month")
+    assert abs(placebo.difference_series(p).value - true_effect(quiet, "callback_coverage", "month")) < 0.02
