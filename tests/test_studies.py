@@ -4,6 +4,7 @@ import json
 import re
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -49,6 +50,44 @@ def test_the_study_of_passing_the_buck_names_the_planted_shirkers(tmp_path, lang
     run = json.loads((tmp_path / "run.json").read_text("utf-8"))
     assert {"verdicts", "funnel", "competence", "pairs", "limbo", "change"} <= set(run["figures"])
     assert (tmp_path / "buckpassing.ipynb").exists()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_study_of_the_campaign_finds_what_was_planted_and_credits_nothing_else(tmp_path, lang):
+    page = report.render(out=tmp_path, lang=lang, study="campaign").read_text("utf-8")
+    assert ("模拟数据" if lang == "zh" else "SIMULATED") in page and "http" not in page.replace("http://www.w3.org", "").replace(
+        "https://www.w3.org", ""
+    )
+    t = pd.read_csv(tmp_path / "tables" / "estimates.csv")
+    at = {k: i for i, k in enumerate(t.outcome.unique())}
+    t["o"] = t.outcome.map(at)
+    d = t.groupby("o").first()  # the planned design comes first
+    assert len(at) == 7 and (d.n_control == 15).all()
+    planted = dict(hours=np.exp(-0.18), cases=1.35)
+    assert d.conf_low[0] < planted["hours"] < d.conf_high[0] < 1 and 1 < d.conf_low[1] < planted["cases"] < d.conf_high[1]
+    assert d.conf_low[5] < 0 < d.conf_high[5]  # satisfaction: nearly nothing was planted
+    said = page[page.index("结论" if lang == "zh" else "What may be said") :]
+    assert said.count("把握能看到" if lang == "zh" else "would have been seen") >= 3
+    lock = json.loads((tmp_path / "plan.lock").read_text("utf-8"))
+    assert lock["sha256"] in page and lock["data_after_start_existed"] is True
+    assert {"cities_close_hours", "designs_n_cases", "effect", "in_space", "in_time", "specifications"} <= set(
+        json.loads((tmp_path / "run.json").read_text("utf-8"))["figures"]
+    )
+
+
+def test_the_campaign_of_a_city_alone_with_few_periods_is_answered_in_words(tmp_path):
+    rows = [
+        (f"c{i}", pd.Timestamp("2022-02-10") + pd.Timedelta(hours=8 * i + k), u, a)
+        for i in range(45)
+        for k, (u, a) in enumerate((("甲局", "dispatched"), ("甲局", "closed")))
+    ]
+    pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"]).to_csv(tmp_path / "log.csv", index=False)
+    (tmp_path / "m.toml").write_text(
+        'returned = "unit_to_dispatcher"\nlayout = "events"\n[columns]\ncase_id = "case_id"\ntimestamp = "timestamp"\nunit = "unit"\nactivity = "activity"\n',
+        "utf-8",
+    )
+    page = report.render(tmp_path / "log.csv", tmp_path / "m.toml", "2022-02-17", tmp_path / "r", "en", study="campaign").read_text("utf-8")
+    assert "No number is given" in page and "The data allow no number." in page and "exploratory" in page
 
 
 def log_file(tmp_path, columns):

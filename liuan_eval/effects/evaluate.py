@@ -77,6 +77,7 @@ def usual_plan(
             start=f"{begins:%Y-%m-%d}",
             period="month" if months >= EPOC + 1 else "week",
             design="difference_series",
+            alpha=0.05,
             primary=usual[:1] or ["n_cases"],
             secondary=usual[1:],
         )
@@ -210,9 +211,9 @@ def verdict(
             )
         broke = ("发生了变化" if e.found else "未发现变化") if zh else ("broke" if e.found else "did not visibly break")
         return (
-            f"{name}：本市序列在开始前后{broke}（{_value(e, lang)}）。没有对照城市，同期的全省改革等无法排除，不能归因于活动。"
+            f"{name}：本市序列在开始前后{broke}（{_value(e, lang)}）。没有对照城市，同期的其他变化（如上级改革）无法排除，不能归因于活动。"
             if zh
-            else f"{name}: the city's own series {broke} at the start ({_value(e, lang)}). Without other cities the reform of the province in the same weeks can not be ruled out: nothing can be credited to the campaign."
+            else f"{name}: the city's own series {broke} at the start ({_value(e, lang)}). Without other cities nothing else that changed then (a reform from above) can be ruled out: nothing can be credited to the campaign."
         )
     e = found.get(plan.content["design"])
     if e is None:

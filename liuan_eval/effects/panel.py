@@ -209,7 +209,10 @@ def panel(
     counts = INDICATORS[indicator].unit == "cases"
     f, notes = _edges(f[list(COLUMNS)], log.core.timestamp.min().execute(), log.end, start, period)
     if f.empty:
-        raise TooFew(f"{indicator}: the log holds no whole {period}.", f"{indicator}：日志中没有完整的一期（{period}）。")
+        raise TooFew(
+            f"{indicator}: the log holds no whole {period} that could be used. No number is given.",
+            f"{indicator}：日志中没有可用的完整一期（{period}），故不给出数字。",
+        )
     held = f.period.unique()
     f = _filled(f, period, counts)
     f = f[(f.period >= start) | (f.period.dt.to_period(FREQ[period]).dt.end_time < start)]  # the grid has put it in again

@@ -37,6 +37,10 @@ def answer_cells(
     "Counts of closed cases, answers and yeses by kind of case and arm (by date of receipt)."
     if outcome not in _ANSWERS:
         raise LogError(f"outcome '{outcome}': satisfied or resolved.", f"outcome “{outcome}”：只能是 satisfied 或 resolved。")
+    if log.callbacks is None:
+        raise LogError(
+            f"{outcome}: this log has no telephone calls (callbacks).", f"{_ANSWERS[outcome][0]}：这份日志没有回访记录（callbacks）。"
+        )
     begins, t = start_of(log, start), rows(log, [], ("cases",), _.first_closed_at.notnull(), calls(log))[0]
     have = [c for c in adjust if c in t.columns]
     kinds = {c: t[c].cast("string").fill_null("?") for c in have}
@@ -209,6 +213,11 @@ def hops_per_case(
     f = hop_counts(log, adjust, start)
     if f.after.nunique() < 2:
         raise TooFew("No cases before or no cases after the start.", "活动前或活动后没有工单。")
+    if f[f.hops > 0].groupby("after").n.sum().reindex([False, True]).fillna(0).min() < 5:
+        raise TooFew(
+            "Hops per case: fewer than five cases were passed on before or after the start.",
+            "流转次数：活动前或活动后转过手的工单不足 5 件。",
+        )
     value, se, alpha = _negative_binomial(f, adjust)
     low, high, p = t_interval(value, se)
     return Estimate(

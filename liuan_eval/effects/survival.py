@@ -71,8 +71,8 @@ def _described(zh: str, en: str) -> Assumption:
         (f"{zh}的变化只由活动引起", f"{en} changed for no other reason than the campaign"),
         UNTESTABLE,
         (
-            "同一城市前后比较：同月的全省改革、节后与疫情都在其中",
-            "before and after in one city: the reform of the province in the same month, the return from a holiday and the outbreak are all in it",
+            "同一城市前后比较：上级改革、节后复工、疫情等同期变化都在其中",
+            "before and after in one city: reforms from above, the return from a holiday, an outbreak are all in it",
         ),
         False,
     )
