@@ -190,6 +190,12 @@ def test_uk_seatbelts_basic_structural_model_as_statsmodels():
     near((y[169:] - before.forecast(len(y) - 169)).mean(), -0.0828270, 5)
 
 
+def test_nile_local_level_as_durbin_koopman():
+    y = pd.read_csv(find_data("nile_strucchange") / "nile.csv").flow.to_numpy(float)
+    f = structural.fit_level(y / y.std())
+    near(f.params * y.var(), [15099, 1469.1], -1)  # to four digits
+
+
 # --- synthetic control, difference in differences
 
 
