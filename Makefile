@@ -18,7 +18,7 @@ report: $(VENV)/.installed
 
 test: $(VENV)/.dev
 	$(BIN)/nbdev-test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/docs.py
