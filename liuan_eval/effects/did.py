@@ -102,6 +102,7 @@ def event_study(
     path = pd.concat([path, pd.DataFrame(dict(period=[base], effect=0.0, low=0.0, high=0.0))]).sort_values("period", ignore_index=True)
     after = np.asarray(y.index) >= 0
     L = after / after.sum()
+    leads = None if why else _leads_test(own[~after], others[~after])
     value, sd = float(L @ beta), float(np.sqrt(L @ cov @ L)) if why is None else NAN
     return Estimate(
         estimand(panel),
@@ -114,9 +115,50 @@ def event_study(
         se=sd,
         refused=why,
         path=path,
-        assumptions=(_leads(panel), *common(panel)),
-        detail=dict(beta=beta.to_numpy(), cov=cov, event_time=np.asarray(y.index), n_pre=int((~after).sum()), df=df, base=base),
+        assumptions=(_leads(panel), _joint(leads, why), *common(panel)),
+        detail=dict(
+            beta=beta.to_numpy(), cov=cov, event_time=np.asarray(y.index), n_pre=int((~after).sum()), df=df, base=base, leads=leads
+        ),
         **facts(panel),
+    )
+
+
+def _leads_test(
+    own: pd.DataFrame,  # leads x treated units
+    others: pd.DataFrame,  # leads x other units
+) -> dict[str, float] | None:  # F, df1, df2, p; None where there are too few units or no leads
+    "Hotelling's test that treated and others have the same leads, all at once."
+    from statsmodels.stats.multivariate import test_mvmean_2indep
+
+    k, n = len(own), own.shape[1] + others.shape[1]
+    if k < 1 or n - 2 < k:
+        return None
+    r = test_mvmean_2indep(own.T.to_numpy(), others.T.to_numpy())
+    return dict(F=float(r.statistic), df1=k, df2=n - 1 - k, p=float(r.pvalue))
+
+
+def _joint(r: dict[str, float] | None, why: Words | None) -> Assumption:
+    "The joint test of the leads in words: it can speak against parallel trends, never for them."
+    if r is None:
+        found = (
+            ("处理或对照单位不足两个，无法检验", "fewer than two treated or untreated units: can not be tested")
+            if why
+            else (
+                "单位太少，不足以同时检验这么多前期系数；请合并更多时期",
+                "too few units for so many leads: can not be tested; take more periods together",
+            )
+        )
+    else:
+        text = f"F({r['df1']:.0f}, {r['df2']:.0f}) = {r['F']:.2f}, p = {r['p']:.3f}"
+        found = (text, text)
+    return Assumption(
+        ("活动前各期系数均为零", "all leads are zero"),
+        (
+            "Hotelling T² 联合检验（功效低；不拒绝并不证明平行，Roth 2022）",
+            "Hotelling's T², jointly (little power; not rejecting proves nothing, Roth 2022)",
+        ),
+        found,
+        False if r is not None and r["p"] < 0.05 else None,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from .estimate import Estimate
+from .estimate import Estimate, TooFew
 from ..source import LogError
 
 # %% ../../nbs/effects/trends.ipynb #c005
@@ -20,9 +20,9 @@ def folded_quantile(
     level: float = 0.95,
 ) -> float:
     "The quantile of |N(b, 1)|."
-    from scipy.stats import ncx2
+    from scipy.stats import ncx2, norm
 
-    return float(np.sqrt(ncx2.ppf(level, 1, b**2))) if b < 30 else float(b + 1.6448536269514722)
+    return float(np.sqrt(ncx2.ppf(level, 1, b**2))) if b < 30 else float(b + norm.ppf(level))
 
 
 def _bends(times: np.ndarray, base: int = -1) -> np.ndarray:
@@ -61,6 +61,10 @@ def _optimal(
         raise LogError(
             "Sensitivity to trends needs a coefficient before the base and one after the start.",
             "趋势敏感性分析至少需要一个更早的系数和一个活动后的系数。",
+        )
+    if m < 0:
+        raise LogError(
+            f"M is the largest change of slope a period and can not be negative: {m}.", f"M 是每期斜率变化的上限，不能为负：{m}。"
         )
     l = np.full(post.sum(), 1 / post.sum()) if weights is None else np.asarray(weights, float)
     B, gap = _bends(times, base), (times - base).astype(float)  # distance from the base
@@ -112,17 +116,58 @@ def _shortest(parts: Callable, z0: np.ndarray, m: float, scale: float, level: fl
     return best
 
 # %% ../../nbs/effects/trends.ipynb #c013
+def _cost(
+    df: float,  # degrees of freedom of the covariance
+    free: int,  # weights chosen with it
+) -> float:
+    "Factor on an estimated covariance: weights chosen with it (Rao 1967), and t instead of the normal."
+    from scipy.stats import norm, t
+
+    left = df - free
+    if left <= 2:
+        raise TooFew(
+            f"{df:.1f} degrees of freedom between units and {free + 1} coefficients before the base: too few to weigh them. Take longer periods together (`bins` of event_study) or more units.",
+            f"单位间只有 {df:.1f} 个自由度，而基期之前有 {free + 1} 个系数，不足以估计其权重。请合并更多时期（event_study 的 bins）或增加单位。",
+        )
+    return float(df / left * (df - 1) / (left - 1) * (t.ppf(0.975, left) / norm.ppf(0.975)) ** 2)
+
+
+def _breakdown(
+    found: Callable[[float], bool],  # whether the interval at M leaves out zero
+    step: float,  # where to begin looking
+) -> float:
+    "The smallest M at which nothing is found any more, by bisection."
+    if not found(0.0):
+        return 0.0
+    low, high = 0.0, step
+    while high > 0 and np.isfinite(high) and found(high):
+        low, high = high, 2 * high
+    if not (high > 0 and np.isfinite(high)):
+        return float("inf")  # units that do not differ at all: no standard error to begin from
+    for _half in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if found(middle) else (low, middle)
+    return high
+
+
 def sensitivity(
     e: Estimate,  # from `did.event_study`, several treated units
     ms: Sequence[float],  # largest changes of slope, on the scale of the analysis
 ) -> pd.DataFrame:  # m, low, high, found: on the scale of the analysis
-    "The interval of the mean effect for each M; `attrs['breakdown']` is the first M whose interval holds no effect."
+    "The interval of the mean effect for each M; `attrs['breakdown']` is the smallest M whose interval contains zero."
     if e.refused is not None:
         raise LogError(f"No covariance to work with: {e.refused[1]}", f"没有可用的协方差：{e.refused[0]}")
     d = e.detail
-    rows = [(m, *flci(d["beta"], d["cov"], d["event_time"], m, base=d["base"])) for m in ms]
-    f = pd.DataFrame(rows, columns=["m", "low", "high"])
+    cov = d["cov"] * _cost(d["df"], d["n_pre"] - 1)
+
+    def interval(m: float) -> tuple[float, float]:
+        return flci(d["beta"], cov, d["event_time"], m, base=d["base"])
+
+    def found(m: float) -> bool:
+        low, high = interval(m)
+        return not low <= 0 <= high
+
+    f = pd.DataFrame([(m, *interval(m)) for m in ms], columns=["m", "low", "high"])
     f["found"] = (f.low > 0) | (f.high < 0)
-    lost = f[~f.found]
-    f.attrs["breakdown"] = float(lost.m.iloc[0]) if len(lost) else float("inf")
+    f.attrs["breakdown"] = _breakdown(found, e.se)
     return f
