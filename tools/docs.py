@@ -1,20 +1,26 @@
-"""Build the site into _docs without Quarto: nbdev prepares the notebooks, smalldocs renders them.
+"""Build the site into _docs without Quarto: nbdev prepares the notebooks, smalldocs renders them, this file does what it lacks.
 
-References (@fig-x, @tbl-x, @eq-x), links and the maths library are made local, so the pages work with the network off.
-A notebook that the sidebar forgets or names wrongly, prose that nbdev would lose, a broken link or an address outside the site ends with exit code 1.
+Before: references (@fig-x, @tbl-x, @eq-x) and citations ([@key], by pandoc) become links, symbols lead to pages of this site.
+After: maths, search and pictures are local files, captions can be searched, and the markup is one that a keyboard and a screen reader can use.
+A notebook that the sidebar forgets or names wrongly, prose that nbdev would lose, an unknown citation, a picture without alternative text,
+a broken link or an address outside the site ends with exit code 1.
 """
 
+import base64
+import hashlib
 import json
 import os
 import re
 import shutil
 import sys
-from functools import partial
 from urllib.parse import unquote
 
+import lxml.html
 import nbdev.doclinks
+import pypandoc
 import smalldocs.layout
 import yaml
+from lxml.html import builder as E
 from nbdev.config import get_config
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
@@ -22,20 +28,26 @@ from smalldocs.site import build
 
 KINDS = {"fig": "图", "tbl": "表", "eq": "式", "sec": "节"}
 LABEL = r"(?:fig|tbl|eq|sec)-[\w-]*\w"
+CITATION = re.compile(r"(?<![\w`])\[(-?@[\w:.-]+[^\]\n]*)\](?!\()")
+BIBLIOGRAPHY = "explanation/cite.ipynb"
+HAN = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’…—·]*[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’…—·]*")
 
 
 def source(cell):
     return "".join(cell["source"])
 
 
+# --- what must hold before anything is built
+
+
 def sidebar_errors(nbs):
     "Compare the notebooks with the sidebar, both ways"
     text = yaml.safe_dump(yaml.safe_load((nbs / "sidebar.yml").read_text("utf-8")), allow_unicode=True)
-    listed = set(re.findall(r"[\w/-]+\.ipynb", text))
+    listed = re.findall(r"[\w/-]+\.ipynb", text)
     there = {f.relative_to(nbs).as_posix() for f in nbs.rglob("*.ipynb") if not re.search(r"(^|/)[._]", f.relative_to(nbs).as_posix())}
-    return [f"sidebar.yml names {n}, which does not exist" for n in sorted(listed - there)] + [
-        f"{n} is missing from sidebar.yml" for n in sorted(there - listed)
-    ]
+    yield from (f"sidebar.yml names {n}, which does not exist" for n in sorted(set(listed) - there))
+    yield from (f"{n} is missing from sidebar.yml" for n in sorted(there - set(listed)))
+    yield from (f"sidebar.yml names {n} more than once" for n in sorted({n for n in listed if listed.count(n) > 1}))
 
 
 def title_errors(nbs):
@@ -46,10 +58,13 @@ def title_errors(nbs):
             yield f"{f.relative_to(nbs)}: the prose in the cell of the title would be lost"
 
 
-def labels(nbs):
+# --- numbers and citations
+
+
+def labels(books):
     "Number the labels of each notebook: `{('plots.ipynb', 'fig-rates'): 1}`"
     res = {}
-    for name, nb in nbs.items():
+    for name, nb in books.items():
         count = {}
         for cell in nb["cells"]:
             for lab in re.findall(rf"^#\|\s*label:\s*({LABEL})", source(cell), re.M) + re.findall(rf"\{{#({LABEL})\}}", source(cell)):
@@ -58,14 +73,33 @@ def labels(nbs):
     return res
 
 
-def localise(nb, name, labs):
-    "Resolve references, captions and links of one notebook to our own site"
+def citations(books, bib):
+    "What pandoc makes of each citation of the notebooks, and its list of references: `({'@newey1987': 'Newey and West 1987'}, html)`"
+    prose = [source(c) for nb in books.values() for c in nb["cells"] if c["cell_type"] == "markdown"]
+    cites = sorted({m[1] for text in prose for m in CITATION.finditer(text)})
+    text = "\n\n".join(f"[{c}]" for c in cites) + "\n\n::: {#refs}\n:::\n"
+    args = ["--citeproc", f"--bibliography={bib}", "-M", "link-citations=true", "-M", "nocite=@*", "--wrap=none"]
+    doc = lxml.html.fromstring(pypandoc.convert_text(text, "html", format="markdown", extra_args=args))
+    known = set(re.findall(r"^@\w+\{([^,\s]+),", bib.read_text("utf-8"), re.M))
+    unknown = {k for c in cites for k in re.findall(r"@([\w:.-]*\w)", c)} - known
+    if unknown:
+        raise SystemExit(f"{bib.name} does not hold {', '.join(sorted(unknown))}")
+    spans = doc.xpath("//span[@class='citation']")
+    refs = doc.get_element_by_id("refs")
+    return {c: [(a.text_content(), a.get("href")) for a in s.iter("a")] for c, s in zip(cites, spans, strict=True)}, lxml.html.tostring(refs, encoding="unicode")
+
+
+def localise(nb, name, labs, cites, refs):
+    "Resolve references, citations, captions and links of one notebook to our own site"
     up = "../" * name.count("/")
 
     def title(lab):
         if (name, lab) not in labs:
             raise SystemExit(f"{name}: @{lab} refers to nothing in this notebook")
         return f"{KINDS[lab.split('-')[0]]} {labs[name, lab]}"
+
+    def cited(m):
+        return "(" + "; ".join(f"[{text}]({up}{BIBLIOGRAPHY}{href})" for text, href in cites[m[1]]) + ")"
 
     def prose(text):
         def numbered(m):
@@ -80,7 +114,8 @@ def localise(nb, name, labs):
     for cell in nb["cells"]:
         src = source(cell)
         if cell["cell_type"] == "markdown":
-            cell["source"] = prose(src)
+            text = prose(CITATION.sub(cited, src))
+            cell["source"] = re.sub(r"^::: \{#refs\}\n:::$", lambda m: f"```{{=html}}\n{refs}\n```", text, flags=re.M)
         if cell["cell_type"] != "code":
             continue
         lab = re.search(r"^#\|\s*label:\s*((?:fig|tbl)-[\w-]+)", src, re.M)
@@ -92,23 +127,181 @@ def localise(nb, name, labs):
     return nb
 
 
-def symbol_link(page, m):
+# --- the pages as smalldocs leaves them, mended
+
+
+def pictures(tree, page, out):
+    "Pictures that stand inside the page become files beside it: the page is light, and a browser keeps them"
+    for img in tree.iter("img"):
+        m = re.match(r"data:image/(png|jpeg|svg\+xml);base64,(.*)", img.get("src", ""), re.S)
+        if not m:
+            continue
+        data = base64.b64decode(m[2])
+        file = out / "images" / f"{page.stem}-{hashlib.sha256(data).hexdigest()[:12]}.{m[1].split('+')[0]}"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(data)
+        img.set("src", os.path.relpath(file, page.parent))
+        img.set("loading", "lazy")
+
+
+def controls(tree):
+    "Things to press are buttons, links lead somewhere, and each has a name"
+    for a in tree.xpath("//a[@data-bs-toggle='collapse']"):
+        a.tag = "button"
+        a.set("type", "button")
+        a.attrib.pop("role", None)
+        a.set("aria-controls", a.get("data-bs-target").lstrip("#"))
+    for toggle in tree.xpath("//button[contains(@class, 'sidebar-item-toggle')]"):
+        section = toggle.getparent().text_content().strip()
+        toggle.set("aria-label", f"展开或收起 toggle: {section}")
+    for a in tree.xpath("//a[contains(@class, 'quarto-color-scheme-toggle')]"):
+        a.tag = "button"
+        a.attrib.pop("href")
+        a.set("type", "button")
+        a.set("aria-label", "明暗 Light or dark")
+        a.set("title", "明暗 Light or dark")
+        a.set("class", a.get("class") + " btn")
+    for icon in tree.xpath("//i[@role='img' or contains(@class, 'bi')]"):
+        icon.attrib.pop("role", None)
+        icon.set("aria-hidden", "true")
+    for field in tree.xpath("//input[@type='search']"):
+        field.set("placeholder", "搜索 Search")
+        field.set("aria-label", "搜索 Search")
+    names = {"quarto-sidebar": "本部分的页面 Pages of this section", "TOC": "本页目录 On this page"}
+    for nav in tree.iter("nav"):
+        if not nav.get("aria-label"):
+            nav.set("aria-label", names.get(nav.get("id"), "全站 Site" if "navbar" in nav.get("class", "") else "翻页 Pages"))
+    body = tree.find("body")
+    main = tree.find(".//main")
+    main.set("id", main.get("id") or "content")
+    body.insert(0, E.A("跳到正文 Skip to content", {"class": "visually-hidden-focusable skip", "href": f"#{main.get('id')}"}))
+
+
+def wide(tree):
+    "What is wider than a phone scrolls by itself, can be reached by keyboard and says what it is"
+    for table in tree.xpath("//main//table"):
+        box = E.DIV({"class": "scroll", "tabindex": "0", "role": "region"})
+        caption = table.find("caption")
+        box.set("aria-label", (caption.text_content().strip() if caption is not None else "") or "表 Table")
+        box.tail, table.tail = table.tail, None
+        table.getparent().replace(table, box)
+        box.append(table)
+        for th in table.iter("th"):
+            if th.getparent().getparent().tag == "thead":
+                th.set("scope", "col")
+                if not th.text_content().strip():
+                    th.tag = "td"
+            else:
+                th.set("scope", "row")
+    for pre in tree.xpath("//main//pre"):
+        pre.set("tabindex", "0")
+
+
+def spoken(tree, lang):
+    "Chinese inside an English page is marked as Chinese, so that it is read and drawn as such"
+    if lang == "zh":
+        return
+    skip = {"script", "style", "pre", "code", "title", "svg", "textarea"}
+
+    def pieces(text):
+        at, res = 0, []
+        for m in HAN.finditer(text):
+            res.append((text[at : m.start()], m[0]))
+            at = m.end()
+        return res, text[at:]
+
+    def split(node, text, after):
+        "Replace a text by texts and spans: in front of the children of `node`, or after `node` itself"
+        parts, rest = pieces(text)
+        if not parts:
+            return
+        parent, index = (node.getparent(), node.getparent().index(node) + 1) if after else (node, 0)
+        last = node
+        for before, han in parts:
+            if last is node and not after:
+                node.text = before
+            else:
+                last.tail = before
+            span = E.SPAN(han, lang="zh")
+            parent.insert(index, span)
+            index, last = index + 1, span
+        last.tail = rest
+
+    def walk(node):
+        if not isinstance(node.tag, str) or node.tag in skip or "math" in node.get("class", "").split() or node.get("lang"):
+            return
+        for child in list(node):
+            walk(child)
+            if child.tail:
+                split(child, child.tail, True)
+        if node.text:
+            split(node, node.text, False)
+
+    walk(tree.find("body"))
+
+
+def symbols(tree, page, ids):
     "nbdev links a symbol to its place; one that its page does not show leads to the top of that page"
-    target = page.parent / m[1] if m[1] else page
-    there = target.exists() and f'id="{m[2]}"' in target.read_text("utf-8")
-    return m[0] if there else f'<a href="{m[1] or page.name}"><code>'
+    for a in tree.xpath("//a[code]"):
+        path, _, anchor = a.get("href", "").partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if anchor and target in ids and unquote(anchor) not in ids[target]:
+            a.set("href", path or page.name)
+
+
+def mend(out):
+    "Every page of the site, mended in place"
+    pages = {f.resolve(): lxml.html.parse(str(f), lxml.html.HTMLParser(encoding="utf-8")).getroot() for f in sorted(out.rglob("*.html"))}
+    ids = {f: set(tree.xpath("//@id")) for f, tree in pages.items()}
+    for page, tree in pages.items():
+        up = "../" * (len(page.relative_to(out.resolve()).parts) - 1)
+        for el in tree.xpath("//*[starts-with(@href, 'KATEX/') or starts-with(@src, 'KATEX/')]"):
+            key = "href" if el.get("href") else "src"
+            el.set(key, f"{up}site_libs/katex/{el.get(key).removeprefix('KATEX/')}")
+        pictures(tree, page, out.resolve())
+        controls(tree)
+        wide(tree)
+        symbols(tree, page, ids)
+        spoken(tree, tree.get("lang"))
+        page.write_text("<!DOCTYPE html>\n" + lxml.html.tostring(tree, encoding="unicode"), "utf-8")
+
+
+def search(out):
+    "Captions can be found too; the index is a script, since a page opened from a folder may not fetch a file"
+    entries = json.loads((out / "search.json").read_text("utf-8"))
+    for page in sorted(out.rglob("*.html")):
+        tree = lxml.html.parse(str(page), lxml.html.HTMLParser(encoding="utf-8")).getroot()
+        title = tree.findtext(".//title").split(" – ")[0]
+        for cap in tree.xpath("//figcaption | //main//caption"):
+            home = next((a.get("id") for a in cap.iterancestors() if re.match(LABEL, a.get("id", ""))), "")
+            href = page.relative_to(out).as_posix() + f"#{home}"
+            img = cap.getparent().find(".//img")
+            text = f"{cap.text_content()} {img.get('alt', '') if img is not None else ''}"
+            entries.append(dict(objectID=href, href=href, title=title, section=cap.text_content().strip(), text=text))
+    (out / "search.json").unlink()
+    (out / "search.js").write_text(f"window.searchIndex = {json.dumps(entries, ensure_ascii=False)};\n", "utf-8")
+    js = out / "site_libs/smalldocs.js"
+    old = 'const r = await fetch(offset + "search.json");\n      index = await r.json();'
+    new = (
+        'index = window.searchIndex || await new Promise((done, failed) => { const s = document.createElement("script"); '
+        's.src = offset + "search.js"; s.onload = () => done(window.searchIndex); s.onerror = failed; document.head.append(s); });'
+    )
+    text = js.read_text("utf-8")
+    if text.count(old) != 1 or text.count("No results") != 1:
+        raise SystemExit("smalldocs.js is not the one this tool knows: see the pin in constraints.txt")
+    js.write_text(text.replace(old, new).replace("No results", "没有结果 No results"), "utf-8")
 
 
 def page_errors(site):
-    "Broken links and addresses outside the site that a page would load by itself"
-    pages = {f: f.read_text("utf-8") for f in site.rglob("*.html")}
-    ids = {f: set(re.findall(r'\bid="([^"]+)"', html)) for f, html in pages.items()}
-    for f, html in pages.items():
-        name = f.relative_to(site).as_posix()
-        html = re.sub(r"<(script|code|pre)\b[^>]*>.*?</\1>", lambda m: m[0].split(">")[0] if m[1] == "script" else "", html, flags=re.S)
-        for tag, attr, url in re.findall(r'<(\w+)\b[^>]*?\s(href|src)="([^"]*)"', html):
+    "Broken links, addresses outside the site that a page would load by itself, pictures that say nothing to those who cannot see them"
+    pages = {f.resolve(): lxml.html.parse(str(f), lxml.html.HTMLParser(encoding="utf-8")).getroot() for f in site.rglob("*.html")}
+    ids = {f: set(tree.xpath("//@id")) for f, tree in pages.items()}
+    for f, tree in pages.items():
+        name = f.relative_to(site.resolve()).as_posix()
+        for el in tree.xpath("//*[@href or @src]"):
+            url = el.get("href") or el.get("src") or ""
             if re.match(r"(https?:)?//", url):
-                if attr == "src" or tag == "link":
+                if el.tag != "a":
                     yield f"{name} loads {url}"
                 continue
             if re.match(r"[a-z]+:", url):
@@ -121,6 +314,7 @@ def page_errors(site):
                 yield f"{name}: {url} leads nowhere"
             elif anchor and target in ids and unquote(anchor) not in ids[target]:
                 yield f"{name}: no such place {url}"
+        yield from (f"{name}: {img.get('src')} has no alternative text" for img in tree.xpath("//main//img[not(@alt) or @alt='']"))
     for f in site.rglob("*.css"):
         urls = re.findall(r'(?:@import\s*|url\()["\'( ]*((?:https?:)?//[^"\')]+)', f.read_text("utf-8"))
         yield from (f"{f.relative_to(site)} loads {url}" for url in urls)
@@ -130,7 +324,7 @@ def main():
     cfg = get_config()
     root, nbs = cfg.config_path, cfg.nbs_path
     os.chdir(root)
-    errors = sidebar_errors(nbs) + list(title_errors(nbs))
+    errors = [*sidebar_errors(nbs), *title_errors(nbs)]
     if errors:
         return errors
     refresh_quarto_yml()
@@ -142,20 +336,20 @@ def main():
     except Exception as e:
         return [f"{e}\n(the docs run cells that import; keep imports in cells of their own)"]
     shutil.copytree(proc, src, ignore=shutil.ignore_patterns("_docs", ".quarto"))
-    if (root / "figures").exists():
-        shutil.copytree(root / "figures", src / "figures", dirs_exist_ok=True)
+    shutil.copytree(root / "figures", src / "figures", dirs_exist_ok=True)
     books = {f.relative_to(src).as_posix(): json.loads(f.read_text("utf-8")) for f in sorted(src.rglob("*.ipynb"))}
     labs = labels(books)
+    cites, refs = citations(books, nbs / "references.bib")
     for name, nb in books.items():
-        (src / name).write_text(json.dumps(localise(nb, name, labs), ensure_ascii=False), "utf-8")
+        (src / name).write_text(json.dumps(localise(nb, name, labs, cites, refs), ensure_ascii=False), "utf-8")
     smalldocs.layout.KATEX = "KATEX"
     site = build(str(src), quiet=True)
     out = src / cfg.doc_path.name
     shutil.copytree(nbs / "_katex", out / "site_libs/katex")
-    for f in out.rglob("*.html"):
-        up = "../" * (len(f.relative_to(out).parts) - 1)
-        html = f.read_text("utf-8").replace('"KATEX/', f'"{up}site_libs/katex/')
-        f.write_text(re.sub(r'<a href="([^"#]*)#([^"]+)"><code>', partial(symbol_link, f), html), "utf-8")
+    for css in (out / "site_libs").rglob("*.css"):  # some themes fetch a font that our pages do not use
+        css.write_text(re.sub(r"@import\s+url\([^)]*\);?", "", css.read_text("utf-8")), "utf-8")
+    mend(out)
+    search(out)
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(out, cfg.doc_path)
     shutil.rmtree(src)
