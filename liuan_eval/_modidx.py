@@ -393,6 +393,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'liuan_eval.effects.power': { 'liuan_eval.effects.power.Detectable': ( 'effects/power.html#detectable',
                                                                                    'liuan_eval/effects/power.py'),
                                           'liuan_eval.effects.power._found': ('effects/power.html#_found', 'liuan_eval/effects/power.py'),
+                                          'liuan_eval.effects.power._found_by_shift': ( 'effects/power.html#_found_by_shift',
+                                                                                        'liuan_eval/effects/power.py'),
                                           'liuan_eval.effects.power._probit': ('effects/power.html#_probit', 'liuan_eval/effects/power.py'),
                                           'liuan_eval.effects.power._series_panel': ( 'effects/power.html#_series_panel',
                                                                                       'liuan_eval/effects/power.py'),

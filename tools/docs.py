@@ -77,8 +77,8 @@ def citations(books, bib):
     "What pandoc makes of each citation of the notebooks, and its list of references: `({'@newey1987': 'Newey and West 1987'}, html)`"
     prose = [source(c) for nb in books.values() for c in nb["cells"] if c["cell_type"] == "markdown"]
     cites = sorted({m[1] for text in prose for m in CITATION.finditer(text)})
-    text = "\n\n".join(f"[{c}]" for c in cites) + "\n\n::: {#refs}\n:::\n"
-    args = ["--citeproc", f"--bibliography={bib}", "-M", "link-citations=true", "-M", "nocite=@*", "--wrap=none"]
+    text = "---\nnocite: '@*'\n---\n\n" + "\n\n".join(f"[{c}]" for c in cites) + "\n\n::: {#refs}\n:::\n"
+    args = ["--citeproc", f"--bibliography={bib}", "-M", "link-citations=true", "--wrap=none"]
     doc = lxml.html.fromstring(pypandoc.convert_text(text, "html", format="markdown", extra_args=args))
     known = set(re.findall(r"^@\w+\{([^,\s]+),", bib.read_text("utf-8"), re.M))
     unknown = {k for c in cites for k in re.findall(r"@([\w:.-]*\w)", c)} - known
