@@ -86,7 +86,9 @@ def citations(books, bib):
         raise SystemExit(f"{bib.name} does not hold {', '.join(sorted(unknown))}")
     spans = doc.xpath("//span[@class='citation']")
     refs = doc.get_element_by_id("refs")
-    return {c: [(a.text_content(), a.get("href")) for a in s.iter("a")] for c, s in zip(cites, spans, strict=True)}, lxml.html.tostring(refs, encoding="unicode")
+    return {c: [(a.text_content(), a.get("href")) for a in s.iter("a")] for c, s in zip(cites, spans, strict=True)}, lxml.html.tostring(
+        refs, encoding="unicode"
+    )
 
 
 def localise(nb, name, labs, cites, refs):
@@ -134,6 +136,9 @@ def pictures(tree, page, out):
     "Pictures that stand inside the page become files beside it: the page is light, and a browser keeps them"
     for img in tree.iter("img"):
         m = re.match(r"data:image/(png|jpeg|svg\+xml);base64,(.*)", img.get("src", ""), re.S)
+        if not img.get("alt"):  # a cell without fig-alt: its caption
+            figure = next(img.iterancestors("figure"), None)
+            img.set("alt", figure.findtext("figcaption", "") if figure is not None else "")
         if not m:
             continue
         data = base64.b64decode(m[2])
@@ -293,7 +298,7 @@ def search(out):
 
 
 def page_errors(site):
-    "Broken links, addresses outside the site that a page would load by itself, pictures that say nothing to those who cannot see them"
+    "Broken links, addresses outside the site that a page would load by itself, pictures without any text"
     pages = {f.resolve(): lxml.html.parse(str(f), lxml.html.HTMLParser(encoding="utf-8")).getroot() for f in site.rglob("*.html")}
     ids = {f: set(tree.xpath("//@id")) for f, tree in pages.items()}
     for f, tree in pages.items():
@@ -354,7 +359,7 @@ def main():
     shutil.move(out, cfg.doc_path)
     shutil.rmtree(src)
     print(f"{len(list(cfg.doc_path.rglob('*.html')))} pages in {cfg.doc_path.name}")
-    known = "format-links", "output-file"  # written by nbdev for Quarto, of no use here
+    known = "format-links", "output-file", "bibliography"  # for Quarto; smalldocs does without
     return [str(w) for w in site.warnings if not any(k in str(w) for k in known)] + list(page_errors(cfg.doc_path))
 
 
