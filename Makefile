@@ -1,6 +1,6 @@
 # make report   read the embedded sample and write report/
 # make test     every notebook as a test, then tests/
-# make docs     the site into _docs/
+# make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first
 # make calibrate  measure how often each design of effects is wrong (about twenty minutes)
 # make bench    speed and memory beside other tools
 # make clean    remove everything made here
@@ -10,7 +10,7 @@ SETUP := settings.ini setup.py pyproject.toml constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: report test docs bench calibrate clean
+.PHONY: report test docs execute bench calibrate clean
 .DEFAULT_GOAL := report
 
 report: $(VENV)/.installed
@@ -20,8 +20,16 @@ test: $(VENV)/.dev
 	$(BIN)/nbdev-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-docs: $(VENV)/.dev
+docs: $(if $(EXECUTE),execute) _docs/index.html
+
+# rebuilt only when something it is made from has changed
+SITE := $(shell find nbs liuan_eval/ figures tools/docs.py CITATION.cff -type f ! -name '*.pyc' ! -name nbdev.yml)
+_docs/index.html: $(SITE) | $(VENV)/.dev
 	$(BIN)/python tools/docs.py
+
+execute: $(VENV)/.dev
+	$(BIN)/nbdev-test --save
+	$(BIN)/nbdev-clean
 
 bench: $(VENV)/.dev
 	PYTHON=$(BIN)/python bash tools/bench.sh
