@@ -30,7 +30,8 @@ KINDS = {"fig": "图", "tbl": "表", "eq": "式", "sec": "节"}
 LABEL = r"(?:fig|tbl|eq|sec)-[\w-]*\w"
 CITATION = re.compile(r"(?<![\w`])\[(-?@[\w:.-]+[^\]\n]*)\](?!\()")
 BIBLIOGRAPHY = "explanation/cite.ipynb"
-HAN = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’…—·]*[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’…—·]*")
+_MARKS = r"\u3000-\u303f\uff00-\uffef“”‘’…—·"
+HAN = re.compile(rf"([\u4e00-\u9fff{_MARKS}]*[\u4e00-\u9fff][\u4e00-\u9fff{_MARKS}]*)")
 
 
 def source(cell):
@@ -208,29 +209,14 @@ def spoken(tree, lang):
         return
     skip = {"script", "style", "pre", "code", "title", "svg", "textarea"}
 
-    def pieces(text):
-        at, res = 0, []
-        for m in HAN.finditer(text):
-            res.append((text[at : m.start()], m[0]))
-            at = m.end()
-        return res, text[at:]
-
-    def split(node, text, after):
-        "Replace a text by texts and spans: in front of the children of `node`, or after `node` itself"
-        parts, rest = pieces(text)
-        if not parts:
-            return
-        parent, index = (node.getparent(), node.getparent().index(node) + 1) if after else (node, 0)
-        last = node
-        for before, han in parts:
-            if last is node and not after:
-                node.text = before
-            else:
-                last.tail = before
+    def marked(text, parent, index):
+        "The text up to the first Chinese; each run of Chinese goes into `parent` from `index` on, with what follows it"
+        first, *rest = HAN.split(text)
+        for i, (han, tail) in enumerate(zip(rest[::2], rest[1::2], strict=True)):
             span = E.SPAN(han, lang="zh")
-            parent.insert(index, span)
-            index, last = index + 1, span
-        last.tail = rest
+            span.tail = tail
+            parent.insert(index + i, span)
+        return first
 
     def walk(node):
         if not isinstance(node.tag, str) or node.tag in skip or "math" in node.get("class", "").split() or node.get("lang"):
@@ -238,9 +224,9 @@ def spoken(tree, lang):
         for child in list(node):
             walk(child)
             if child.tail:
-                split(child, child.tail, True)
+                child.tail = marked(child.tail, node, node.index(child) + 1)
         if node.text:
-            split(node, node.text, False)
+            node.text = marked(node.text, node, 0)
 
     walk(tree.find("body"))
 
@@ -254,28 +240,30 @@ def symbols(tree, page, ids):
             a.set("href", path or page.name)
 
 
-def mend(out):
-    "Every page of the site, mended in place"
-    pages = {f.resolve(): lxml.html.parse(str(f), lxml.html.HTMLParser(encoding="utf-8")).getroot() for f in sorted(out.rglob("*.html"))}
+def read(out):
+    "Every page of a built site as a tree: `{path: tree}`"
+    return {f: lxml.html.parse(str(f), lxml.html.HTMLParser(encoding="utf-8")).getroot() for f in sorted(out.rglob("*.html"))}
+
+
+def mend(pages, out):
+    "The trees as our readers need them"
     ids = {f: set(tree.xpath("//@id")) for f, tree in pages.items()}
     for page, tree in pages.items():
-        up = "../" * (len(page.relative_to(out.resolve()).parts) - 1)
+        up = "../" * (len(page.relative_to(out).parts) - 1)
         for el in tree.xpath("//*[starts-with(@href, 'KATEX/') or starts-with(@src, 'KATEX/')]"):
             key = "href" if el.get("href") else "src"
             el.set(key, f"{up}site_libs/katex/{el.get(key).removeprefix('KATEX/')}")
-        pictures(tree, page, out.resolve())
+        pictures(tree, page, out)
         controls(tree)
         wide(tree)
         symbols(tree, page, ids)
         spoken(tree, tree.get("lang"))
-        page.write_text("<!DOCTYPE html>\n" + lxml.html.tostring(tree, encoding="unicode"), "utf-8")
 
 
-def search(out):
+def search(pages, out):
     "Captions can be found too; the index is a script, since a page opened from a folder may not fetch a file"
     entries = json.loads((out / "search.json").read_text("utf-8"))
-    for page in sorted(out.rglob("*.html")):
-        tree = lxml.html.parse(str(page), lxml.html.HTMLParser(encoding="utf-8")).getroot()
+    for page, tree in pages.items():
         title = tree.findtext(".//title").split(" – ")[0]
         for cap in tree.xpath("//figcaption | //main//caption"):
             home = next((a.get("id") for a in cap.iterancestors() if re.match(LABEL, a.get("id", ""))), "")
@@ -297,12 +285,11 @@ def search(out):
     js.write_text(text.replace(old, new).replace("No results", "没有结果 No results"), "utf-8")
 
 
-def page_errors(site):
+def page_errors(pages, site):
     "Broken links, addresses outside the site that a page would load by itself, pictures without any text"
-    pages = {f.resolve(): lxml.html.parse(str(f), lxml.html.HTMLParser(encoding="utf-8")).getroot() for f in site.rglob("*.html")}
     ids = {f: set(tree.xpath("//@id")) for f, tree in pages.items()}
     for f, tree in pages.items():
-        name = f.relative_to(site.resolve()).as_posix()
+        name = f.relative_to(site).as_posix()
         for el in tree.xpath("//*[@href or @src]"):
             url = el.get("href") or el.get("src") or ""
             if re.match(r"(https?:)?//", url):
@@ -349,18 +336,22 @@ def main():
         (src / name).write_text(json.dumps(localise(nb, name, labs, cites, refs), ensure_ascii=False), "utf-8")
     smalldocs.layout.KATEX = "KATEX"
     site = build(str(src), quiet=True)
-    out = src / cfg.doc_path.name
+    out = (src / cfg.doc_path.name).resolve()
     shutil.copytree(nbs / "_katex", out / "site_libs/katex")
     for css in (out / "site_libs").rglob("*.css"):  # some themes fetch a font that our pages do not use
         css.write_text(re.sub(r"@import\s+url\([^)]*\);?", "", css.read_text("utf-8")), "utf-8")
-    mend(out)
-    search(out)
+    pages = read(out)
+    mend(pages, out)
+    search(pages, out)
+    for page, tree in pages.items():
+        page.write_text("<!DOCTYPE html>\n" + lxml.html.tostring(tree, encoding="unicode"), "utf-8")
+    wrong = list(page_errors(pages, out))
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(out, cfg.doc_path)
     shutil.rmtree(src)
-    print(f"{len(list(cfg.doc_path.rglob('*.html')))} pages in {cfg.doc_path.name}")
+    print(f"{len(pages)} pages in {cfg.doc_path.name}")
     known = "format-links", "output-file", "bibliography"  # for Quarto; smalldocs does without
-    return [str(w) for w in site.warnings if not any(k in str(w) for k in known)] + list(page_errors(cfg.doc_path))
+    return [str(w) for w in site.warnings if not any(k in str(w) for k in known)] + wrong
 
 
 if __name__ == "__main__":

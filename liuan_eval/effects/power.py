@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import reml_ar1
-from .estimate import Estimate, Words, say
+from .estimate import Estimate, Words, say, t_interval
 from .panel import Panel
 from .placebo import back, difference_series, gap, scale_of
 from ..simulate import ar1
@@ -50,11 +50,9 @@ def _found(panel: Panel, design: Callable[[Panel], Estimate], noise: np.ndarray,
 
 def _found_by_shift(noise: np.ndarray, after: np.ndarray, at: np.ndarray, deltas: np.ndarray, alpha: float) -> np.ndarray:
     "The same for the difference series: a step added after the start moves its estimate and nothing else, so one fit a series serves all effects."
-    from scipy import stats
-
     X = np.column_stack([np.ones(len(after)), after])
     fits = [reml_ar1(e, X, at) for e in noise.T]
-    p = [2 * stats.t.sf(np.abs((f.beta[1] + deltas) / f.se[1]), f.df) for f in fits]
+    p = [[t_interval(f.beta[1] + x, f.se[1], f.df)[2] for x in deltas] for f in fits]
     return np.mean(np.array(p) <= alpha, axis=0)
 
 
@@ -78,10 +76,9 @@ def minimum_detectable(
     se = float(np.sqrt(np.linalg.inv(X.T @ np.linalg.solve(V, X))[1, 1]))
     rough = 2.8016 * se
     deltas = rough * np.array([0.4, 0.75, 1.0, 1.3, 1.8])
-    quick = design is difference_series
     found = (
         _found_by_shift(noise, panel.after, at, deltas, alpha)
-        if quick
+        if design is difference_series
         else np.array([_found(panel, design, noise, x, alpha) for x in deltas])
     )
     value, error = _probit(deltas, found, draws, power)
