@@ -19,7 +19,7 @@ Lang = Literal["zh", "en"]
 
 @cache
 def dictionary(
-    name: str,  # `words` or `columns`
+    name: str,  # `words`, `columns` or `glossary`
 ) -> dict:  # the file's tables
     "A dictionary that travels inside the package, parsed from `data/dictionaries/<name>.toml`."
     return tomllib.loads((files("liuan_eval") / "data" / "dictionaries" / f"{name}.toml").read_text(encoding="utf-8"))

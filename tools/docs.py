@@ -38,6 +38,15 @@ def source(cell):
     return "".join(cell["source"])
 
 
+def prose(nb):
+    "Every piece of Markdown of a notebook, written or computed"
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "markdown":
+            yield source(cell)
+        for out in cell.get("outputs", []):
+            yield "".join(out.get("data", {}).get("text/markdown", ""))
+
+
 # --- what must hold before anything is built
 
 
@@ -76,8 +85,7 @@ def labels(books):
 
 def citations(books, bib):
     "What pandoc makes of each citation of the notebooks, and its list of references: `({'@newey1987': 'Newey and West 1987'}, html)`"
-    prose = [source(c) for nb in books.values() for c in nb["cells"] if c["cell_type"] == "markdown"]
-    cites = sorted({m[1] for text in prose for m in CITATION.finditer(text)})
+    cites = sorted({m[1] for nb in books.values() for text in prose(nb) for m in CITATION.finditer(text)})
     text = "---\nnocite: '@*'\n---\n\n" + "\n\n".join(f"[{c}]" for c in cites) + "\n\n::: {#refs}\n:::\n"
     args = ["--citeproc", f"--bibliography={bib}", "-M", "link-citations=true", "--wrap=none"]
     doc = lxml.html.fromstring(pypandoc.convert_text(text, "html", format="markdown", extra_args=args))
@@ -104,11 +112,11 @@ def localise(nb, name, labs, cites, refs):
     def cited(m):
         return "(" + "; ".join(f"[{text}]({up}{BIBLIOGRAPHY}{href})" for text, href in cites[m[1]]) + ")"
 
-    def prose(text):
+    def resolved(text):
         def numbered(m):
             return f"[]{{#{m[2]}}}\n\n$${m[1].rstrip()} \\tag{{{labs[name, m[2]]}}}$$"
 
-        text = re.sub(r"\$\$(.+?)\$\$\s*\{#(eq-[\w-]+)\}", numbered, text, flags=re.S)
+        text = re.sub(r"\$\$(.+?)\$\$\s*\{#(eq-[\w-]+)\}", numbered, CITATION.sub(cited, text), flags=re.S)
         text = re.sub(rf"(?<![\w`/@])@({LABEL})", lambda m: f"[{title(m[1])}](#{m[1]})", text)
         text = re.sub(r"^\[source\]\(/blob/.*\n", "", text, flags=re.M)  # no public repository to lead to
         text = re.sub(r"\]\(((?:\.\./)*)\.\./(figures/)", r"](\1\2", text)  # figures/ lies beside nbs/ and is copied into the site
@@ -117,8 +125,7 @@ def localise(nb, name, labs, cites, refs):
     for cell in nb["cells"]:
         src = source(cell)
         if cell["cell_type"] == "markdown":
-            text = prose(CITATION.sub(cited, src))
-            cell["source"] = re.sub(r"^::: \{#refs\}\n:::$", lambda m: f"```{{=html}}\n{refs}\n```", text, flags=re.M)
+            cell["source"] = re.sub(r"^::: \{#refs\}\n:::$", lambda m: f"```{{=html}}\n{refs}\n```", resolved(src), flags=re.M)
         if cell["cell_type"] != "code":
             continue
         lab = re.search(r"^#\|\s*label:\s*((?:fig|tbl)-[\w-]+)", src, re.M)
@@ -126,7 +133,7 @@ def localise(nb, name, labs, cites, refs):
             cell["source"] = re.sub(r'^(#\|\s*(?:fig|tbl)-cap:\s*["\']?)', rf"\g<1>{title(lab[1])}　", src, flags=re.M)
         for out in cell.get("outputs", []):
             if "text/markdown" in out.get("data", {}):
-                out["data"]["text/markdown"] = prose("".join(out["data"]["text/markdown"]))
+                out["data"]["text/markdown"] = resolved("".join(out["data"]["text/markdown"]))
     return nb
 
 
