@@ -77,6 +77,9 @@ def test_every_page_loads_without_network_errors_missing_pictures_or_bare_maths(
         ("conformal", "placebo"),
         ("restricted mean", "lifetable"),
         ("数据保护", "privacy"),
+        ("下推率", "indicators.html#downward_shift_rate"),
+        ("首接负责制", "domain/glossary.html#term-first_receiver"),
+        ("皖政办秘", "domain/rules.html#anhui_2022-claim"),
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "file"])
@@ -117,7 +120,7 @@ def test_the_keyboard_reaches_the_text_first(browser, site):
     page.close()
 
 
-KINDS = ["index", "zh", "indicators", "reference", "effects/placebo", "studies/campaign", "explanation/cite", "api/metrics"]
+KINDS = ["index", "zh", "indicators", "reference", "effects/placebo", "studies/campaign", "domain/glossary", "domain/rules", "explanation/cite", "api/metrics"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -268,16 +268,24 @@ def mend(pages, out):
 
 
 def search(pages, out):
-    "Captions can be found too; the index is a script, since a page opened from a folder may not fetch a file"
+    "Captions, terms and the rows of tables can be found too; the index is a script, since a page opened from a folder may not fetch a file"
     entries = json.loads((out / "search.json").read_text("utf-8"))
+
+    def add(place, section, text):
+        href = f"{page.relative_to(out).as_posix()}#{place}"
+        entries.append(dict(objectID=href, href=href, title=title, section=section, text=re.sub(r"\s+", " ", text).strip()))
+
     for page, tree in pages.items():
         title = tree.findtext(".//title").split(" – ")[0]
         for cap in tree.xpath("//figcaption | //main//caption"):
             home = next((a.get("id") for a in cap.iterancestors() if re.match(LABEL, a.get("id", ""))), "")
-            href = page.relative_to(out).as_posix() + f"#{home}"
             img = cap.getparent().find(".//img")
-            text = f"{cap.text_content()} {img.get('alt', '') if img is not None else ''}"
-            entries.append(dict(objectID=href, href=href, title=title, section=cap.text_content().strip(), text=text))
+            add(home, cap.text_content().strip(), f"{cap.text_content()} {img.get('alt', '') if img is not None else ''}")
+        for row in tree.xpath("//main//tr[@id]"):
+            add(row.get("id"), " ".join(row[0].itertext()), " ".join(row.itertext()))
+        for term in tree.xpath("//main//span[starts-with(@id, 'term-')]"):
+            p = term.getparent()
+            add(term.get("id"), term.text_content(), f"{p.text_content()} {p.getnext().text_content()}")
     (out / "search.json").unlink()
     (out / "search.js").write_text(f"window.searchIndex = {json.dumps(entries, ensure_ascii=False)};\n", "utf-8")
     js = out / "site_libs/smalldocs.js"
