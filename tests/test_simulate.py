@@ -13,7 +13,7 @@ from chinese_calendar import is_workday
 from pandas.testing import assert_frame_equal
 
 from liuan_eval.province import bulletins
-from liuan_eval.simulate import FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
+from liuan_eval.simulate import CHANNELS, FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLE = DATA / "sample"
@@ -121,7 +121,7 @@ def test_columns_and_types(sim):
 
 def test_the_vocabulary_is_known(sim):
     words = pytest.importorskip("liuan_eval.words")
-    assert set(sim.events.activity) <= set(words.Activity) and set(sim.cases.channel) == set(words.Channel)
+    assert set(sim.events.activity) <= set(words.Activity) and set(sim.cases.channel) == set(CHANNELS.columns) <= set(words.Channel)
     assert set(sim.cases.request_type) == set(words.RequestType) and set(sim.units.kind) <= set(words.UnitKind)
 
 

@@ -120,7 +120,18 @@ def test_the_keyboard_reaches_the_text_first(browser, site):
     page.close()
 
 
-KINDS = ["index", "zh", "indicators", "reference", "effects/placebo", "studies/campaign", "domain/glossary", "domain/rules", "explanation/cite", "api/metrics"]
+KINDS = [
+    "index",
+    "zh",
+    "indicators",
+    "reference",
+    "effects/placebo",
+    "studies/campaign",
+    "domain/glossary",
+    "domain/rules",
+    "explanation/cite",
+    "api/metrics",
+]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

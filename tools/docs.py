@@ -29,6 +29,7 @@ from smalldocs.site import build
 KINDS = {"fig": "图", "tbl": "表", "eq": "式", "sec": "节"}
 LABEL = r"(?:fig|tbl|eq|sec)-[\w-]*\w"
 CITATION = re.compile(r"(?<![\w`])\[(-?@[\w:.-]+[^\]\n]*)\](?!\()")
+FENCE = re.compile(r"(^```\w.*?^```$)", re.M | re.S)
 BIBLIOGRAPHY = "explanation/cite.ipynb"
 _MARKS = r"\u3000-\u303f\uff00-\uffef“”‘’…—·"
 HAN = re.compile(rf"([\u4e00-\u9fff{_MARKS}]*[\u4e00-\u9fff][\u4e00-\u9fff{_MARKS}]*)")
@@ -39,12 +40,11 @@ def source(cell):
 
 
 def prose(nb):
-    "Every piece of Markdown of a notebook, written or computed"
+    "Every piece of Markdown of a notebook, written or computed, without the code shown in it"
     for cell in nb["cells"]:
-        if cell["cell_type"] == "markdown":
-            yield source(cell)
-        for out in cell.get("outputs", []):
-            yield "".join(out.get("data", {}).get("text/markdown", ""))
+        texts = [source(cell)] if cell["cell_type"] == "markdown" else []
+        texts += ["".join(out.get("data", {}).get("text/markdown", "")) for out in cell.get("outputs", [])]
+        yield from ("".join(FENCE.split(text)[::2]) for text in texts)
 
 
 # --- what must hold before anything is built
@@ -112,7 +112,7 @@ def localise(nb, name, labs, cites, refs):
     def cited(m):
         return "(" + "; ".join(f"[{text}]({up}{BIBLIOGRAPHY}{href})" for text, href in cites[m[1]]) + ")"
 
-    def resolved(text):
+    def mended(text):
         def numbered(m):
             return f"[]{{#{m[2]}}}\n\n$${m[1].rstrip()} \\tag{{{labs[name, m[2]]}}}$$"
 
@@ -121,6 +121,9 @@ def localise(nb, name, labs, cites, refs):
         text = re.sub(r"^\[source\]\(/blob/.*\n", "", text, flags=re.M)  # no public repository to lead to
         text = re.sub(r"\]\(((?:\.\./)*)\.\./(figures/)", r"](\1\2", text)  # figures/ lies beside nbs/ and is copied into the site
         return re.sub(r"\]\(/([\w./#-]*)\)", rf"]({up}\1)", text)  # nbdev's links to symbols begin at the root
+
+    def resolved(text):
+        return "".join(part if i % 2 else mended(part) for i, part in enumerate(FENCE.split(text)))
 
     for cell in nb["cells"]:
         src = source(cell)
