@@ -274,21 +274,20 @@ def search(pages, out):
     "Captions, terms and the rows of tables can be found too; the index is a script, since a page opened from a folder may not fetch a file"
     entries = json.loads((out / "search.json").read_text("utf-8"))
 
-    def add(place, section, text):
-        href = f"{page.relative_to(out).as_posix()}#{place}"
-        entries.append(dict(objectID=href, href=href, title=title, section=section, text=re.sub(r"\s+", " ", text).strip()))
-
     for page, tree in pages.items():
-        title = tree.findtext(".//title").split(" – ")[0]
+        title, found = tree.findtext(".//title").split(" – ")[0], []
         for cap in tree.xpath("//figcaption | //main//caption"):
             home = next((a.get("id") for a in cap.iterancestors() if re.match(LABEL, a.get("id", ""))), "")
             img = cap.getparent().find(".//img")
-            add(home, cap.text_content().strip(), f"{cap.text_content()} {img.get('alt', '') if img is not None else ''}")
+            found.append((home, cap.text_content().strip(), f"{cap.text_content()} {img.get('alt', '') if img is not None else ''}"))
         for row in tree.xpath("//main//tr[@id]"):
-            add(row.get("id"), " ".join(row[0].itertext()), " ".join(row.itertext()))
+            found.append((row.get("id"), " ".join(row[0].itertext()), " ".join(row.itertext())))
         for term in tree.xpath("//main//span[starts-with(@id, 'term-')]"):
             p = term.getparent()
-            add(term.get("id"), term.text_content(), f"{p.text_content()} {p.getnext().text_content()}")
+            found.append((term.get("id"), term.text_content(), f"{p.text_content()} {p.getnext().text_content()}"))
+        for place, section, text in found:
+            href = f"{page.relative_to(out).as_posix()}#{place}"
+            entries.append(dict(objectID=href, href=href, title=title, section=section, text=re.sub(r"\s+", " ", text).strip()))
     (out / "search.json").unlink()
     (out / "search.js").write_text(f"window.searchIndex = {json.dumps(entries, ensure_ascii=False)};\n", "utf-8")
     js = out / "site_libs/smalldocs.js"
