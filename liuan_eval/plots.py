@@ -141,7 +141,7 @@ def _page(
     simulated: bool,
     height: float,  # inches of the axes with their labels
 ) -> Figure:
-    "A figure with its texts in place and room for axes between them."
+    "A figure with its texts in place and room for axes between them; its label is all of them, as the text that stands for the picture."
     theme()
     if simulated:
         note = _say(lang, "模拟数据，不代表任何真实单位。", "SIMULATED: no finding about any real office. ") + note
@@ -150,6 +150,7 @@ def _page(
     full = height + head + foot
     room = ConstrainedLayoutEngine(rect=(0.008, foot / full, 0.984, height / full), h_pad=0.03, w_pad=0.03)
     fig = Figure(figsize=(WIDTH, full), layout=room)
+    fig.set_label(_say(lang, f"{title}。{sub}。{note}", f"{title}. {sub}. {note}"))  # for who hears the page
     fig.text(0.016, 1 - 0.14 / full, title, size=13, va="top")
     fig.text(0.016, 1 - 0.45 / full, "\n".join(subs), size=9, va="top", color=GREY, linespacing=1.25)
     fig.text(0.016, 0.08 / full, "\n".join(notes), size=7.5, va="bottom", color=GREY, linespacing=1.3)
@@ -1457,10 +1458,11 @@ def unheard(
     u = satisfaction.unheard(log, period=period, what=what)
     r = u[u.period == group].iloc[0] if period else u.iloc[0]
     name = dict(satisfied=_say(lang, "满意", "satisfied"), resolved=_say(lang, "已解决", "resolved")).get(what, what)
+    closed, answered = int(r.closed), int(r.answered)
     sub = _say(
         lang,
-        f"办结 {r.closed:,} 件，其中 {r.answered:,} 件有有效回答（{r.answered / r.closed:.0%}），{r.closed - r.answered:,} 件没有",
-        f"{r.closed:,} closed cases, {r.answered:,} with a valid answer ({r.answered / r.closed:.0%}), {r.closed - r.answered:,} without",
+        f"办结 {closed:,} 件，其中 {answered:,} 件有有效回答（{answered / closed:.0%}），{closed - answered:,} 件没有",
+        f"{closed:,} closed cases, {answered:,} with a valid answer ({answered / closed:.0%}), {closed - answered:,} without",
     )
     note = _say(
         lang,
@@ -1665,7 +1667,7 @@ def _chain_grid(log: CaseLog, f: pd.DataFrame, key: str, title: str, sub: str, l
                     color=GREY if k < 10 and v < 0.6 else "white" if v > 0.6 else INK,
                 )
     ax.set_yticks(range(len(share)), names)
-    ax.set_xticks(range(len(_SHOWN)), [f"{_stage(s, lang)}→\n{_stage(onward[s], lang)}" for s in _SHOWN], size=7)
+    ax.set_xticks(range(len(_SHOWN)), [f"{_stage(s, lang)}\n→\n{_stage(onward[s], lang)}" for s in _SHOWN], size=6.5)
     ax.tick_params(length=0, labelcolor=INK)
     ax.xaxis.tick_top()
     sns.despine(ax=ax, left=True, bottom=True)

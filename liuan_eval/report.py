@@ -83,12 +83,12 @@ class Study:
         return table
 
     def figure(self, name: str, fig: Any, zh: str, en: str) -> HTML:
-        "Write a figure as PNG and SVG and show it with a caption."
+        "Write a figure as PNG and SVG and show it with a caption; its own texts stand for the picture."
         plots.save(fig, self.out / "figures", name)
         self.figures.append(name)
         data = base64.b64encode((self.out / "figures" / f"{name}.svg").read_bytes()).decode()
-        text = html.escape(zh if self.lang == "zh" else en)
-        return HTML(f'<figure><img alt="{text}" src="data:image/svg+xml;base64,{data}"><figcaption>{text}</figcaption></figure>')
+        text, alt = html.escape(zh if self.lang == "zh" else en), html.escape(fig.get_label())
+        return HTML(f'<figure><img alt="{alt}" src="data:image/svg+xml;base64,{data}"><figcaption>{text}</figcaption></figure>')
 
 
 def open_study(source: Any = None, mapping: Any = None, start: str | None = None, out: str | Path = "report", lang: Lang = "zh") -> Study:

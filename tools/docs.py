@@ -147,9 +147,6 @@ def pictures(tree, page, out):
     "Pictures that stand inside the page become files beside it: the page is light, and a browser keeps them"
     for img in tree.iter("img"):
         m = re.match(r"data:image/(png|jpeg|svg\+xml);base64,(.*)", img.get("src", ""), re.S)
-        if not img.get("alt"):  # a cell without fig-alt: its caption
-            figure = next(img.iterancestors("figure"), None)
-            img.set("alt", figure.findtext("figcaption", "") if figure is not None else "")
         if not m:
             continue
         data = base64.b64decode(m[2])
