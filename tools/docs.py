@@ -125,12 +125,15 @@ def localise(nb, name, labs, cites, refs):
     def resolved(text):
         return "".join(part if i % 2 else mended(part) for i, part in enumerate(FENCE.split(text)))
 
+    fold = any(c["cell_type"] == "raw" and "code-fold: true" in source(c) for c in nb["cells"])
     for cell in nb["cells"]:
         src = source(cell)
         if cell["cell_type"] == "markdown":
             cell["source"] = re.sub(r"^::: \{#refs\}\n:::$", lambda m: f"```{{=html}}\n{refs}\n```", resolved(src), flags=re.M)
         if cell["cell_type"] != "code":
             continue
+        if fold:  # Quarto folds a page by its front matter, smalldocs cell by cell
+            cell["source"] = src = f"#| code-fold: true\n#| code-summary: 代码 Code\n{src}"
         lab = re.search(r"^#\|\s*label:\s*((?:fig|tbl)-[\w-]+)", src, re.M)
         if lab:
             cell["source"] = re.sub(r'^(#\|\s*(?:fig|tbl)-cap:\s*["\']?)', rf"\g<1>{title(lab[1])}　", src, flags=re.M)
