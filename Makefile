@@ -1,5 +1,5 @@
 # make report   read the embedded sample and write report/
-# make test     every notebook as a test, then tests/
+# make test     every notebook run and compared with what it stores, then tests/
 # make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first
 # make calibrate  measure how often each design of effects is wrong (about twenty minutes)
 # make bench    speed and memory beside other tools
@@ -17,7 +17,7 @@ report: $(VENV)/.installed
 	$(BIN)/liuan-eval report --out report
 
 test: $(VENV)/.dev
-	$(BIN)/nbdev-test
+	$(BIN)/python tools/notebooks.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 docs: $(if $(EXECUTE),execute) _docs/index.html
