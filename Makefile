@@ -18,7 +18,7 @@ report: $(VENV)/.installed
 
 test: $(VENV)/.dev
 	$(BIN)/python tools/notebooks.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: $(if $(EXECUTE),execute) _docs/index.html
 

@@ -6,6 +6,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LONG = (
+    "test_studies",
+    "test_site",
+    "test_engines",
+    "test_report",
+    "test_hierarchy",
+    "test_extend",
+    "test_custody",
+    "test_plots",
+    "test_compare",
+)
+
+
+def pytest_collection_modifyitems(items):
+    "Files that take long come first, so that at the end no core waits for the other"
+    items.sort(key=lambda i: LONG.index(i.path.stem) if i.path.stem in LONG else len(LONG))
 
 
 def find_data(name: str) -> Path:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import sys
+from itertools import groupby
 from urllib.parse import unquote
 
 import lxml.html
@@ -66,6 +67,34 @@ def title_errors(nbs):
         first = next((source(c) for c in json.loads(f.read_text("utf-8"))["cells"] if c["cell_type"] == "markdown"), "")
         if re.sub(r"^(#|>|- [\w-]+:).*", "", first, flags=re.M).strip():
             yield f"{f.relative_to(nbs)}: the prose in the cell of the title would be lost"
+
+
+# --- what nbdev made of the exports
+
+
+def line(cell):
+    "The line of the module at which a documented object begins; 0 where nbdev gives none"
+    found = re.search(r"\.py#L(\d+)\)", "".join(prose(dict(cells=[cell]))))
+    return int(found[1]) if found else 0
+
+
+def signature(m):
+    "Types by their short names, and a space where people write one"
+    text = re.sub(r"(?<![\w.'\"])(?:[a-z_]\w*\.)+(?=[A-Za-z])", "", m[0])
+    return re.sub(r"\)->", ") -> ", re.sub(r"(?m)([(,]\s*\w+):(?=\S)", r"\1: ", text))
+
+
+def documented(nb):
+    "What one cell exports is shown in the order in which it is written; nbdev turns it round"
+    nb["cells"] = [
+        c for shown, run in groupby(nb["cells"], lambda c: bool(c.get("has_sd"))) for c in (sorted(run, key=line) if shown else run)
+    ]
+    for cell in (c for c in nb["cells"] if c.get("has_sd")):
+        for out in cell.get("outputs", []):
+            if "text/markdown" in out.get("data", {}):
+                text = "".join(out["data"]["text/markdown"])
+                out["data"]["text/markdown"] = re.sub(r"^```python\n(?:def|class) .*?^```", signature, text, count=1, flags=re.M | re.S)
+    return nb
 
 
 # --- numbers and citations
@@ -350,7 +379,7 @@ def main():
     labs = labels(books)
     cites, refs = citations(books, nbs / "references.bib")
     for name, nb in books.items():
-        (src / name).write_text(json.dumps(localise(nb, name, labs, cites, refs), ensure_ascii=False), "utf-8")
+        (src / name).write_text(json.dumps(localise(documented(nb), name, labs, cites, refs), ensure_ascii=False), "utf-8")
     smalldocs.layout.KATEX = "KATEX"
     site = build(str(src), quiet=True)
     out = (src / cfg.doc_path.name).resolve()
