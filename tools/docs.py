@@ -189,6 +189,14 @@ def pictures(tree, page, out):
         img.set("loading", "lazy")
 
 
+def numbered(tree):
+    "Figures without a label, as studies write them, are numbered in their order; those of cells are by their labels"
+    captions = tree.xpath("//main//figcaption")
+    if not any(c.text_content().startswith(KINDS["fig"]) for c in captions):
+        for i, c in enumerate(captions, 1):
+            c.text = f"{KINDS['fig']} {i}　{c.text or ''}"
+
+
 def controls(tree):
     "Things to press are buttons, links lead somewhere, and each has a name"
     for a in tree.xpath("//a[@data-bs-toggle='collapse']"):
@@ -293,6 +301,7 @@ def mend(pages, out):
             key = "href" if el.get("href") else "src"
             el.set(key, f"{up}site_libs/katex/{el.get(key).removeprefix('KATEX/')}")
         pictures(tree, page, out)
+        numbered(tree)
         controls(tree)
         wide(tree)
         symbols(tree, page, ids)
