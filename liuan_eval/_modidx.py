@@ -229,6 +229,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'liuan_eval/effects/evaluate.py'),
                                              'liuan_eval.effects.evaluate.panels': ( 'effects/evaluate.html#panels',
                                                                                      'liuan_eval/effects/evaluate.py'),
+                                             'liuan_eval.effects.evaluate.same_question': ( 'effects/evaluate.html#same_question',
+                                                                                            'liuan_eval/effects/evaluate.py'),
                                              'liuan_eval.effects.evaluate.shown_table': ( 'effects/evaluate.html#shown_table',
                                                                                           'liuan_eval/effects/evaluate.py'),
                                              'liuan_eval.effects.evaluate.threats': ( 'effects/evaluate.html#threats',

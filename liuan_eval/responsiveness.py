@@ -154,6 +154,7 @@ def _wait_passport(until: str, start: str, working: bool) -> dict[str, Any]:
     zh, en = _STEP_WORDS[until]
     whence_zh, whence_en = ("派单", "dispatch") if start == "entered" else ("签收", "claim")
     clock_zh, clock_en = ("工作小时", "working hours") if working else ("自然小时", "calendar hours")
+    never = ("", "") if until == "closed" else (f"，未{zh}即办结的也一直计为未发生", ", and so does a case that was closed without it")
     stay = ("；按单位：每次到该单位至其签收", "; by unit: from each entry to its claim") if until == "claimed" else ("", "")
     return dict(
         zh=f"{whence_zh}到{zh}（{clock_zh}，中位）",
@@ -168,8 +169,8 @@ def _wait_passport(until: str, start: str, working: bool) -> dict[str, Any]:
         clock="working" if working else "calendar",
         source_zh=_KM,
         source_en=_KM,
-        definition_zh=f"从首次{whence_zh}到{zh}的{clock_zh}中位数{stay[0]}；到日志末仍未{zh}的计为“至少这么久”，未{zh}即办结的也一直计为未发生。",
-        definition_en=f"Median {clock_en} from the first {whence_en} to {en}{stay[1]}; where it has not come by the end of the log it counts as at least so long, and so does a case that was closed without it.",
+        definition_zh=f"从首次{whence_zh}到{zh}的{clock_zh}中位数{stay[0]}；到日志末仍未{zh}的计为“至少这么久”{never[0]}。",
+        definition_en=f"Median {clock_en} from the first {whence_en} to {en}{stay[1]}; where it has not come by the end of the log it counts as at least so long{never[1]}.",
         formula_zh=f"Kaplan-Meier 中位数（{clock_zh}）",
         formula_en=f"Kaplan-Meier median, {clock_en}",
     )

@@ -159,7 +159,7 @@ def test_the_shipped_calibration_is_of_this_grid_and_its_failures_reach_the_esti
     rate = null.groupby("design").rejected.mean()
     assert rate["clustered"] > 0.4 and rate["difference_series"] < 0.12 and rate["conformal"] < 0.1
     alone = simulated_panel(Province(effect=0, start="2020-02-17", end="2022-12-31"), "on_time_rate")
-    assert any("simulation most like this" in w[1] for w in its.its(alone).warnings)
+    assert any("simulations nearest in length" in w[1] for w in its.its(alone).warnings)
 
 
 # --- interrupted time series

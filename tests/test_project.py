@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = "index", "start", "zh", "indicators", "reference"  # at the top of nbs/, and no module
+NOTEBOOKS = sorted((ROOT / "nbs").rglob("*.ipynb"))
 MODULES = sorted(f for d in ("", "effects/") for f in (ROOT / "nbs").glob(f"{d}*.ipynb") if f.stem not in PAGES)
 
 
@@ -39,9 +40,16 @@ def test_readme_is_current():
     assert res.returncode == 0, res.stderr
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "nbs").rglob("*.ipynb")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda f: f.stem)
 def test_no_number_prefix(path):
     assert not re.match(r"\d", path.name)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda f: f.stem)
+def test_stored_outputs_hold_no_warning_and_no_place_on_a_machine(path):
+    outs = [o for c in json.loads(path.read_text("utf-8"))["cells"] for o in c.get("outputs", [])]
+    assert [o for o in outs if o.get("name") == "stderr"] == []
+    assert not re.search(r"site-packages|/(?:home|root|tmp|Users|work)/", json.dumps([o.get("text") or o.get("data") for o in outs]))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda f: module(f, "nbs"))

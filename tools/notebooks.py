@@ -22,7 +22,7 @@ PASSING = [  # what is of the moment and of the machine
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?",
     r"\b0x[0-9a-f]+\b",
     r"\b\d+(?:\.\d+)? ?(?:ms|µs|s)\b",
-    r"(?<=[\s\"'(])/[\w./-]+",
+    r"(?<![\w.:/])/[\w.-]+/[\w./-]+",
 ]
 
 

@@ -206,7 +206,7 @@ def _misses(cell: pd.Series) -> bool:
 
 
 def _measured(design: str, e: "Estimate") -> Words | None:
-    "What the simulation most like this case says against a design; None where it kept its promise."
+    "What the worst of the simulations nearest in length (and autocorrelation, where the design estimates it) says against a design; None where it kept its promise in all."
     t = calibration()
     t = t[(t.design == design) & (t.effect == 0) & t.rejected.notna()]
     if t.empty:
@@ -222,8 +222,8 @@ def _measured(design: str, e: "Estimate") -> Words | None:
         return None
     c = bad.iloc[(bad.rejected - bad.promised).abs().argmax()]
     return (
-        f"在最接近的模拟中（前 {c.before:.0f} 期、后 {c.after:.0f} 期，rho {c.rho}，处理单位噪声 {c.noisy:.0f} 倍{'，同期全省改革' if c.reform else ''}），什么都没有发生时此设计有 {c.rejected:.1%} 报告“有变化”（应为 {c.promised:.1%}，{c.reps:.0f} 次）",
-        f"in the simulation most like this ({c.before:.0f} periods before, {c.after:.0f} after, rho {c.rho}, treated unit {c.noisy:.0f} times as noisy{', reform of the whole province at the same time' if c.reform else ''}) this design found a change in {c.rejected:.1%} of cases where there was none (promised {c.promised:.1%}, {c.reps:.0f} runs)",
+        f"在时期长短{'' if np.isnan(rho) else '与自相关'}最接近的各种模拟中，最差的一种（前 {c.before:.0f} 期、后 {c.after:.0f} 期，rho {c.rho}，处理单位噪声 {c.noisy:.0f} 倍{'，同期全省改革' if c.reform else ''}），什么都没有发生时此设计有 {c.rejected:.1%} 报告“有变化”（应为 {c.promised:.1%}，{c.reps:.0f} 次）",
+        f"in the worst of the simulations nearest in length{'' if np.isnan(rho) else ' and autocorrelation'} ({c.before:.0f} periods before, {c.after:.0f} after, rho {c.rho}, treated unit {c.noisy:.0f} times as noisy{', reform of the whole province at the same time' if c.reform else ''}) this design found a change in {c.rejected:.1%} of cases where there was none (promised {c.promised:.1%}, {c.reps:.0f} runs)",
     )
 
 

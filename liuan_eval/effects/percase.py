@@ -6,6 +6,7 @@
 __all__ = ['ADJUST', 'Answer', 'answer_cells', 'risk_difference', 'decompose', 'hop_counts', 'hops_per_case']
 
 # %% ../../nbs/effects/percase.ipynb #c003
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -94,10 +95,14 @@ def risk_difference(
 def _standardised(f: pd.DataFrame, by: Sequence[str]) -> tuple[float, float, float]:
     "Standardised difference, its standard error, and the crude difference."
     import statsmodels.api as sm
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
     a = f.after.to_numpy(float)
     Z = _matrix(f, by)
-    m = sm.GLM(np.column_stack([f.passed, f.n - f.passed]), np.column_stack([Z, a]), family=sm.families.Binomial()).fit()
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        if len(f) == Z.shape[1] + 1:  # a coefficient for each cell: of course it fits perfectly
+            warnings.simplefilter("ignore", PerfectSeparationWarning)
+        m = sm.GLM(np.column_stack([f.passed, f.n - f.passed]), np.column_stack([Z, a]), family=sm.families.Binomial()).fit()
     w = np.where(f.after, f.n, 0) / f.n[f.after].sum()
     p, X = [], []
     for arm in (1.0, 0.0):
