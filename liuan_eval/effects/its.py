@@ -179,7 +179,9 @@ def _checks(panel: Panel, x: pd.DataFrame, fit: Fit, y: np.ndarray, control: str
         Assumption(
             ("活动前为直线趋势", "the trend before was straight"),
             ("活动前的二次项", "a quadratic term before the start"),
-            (f"p = {bend:.2f}", f"p = {bend:.2f}"),
+            ("活动前的时期太少，无法检验", "too few periods before to test it")
+            if np.isnan(bend)
+            else (f"p = {bend:.2f}", f"p = {bend:.2f}"),
             None if np.isnan(bend) else bend > 0.05,
         ),
         Assumption(

@@ -128,7 +128,9 @@ def _series_checks(panel: Panel, d: np.ndarray, fit: Any) -> tuple[Assumption, .
         Assumption(
             ("活动前两者之差没有趋势", "the difference had no trend before the start"),
             ("活动前之差的 REML AR(1) 斜率", "REML AR(1) slope of the difference before"),
-            (f"每期 {slope:.2g}，p = {p:.2f}；检验功效低", f"{slope:.2g} a period, p = {p:.2f}; the test has little power"),
+            ("活动前的时期太少，无法检验", "too few periods before to test it")
+            if np.isnan(p)
+            else (f"每期 {slope:.2g}，p = {p:.2f}；检验功效低", f"{slope:.2g} a period, p = {p:.2f}; the test has little power"),
             None if np.isnan(p) else p > 0.05,
         ),
         Assumption(
