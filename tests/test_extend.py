@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which
 
 @pytest.fixture
 def clone(tmp_path):
-    "The files of this tree elsewhere, with a diff applied and exported; what it gives runs commands there"
+    "The files of this tree elsewhere, with a diff applied, exported and a notebook of it run; what it gives runs Python code there"
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
     for name in filter(None, names):
         to = tmp_path / name
@@ -33,20 +33,20 @@ def clone(tmp_path):
         assert res.returncode == 0, res.stdout + res.stderr
         return res.stdout
 
-    def applied(name):
+    def applied(name, notebook=None):
         run("git", "init", "-q")
         run("git", "apply", str(ROOT / NBS / "diffs" / f"{name}.diff"))
         run(Path(sys.executable).with_name("nbdev-export"))
-        return run
+        if notebook:
+            run(Path(sys.executable).with_name("nbdev-test"), notebook)
+        return lambda code: run(sys.executable, "-c", code)
 
     return applied
 
 
 def test_the_indicator_is_computed_and_in_the_catalogue(clone):
-    run = clone("indicator")
-    said = run(
-        sys.executable,
-        "-c",
+    says = clone("indicator")
+    said = says(
         "import json, pandas as pd; from fastcore.test import test_eq\n"
         "from liuan_eval import metrics; from liuan_eval.log import CaseLog, read_log; from liuan_eval.responsiveness import direct_rate\n"
         "cells = json.load(open('nbs/responsiveness.ipynb', encoding='utf-8'))['cells']\n"
@@ -57,11 +57,8 @@ def test_the_indicator_is_computed_and_in_the_catalogue(clone):
 
 
 def test_the_channel_is_known_by_code_label_and_word(clone):
-    run = clone("channel")
-    run(Path(sys.executable).with_name("nbdev-test"), "nbs/words.ipynb")
-    said = run(
-        sys.executable,
-        "-c",
+    says = clone("channel", "nbs/words.ipynb")
+    said = says(
         "import pandas as pd; from liuan_eval import metrics; from liuan_eval.log import CaseLog\n"
         "t = pd.DataFrame([('1', '2024-01-01', '住建局', '签收', '随手拍')], columns=['case_id', 'timestamp', 'unit', 'activity', 'channel'])\n"
         "print(metrics.compute(CaseLog.from_frame(t), 'n_cases', by='channel', lang='en').to_csv(index=False))",
@@ -70,11 +67,8 @@ def test_the_channel_is_known_by_code_label_and_word(clone):
 
 
 def test_the_rule_gives_due_dates_and_stands_on_its_page(clone):
-    run = clone("rule")
-    run(Path(sys.executable).with_name("nbdev-test"), "nbs/domain/rules.ipynb")
-    said = run(
-        sys.executable,
-        "-c",
+    says = clone("rule", "nbs/domain/rules.ipynb")
+    said = says(
         "from datetime import date; from liuan_eval.worktime import Rules\n"
         "find = lambda u: Rules.read('shenyang_mailbox').find('handle', date(2024, 3, 1), channel='mayor_mailbox', urgency=u).limit\n"
         "print(find('complex'), find('general'))",
@@ -83,10 +77,8 @@ def test_the_rule_gives_due_dates_and_stands_on_its_page(clone):
 
 
 def test_the_design_runs_in_the_studies_and_in_the_calibration_where_it_is_wrong_more_often(clone):
-    run = clone("design")
-    said = run(
-        sys.executable,
-        "-c",
+    says = clone("design")
+    said = says(
         "from liuan_eval.effects import calibration, evaluate\n"
         "cell = calibration.Cell(26, 13, 0.8)\n"
         "f = calibration.summarise(cell, calibration.run(cell, ['difference_series', 'difference_prais'], 100)).set_index('design')\n"

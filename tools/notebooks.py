@@ -75,8 +75,8 @@ def differences(stored, fresh):
     "Each cell whose outputs are not what is stored"
     now = {c["id"]: c for c in fresh["cells"]}
     for cell in stored["cells"]:
-        old, new = (["" if c is None else shown(o) for o in c.get("outputs", [])] for c in (cell, now.get(cell["id"], {})))
-        found = difference("\n\n".join(old), "\n\n".join(new))
+        old, new = ("\n\n".join(shown(o) for o in c.get("outputs", [])) for c in (cell, now.get(cell["id"], {})))
+        found = difference(old, new)
         if found:
             yield f"cell {cell['id']}: {found}"
 
