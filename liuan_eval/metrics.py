@@ -11,11 +11,12 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from . import buckpassing, responsiveness, satisfaction  # noqa: F401  the rooms register their indicators
-from .log import CaseLog
-from .measure import INDICATORS, NEEDS, UNIT_COLUMNS, Indicator, missing  # noqa: F401  Indicator is part of the door
-from .source import LogError
-from .words import Lang, dictionary, label
+from .indicators import phone, returns, speed  # noqa: F401  the rooms register their indicators
+from .intake.log import CaseLog
+from .indicators.shapes import INDICATORS, NEEDS, UNIT_COLUMNS, Indicator, missing  # noqa: F401  Indicator is part of the door
+from .words.text import LogError
+from .words.vocabulary import dictionary, label
+from .words.text import Lang
 
 # %% ../nbs/metrics.ipynb #c008
 ORDER = (
@@ -169,8 +170,8 @@ def compute(
         if n not in INDICATORS:
             near = get_close_matches(n, ORDER, 1)
             raise LogError(
-                f"There is no indicator '{n}'{f'; did you mean {near[0]}' if near else ''}. Known: {', '.join(ORDER)}.",
                 f"没有指标“{n}”{f'；是否指 {near[0]}' if near else ''}。可用：{'、'.join(ORDER)}。",
+                f"There is no indicator '{n}'{f'; did you mean {near[0]}' if near else ''}. Known: {', '.join(ORDER)}.",
             )
     frames = [INDICATORS[n].compute(log, by, period).assign(indicator=n) for n in names]
     keys = ["indicator", *([by] if isinstance(by, str) else by or []), *(["period"] if period else [])]

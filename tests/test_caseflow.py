@@ -8,9 +8,9 @@ import networkx as nx
 import pandas as pd
 import pytest
 
-from liuan_eval.caseflow import edges, flow_graph, write_graph
-from liuan_eval.log import CaseLog
-from liuan_eval.source import LogError
+from liuan_eval.flow.graph import edges, flow_graph, write_graph
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.words.text import LogError
 
 UNITS = [
     dict(unit="H", kind="dispatcher"),

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import binom
 
-from liuan_eval import compare, custody
-from liuan_eval.log import CaseLog, read_log
-from liuan_eval.simulate import SHIRKERS, City, simulate
-from liuan_eval.source import LogError
+from liuan_eval import custody
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.judge import compare
+from liuan_eval.truth.city import SHIRKERS, City, simulate
+from liuan_eval.words.text import LogError
 
 ROOT = Path(__file__).parents[1]
 

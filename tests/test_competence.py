@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liuan_eval import competence as room
-from liuan_eval.log import CaseLog
-from liuan_eval.simulate import AREAS, SHIRKERS, TOPICS, City, simulate
-from liuan_eval.source import LogError
+from liuan_eval.flow import competence as room
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.truth.city import AREAS, SHIRKERS, TOPICS, City, simulate
+from liuan_eval.words.text import LogError
 
 OWNER = {t.topic: t.competent for t in TOPICS.itertuples()}
 

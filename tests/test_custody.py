@@ -11,7 +11,7 @@ from oracle import Event, custody
 
 from liuan_eval import custody as room
 from liuan_eval import metrics
-from liuan_eval.log import CaseLog
+from liuan_eval.intake.log import CaseLog
 
 START = datetime(2022, 2, 17, 9)
 UNITS = ["A", "B", "C", "D", "H", "I"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from liuan_eval import datasets
-from liuan_eval.source import LogError
+from liuan_eval.intake import datasets
+from liuan_eval.words.text import LogError
 
 
 def test_every_data_set_has_what_a_reader_needs():
@@ -28,5 +28,5 @@ def test_what_is_absent_unknown_or_no_log_is_said(tmp_path, monkeypatch):
     for name, word in (("bpic2013_incidents", "10.4121"), ("nothing", "known")):
         with pytest.raises(LogError, match=word) as e:
             datasets.load(name)
-        assert e.value.zh != e.value.en
+        assert e.value.text.zh != e.value.text.en
     assert not datasets.known().here.any()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liuan_eval.words import dictionary
+from liuan_eval.words.vocabulary import dictionary
 
 ROOT = Path(__file__).parents[1]
 KEYS = set(re.findall(r"^@\w+\{([^,\s]+),", (ROOT / "nbs/references.bib").read_text("utf-8"), re.M))

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liuan_eval.effects import calibration, choices, did, estimate, evaluate, its, many, placebo, structural, survival, synthetic, trends
+from liuan_eval.effects import calibration, choices, estimate, evaluate, many
+from liuan_eval.effects.cases import survival
+from liuan_eval.effects.designs import did, its, placebo, structural, synthetic, trends
 from liuan_eval.effects.errors import ols, reml_ar1
 from liuan_eval.effects.panel import panel, with_controls
 from liuan_eval.effects.plan import Plan
-from liuan_eval.log import CaseLog, LogError, read_log
-from liuan_eval.province import OUTCOMES, Province, simulated_panel, true_effect
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.truth.province import OUTCOMES, Province, simulated_panel, true_effect
+from liuan_eval.words.text import LogError
 
 ALONE = (its.its, structural.structural)
 AGAINST_OTHERS = (
@@ -245,7 +248,7 @@ def test_too_few_periods_are_an_answer_in_words(months):
     for design in (its.its, placebo.difference_series, placebo.conformal, synthetic.synthetic_did):
         with pytest.raises(estimate.TooFew, match=r"at least 3 and 3 \(EPOC\)") as e:
             design(short)
-        assert "不给出数字" in e.value.zh
+        assert "不给出数字" in e.value.text.zh
 
 
 # --- many, choices, plan

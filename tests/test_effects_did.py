@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liuan_eval.effects.cluster import cr2, wild_bootstrap
-from liuan_eval.effects.did import did, event_study
+from liuan_eval.effects.designs.did import did, event_study
+from liuan_eval.effects.designs.trends import flci, folded_quantile, sensitivity
 from liuan_eval.effects.estimate import TooFew
 from liuan_eval.effects.panel import Panel
-from liuan_eval.effects.trends import flci, folded_quantile, sensitivity
-from liuan_eval.source import LogError
+from liuan_eval.words.text import LogError
 
 
 def panel_of(y, treated, first):
@@ -105,7 +105,7 @@ def test_flci_covers_under_the_worst_bend_of_the_trend():
     C, l = 0.02 * (np.eye(5) + 1), np.array([0, 0, 0, 0.5, 0.5])
     bent, sd = m * np.array([0, 0, 0, 1.0, 3.0]), np.sqrt(l @ C @ l)
     low, high = flci(np.zeros(5), C, times, m)
-    from liuan_eval.effects.trends import _optimal
+    from liuan_eval.effects.designs.trends import _optimal
 
     a = _optimal(C, times, m, None, 0.95)[0]
     draws = bent + 0.1 * (times + 1) + rng.multivariate_normal(np.zeros(5), C, 4000)
@@ -131,7 +131,7 @@ def test_sensitivity_keeps_its_size_with_few_units(treated, others, years):
 
 def sensitivity_at_zero(e):
     "The interval at M = 0 without the search for the breakdown."
-    from liuan_eval.effects.trends import _cost
+    from liuan_eval.effects.designs.trends import _cost
 
     d = e.detail
     return flci(d["beta"], d["cov"] * _cost(d["df"], d["n_pre"] - 1), d["event_time"], 0.0, base=d["base"])

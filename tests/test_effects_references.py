@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 from conftest import find_data
 
-from liuan_eval.effects import many, power, structural, survival, synthetic
+from liuan_eval.effects import many, power
+from liuan_eval.effects.cases import survival
 from liuan_eval.effects.cluster import cr2, wild_bootstrap
-from liuan_eval.effects.did import did
+from liuan_eval.effects.designs import structural, synthetic
+from liuan_eval.effects.designs.did import did
+from liuan_eval.effects.designs.its import its
 from liuan_eval.effects.errors import newey_west, ols, prais_winsten, reml_ar1
-from liuan_eval.effects.its import its
 from liuan_eval.effects.panel import Panel
 
 

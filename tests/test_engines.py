@@ -11,11 +11,17 @@ import pandas as pd
 import pytest
 from city import MAPPING, city
 
-from liuan_eval import caseflow, competence, custody, lifetable, metrics, milestones, responsiveness, satisfaction
-from liuan_eval.log import CaseLog, read_log
-from liuan_eval.mapping import Mapping
-from liuan_eval.source import LogError
-from liuan_eval.worktime import WorkCalendar
+from liuan_eval import custody, metrics
+from liuan_eval.custody.spells import milestones
+from liuan_eval.flow import competence
+from liuan_eval.flow import graph as caseflow
+from liuan_eval.indicators import lifetable
+from liuan_eval.indicators import phone as satisfaction
+from liuan_eval.indicators import speed as responsiveness
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.intake.mapping import Mapping
+from liuan_eval.words.rules import WorkCalendar
+from liuan_eval.words.text import LogError
 
 BY_HOPS = ["n_cases", "bounce_rate", "pingpong_rate", "boomerang_rate"]
 GROUPS = {
@@ -409,7 +415,7 @@ def test_postgres_times_that_are_text_are_refused_with_a_remedy(server):
         )
     with pytest.raises(LogError, match="view") as e:
         read_log(server, mapping=Mapping(tables={"events": f"{SCHEMA}.texts"}))
-    assert "timestamp" in e.value.zh
+    assert "timestamp" in e.value.text.zh
 
 
 def test_postgres_without_the_name_of_the_table_is_refused(server):
@@ -444,7 +450,7 @@ def test_an_unreachable_server_is_refused_without_the_password():
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'liuan_eval[postgres]'")
     with pytest.raises(LogError, match="no connection") as e:
         read_log("postgresql://office:s3cr3t@127.0.0.1:1/x", mapping=mapping())
-    assert "s3cr3t" not in str(e.value) and re.search("[\u4e00-\u9fff]", e.value.zh)
+    assert "s3cr3t" not in str(e.value) and re.search("[\u4e00-\u9fff]", e.value.text.zh)
 
 
 def test_a_password_is_not_in_the_log_of_a_database(postgres, server):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, false_discovery_control, fisher_exact, hypergeom
 
-from liuan_eval import excess
-from liuan_eval.log import CaseLog, read_log
-from liuan_eval.simulate import City
-from liuan_eval.source import LogError
+from liuan_eval.flow import excess
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.truth.city import City
+from liuan_eval.words.text import LogError
 
 FLOWS = st.dictionaries(
     st.tuples(st.sampled_from("ABCDE"), st.sampled_from("ABCDE")).filter(lambda p: p[0] != p[1]), st.integers(1, 30), min_size=1
@@ -128,7 +128,7 @@ def test_what_cannot_be_asked_is_said():
     for call in (excess.excess_flows, excess.flow_change, lambda log: excess.flow_change(log, "2030-01-01")):
         with pytest.raises(LogError) as e:
             call(still)
-        assert e.value.zh != e.value.en
+        assert e.value.text.zh != e.value.text.en
 
 
 def test_bpic2013_with_649_teams_is_answered(data_dir):

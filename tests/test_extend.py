@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from liuan_eval.mapping import Mapping
+from liuan_eval.intake.mapping import Mapping
 
 ROOT = Path(__file__).parents[1]
 NBS = "nbs/explanation"
@@ -48,8 +48,8 @@ def test_the_indicator_is_computed_and_in_the_catalogue(clone):
     says = clone("indicator")
     said = says(
         "import json, pandas as pd; from fastcore.test import test_eq\n"
-        "from liuan_eval import metrics; from liuan_eval.log import CaseLog, read_log; from liuan_eval.responsiveness import direct_rate\n"
-        "cells = json.load(open('nbs/responsiveness.ipynb', encoding='utf-8'))['cells']\n"
+        "from liuan_eval import metrics; from liuan_eval.intake.log import CaseLog, read_log; from liuan_eval.indicators.speed import direct_rate\n"
+        "cells = json.load(open('nbs/indicators/speed.ipynb', encoding='utf-8'))['cells']\n"
         "exec(''.join(next(c for c in cells if c['id'] == 'direct-toy')['source']))\n"
         "print(metrics.compute(read_log(), 'direct_rate', lang='zh').to_csv(index=False), *metrics.catalogue('en').name)",
     )
@@ -57,9 +57,9 @@ def test_the_indicator_is_computed_and_in_the_catalogue(clone):
 
 
 def test_the_channel_is_known_by_code_label_and_word(clone):
-    says = clone("channel", "nbs/words.ipynb")
+    says = clone("channel", "nbs/words/vocabulary.ipynb")
     said = says(
-        "import pandas as pd; from liuan_eval import metrics; from liuan_eval.log import CaseLog\n"
+        "import pandas as pd; from liuan_eval import metrics; from liuan_eval.intake.log import CaseLog\n"
         "t = pd.DataFrame([('1', '2024-01-01', '住建局', '签收', '随手拍')], columns=['case_id', 'timestamp', 'unit', 'activity', 'channel'])\n"
         "print(metrics.compute(CaseLog.from_frame(t), 'n_cases', by='channel', lang='en').to_csv(index=False))",
     )
@@ -69,7 +69,7 @@ def test_the_channel_is_known_by_code_label_and_word(clone):
 def test_the_rule_gives_due_dates_and_stands_on_its_page(clone):
     says = clone("rule", "nbs/domain/rules.ipynb")
     said = says(
-        "from datetime import date; from liuan_eval.worktime import Rules\n"
+        "from datetime import date; from liuan_eval.words.rules import Rules\n"
         "find = lambda u: Rules.read('shenyang_mailbox').find('handle', date(2024, 3, 1), channel='mayor_mailbox', urgency=u).limit\n"
         "print(find('complex'), find('general'))",
     )

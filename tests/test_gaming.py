@@ -9,10 +9,10 @@ from chinese_calendar import is_workday
 from scipy.stats import binom, fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from liuan_eval import gaming
-from liuan_eval.log import CaseLog
-from liuan_eval.simulate import City, simulate
-from liuan_eval.source import LogError
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.judge import gaming
+from liuan_eval.truth.city import City, simulate
+from liuan_eval.words.text import LogError
 
 
 def log_of(city):

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from liuan_eval.caseflow import edges
-from liuan_eval.hierarchy import _drawn, _expected, _flows, _numbers, communities, direction_test, ranking, springrank, structure
-from liuan_eval.log import CaseLog, read_log
-from liuan_eval.source import LogError
+from liuan_eval.flow.graph import edges
+from liuan_eval.flow.hierarchy import _drawn, _expected, _flows, _numbers, communities, direction_test, ranking, springrank, structure
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.words.text import LogError
 
 PAIRS = [(a, b) for a in "ABCDEF" for b in "ABCDEF" if a != b]
 FLOWS = st.dictionaries(st.sampled_from(PAIRS), st.integers(1, 9), min_size=1, max_size=14)

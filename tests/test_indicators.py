@@ -10,9 +10,9 @@ from city import MAPPING, city
 from oracle import NO_CUSTODY, Event, closing, custody
 
 from liuan_eval import metrics
-from liuan_eval.log import CaseLog
-from liuan_eval.measure import INDICATORS
-from liuan_eval.source import LogError
+from liuan_eval.indicators.shapes import INDICATORS
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.words.text import LogError
 
 CODES = dict(
     受理="received",
@@ -428,7 +428,7 @@ def test_limbo_is_the_kaplan_meier_median_of_statsmodels_with_open_cases_censore
 
 
 def test_a_share_of_all_has_the_interval_of_a_ratio_over_cases(log):
-    from liuan_eval.custody import coded_spells
+    from liuan_eval.custody.spells import coded_spells
 
     s = coded_spells(log).filter(lambda t: ~t.is_dispatcher).execute()
     every = s.groupby("case").delay_seconds.sum()
@@ -493,7 +493,7 @@ def test_what_a_log_cannot_serve_is_said_in_both_languages(name):
     else:
         with pytest.raises(LogError, match=name) as e:
             metrics.compute(bare, name)
-        assert "需要" in e.value.zh and "needs" in e.value.en
+        assert "需要" in e.value.text.zh and "needs" in e.value.text.en
 
 
 @pytest.mark.parametrize(
@@ -509,7 +509,7 @@ def test_what_a_log_cannot_serve_is_said_in_both_languages(name):
 def test_a_wrong_question_is_refused_and_the_right_ones_named(log, call):
     with pytest.raises(LogError) as e:
         metrics.compute(log, **call)
-    assert e.value.en != e.value.zh
+    assert e.value.text.en != e.value.text.zh
 
 
 TICKETS = pd.DataFrame(

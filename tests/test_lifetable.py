@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
-from liuan_eval.lifetable import incidence, km_curve, km_quantiles, restricted_mean
+from liuan_eval.indicators.lifetable import incidence, km_curve, km_quantiles, restricted_mean
 
 
 @pytest.fixture

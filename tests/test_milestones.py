@@ -7,10 +7,10 @@ import pytest
 from steps import DISPATCHER, deadline, known, pauses_of, random_log, rule_for, steps
 from walk import runs_out
 
-from liuan_eval.log import CaseLog
-from liuan_eval.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due
-from liuan_eval.source import LogError
-from liuan_eval.worktime import parse_limit
+from liuan_eval.custody.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.text import LogError
 
 HOURS = (("08:30", "12:00"), ("14:30", "17:30"))
 

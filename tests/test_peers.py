@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-from liuan_eval import caseflow, datasets
+from liuan_eval.flow import graph as caseflow
+from liuan_eval.intake import datasets
 
 PEER = ROOT / ".bench" / "venv" / "bin" / "python"
 SCRIPT = """

@@ -7,10 +7,10 @@ import warnings
 import pandas as pd
 import pytest
 
-from liuan_eval import plots
-from liuan_eval.log import CaseLog, read_log
+from liuan_eval.figures import plots
+from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.metrics import ORDER, compute
-from liuan_eval.source import LogError
+from liuan_eval.words.text import LogError
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SERVED = [n for n in ORDER if n != "defied_designation_rate"]  # nobody is designated in the sample
@@ -144,7 +144,7 @@ def test_closed_at_once():
 
 
 def test_matrix_counts_every_hop(city):
-    from liuan_eval.caseflow import edges
+    from liuan_eval.flow.graph import edges
 
     e = edges(city)
     place, order = plots._grouped(city, e, "zh", 5)
@@ -236,7 +236,7 @@ NEW = dict(pairs=plots.pairs, limbo=plots.limbo_curves, verdicts=plots.verdict_b
 def test_what_is_not_there_is_not_drawn_empty(name):
     with pytest.raises(LogError) as e:
         NEW[name](path_log(a="A", b="B"), "en")
-    assert e.value.zh != e.value.en
+    assert e.value.text.zh != e.value.text.en
 
 
 def test_a_unit_whose_cases_have_no_clear_owner_is_marked():
@@ -268,7 +268,7 @@ def test_six_hundred_teams_are_drawn(data_dir):
 
 
 def test_units_set_apart_are_counted_and_those_with_few_cases_are_hollow():
-    from liuan_eval.scorecard import Item, Scorecard
+    from liuan_eval.judge.scorecard import Item, Scorecard
 
     log = path_log(a="A B", b="B A", c="C", d="D")
     card = Scorecard("试", "try", "-", "read", (Item("r", 10, "line", "率", "rate"),), min_cases=5)

@@ -75,12 +75,13 @@ def test_package_carries_its_data(place):
 
 
 def test_public_names_import_from_where_the_design_says():
-    from liuan_eval.caseflow import flow_graph
-    from liuan_eval.log import CaseLog, LogError, Mapping, read_log
+    from liuan_eval.flow.graph import flow_graph
+    from liuan_eval.intake.log import CaseLog, Mapping, read_log
     from liuan_eval.metrics import Indicator, catalogue, compute
-    from liuan_eval.report import render
-    from liuan_eval.simulate import City, simulate
-    from liuan_eval.words import Activity, Channel, RequestType, label
+    from liuan_eval.report.study import render
+    from liuan_eval.truth.city import City, simulate
+    from liuan_eval.words.text import LogError
+    from liuan_eval.words.vocabulary import Activity, Channel, RequestType, label
 
     names = (
         flow_graph,

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from liuan_eval import custody, metrics
-from liuan_eval.log import CaseLog, read_log
-from liuan_eval.mapping import Mapping, draft
-from liuan_eval.source import LogError, connect, open_table
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.intake.mapping import Mapping, draft
+from liuan_eval.intake.source import connect, open_table
+from liuan_eval.words.text import LogError
 
 EVENTS = pd.DataFrame(
     [
@@ -63,9 +64,9 @@ def refused(source, *words, mapping=None, **more):
     "The `LogError` of reading: in both languages, with these words in it"
     with pytest.raises(LogError) as e:
         read_log(source, mapping, **((MAPPING if mapping is None else {}) | more)).events.execute()
-    assert CHINESE.search(e.value.zh) and re.search("[a-z].*[.]", e.value.en) and e.value.zh != e.value.en, str(e.value)
+    assert CHINESE.search(e.value.text.zh) and re.search("[a-z].*[.]", e.value.text.en) and e.value.text.zh != e.value.text.en, str(e.value)
     for w in words:
-        assert w in e.value.en and w in e.value.zh, f"{w!r} is missing in: {e.value}"
+        assert w in e.value.text.en and w in e.value.text.zh, f"{w!r} is missing in: {e.value}"
     assert "Traceback" not in str(e.value)
     return e.value
 
@@ -575,7 +576,7 @@ def test_a_wrong_mapping_is_refused_with_its_key(tmp_path, text, word):
     (tmp_path / "m.toml").write_text(text, encoding="utf-8")
     with pytest.raises(LogError, match=re.escape(word)) as e:
         Mapping.read(tmp_path / "m.toml")
-    assert CHINESE.search(e.value.zh) and word in e.value.zh
+    assert CHINESE.search(e.value.text.zh) and word in e.value.text.zh
 
 
 def test_mapping_in_another_encoding_or_missing_is_refused(tmp_path):
@@ -823,7 +824,7 @@ def test_the_check_of_ties_is_for_databases_only():
 
 
 def test_every_check_has_a_log_made_for_it():
-    from liuan_eval.log import _CHECKS
+    from liuan_eval.intake.log import _CHECKS
 
     assert set(CHECKS) | {"tie"} == set(_CHECKS)
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from liuan_eval import custody, measure, metrics
-from liuan_eval.log import CaseLog, read_log
+from liuan_eval import custody, metrics
+from liuan_eval.indicators import shapes as measure
+from liuan_eval.intake.log import CaseLog, read_log
 
 BPIC = dict(case_id="case:concept:name", timestamp="time:timestamp", activity="concept:name", timezone="UTC", complete=True)
 
@@ -17,7 +18,7 @@ def bpic_tables():
     pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import find_data
 
-    from liuan_eval.source import connect, open_table
+    from liuan_eval.intake.source import connect, open_table
 
     path = next(find_data("bpic2013_incidents").glob("*.xes.gz"))
     return open_table(connect(path), path)

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from liuan_eval.log import sample
-from liuan_eval.report import page, render
-from liuan_eval.source import LogError
+from liuan_eval.intake.log import sample
+from liuan_eval.report.study import page, render
+from liuan_eval.words.text import LogError
 
 
 def cli(*args: str, cwd: Path | None = None, env: dict | None = None) -> subprocess.CompletedProcess:
-    code = "from liuan_eval.cli import main; main()"
+    code = "from liuan_eval.report.cli import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *args], cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, encoding="utf-8"
     )

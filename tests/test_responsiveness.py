@@ -13,9 +13,9 @@ from steps import deadline, random_log, rule_for, runs_out, steps
 from test_milestones import HOURS, law, log_of
 from walk import time_between
 
-from liuan_eval import responsiveness as room
-from liuan_eval.log import CaseLog
-from liuan_eval.worktime import parse_limit
+from liuan_eval.indicators import speed as room
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.words.rules import parse_limit
 
 RULES = law(0)
 CODE = {"解决": "resolved", "解释": "explained", "合并": "merged", None: "unsaid"}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from steps import known, random_log, rule_for, runs_out, steps
 from test_milestones import HOURS, law, log_of
 
-from liuan_eval import satisfaction as room
-from liuan_eval.log import CaseLog
-from liuan_eval.source import LogError
-from liuan_eval.worktime import parse_limit
+from liuan_eval.indicators import phone as room
+from liuan_eval.intake.log import CaseLog
+from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.text import LogError
 
 FLAGS = ["called", "called_again", "looked_back", "reached", "reached_again", "reviewed"]
 
@@ -200,7 +200,7 @@ def test_a_weight_outside_nought_to_one_is_refused(bad):
         CaseLog.from_frame(
             pd.DataFrame(dict(case_id=["1"], timestamp="2022-02-18", unit="甲局", activity="closed")), basically_satisfied=bad
         )
-    assert str(bad) in e.value.zh
+    assert str(bad) in e.value.text.zh
 
 
 # Those who did not answer
@@ -420,4 +420,4 @@ def test_a_chain_without_calls_is_refused_in_both_languages():
     for f in (room.chain, room.satisfaction_rate, room.called_rate):
         with pytest.raises(LogError) as e:
             f(log)
-        assert "callbacks" in e.value.en and "回访" in e.value.zh
+        assert "callbacks" in e.value.text.en and "回访" in e.value.text.zh

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, hypergeom
 
-from liuan_eval import metrics, scorecard
-from liuan_eval.log import read_log
-from liuan_eval.scorecard import Item, Scorecard, points, reliability, score, unit_reliability, which_denominator
-from liuan_eval.source import LogError
+from liuan_eval import metrics
+from liuan_eval.intake.log import read_log
+from liuan_eval.judge import scorecard
+from liuan_eval.judge.scorecard import Item, Scorecard, points, reliability, score, unit_reliability, which_denominator
+from liuan_eval.words.text import LogError
 
 LINE = Item("r", 100, "line", "线", "line")
 
@@ -152,7 +153,7 @@ def test_an_error_in_a_card_is_refused_with_its_place(name, tmp_path):
     (tmp_path / "mine.toml").write_text(text, "utf-8")
     with pytest.raises(LogError, match=b["says"]) as e:
         Scorecard.read(tmp_path / "mine.toml")
-    assert e.value.en.startswith("mine.toml") and e.value.zh.startswith("mine.toml") and "。" in e.value.zh
+    assert e.value.text.en.startswith("mine.toml") and e.value.text.zh.startswith("mine.toml") and "。" in e.value.text.zh
 
 
 def test_the_card_that_the_errors_are_made_from_is_right(tmp_path):

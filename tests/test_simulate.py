@@ -12,8 +12,8 @@ import pytest
 from chinese_calendar import is_workday
 from pandas.testing import assert_frame_equal
 
-from liuan_eval.province import bulletins
-from liuan_eval.simulate import CHANNELS, FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
+from liuan_eval.truth.city import CHANNELS, FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
+from liuan_eval.truth.province import bulletins
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLE = DATA / "sample"
@@ -120,7 +120,7 @@ def test_columns_and_types(sim):
 
 
 def test_the_vocabulary_is_known(sim):
-    words = pytest.importorskip("liuan_eval.words")
+    words = pytest.importorskip("liuan_eval.words.vocabulary")
     assert set(sim.events.activity) <= set(words.Activity) and set(sim.cases.channel) == set(CHANNELS.columns) <= set(words.Channel)
     assert set(sim.cases.request_type) == set(words.RequestType) and set(sim.units.kind) <= set(words.UnitKind)
 

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
 
-from liuan_eval import report
-from liuan_eval.log import read_log
+from liuan_eval.intake.log import read_log
+from liuan_eval.report.study import study as report
 
 PAGES = {"pingpong": "bpic2013_incidents"}
 
@@ -57,7 +57,7 @@ def test_the_study_of_passing_the_buck_names_the_planted_shirkers(tmp_path):
     assert page.count("<figure>") >= 6 and "http" not in page.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
     u = pd.read_csv(tmp_path / "tables" / "verdicts_units.csv")
     u = u[(u.measure == "shirked") & (u.denominator > 50)]
-    from liuan_eval.simulate import SHIRKERS
+    from liuan_eval.truth.city import SHIRKERS
 
     assert set(u.nlargest(4, "value").unit) == set(SHIRKERS)
     run = json.loads((tmp_path / "run.json").read_text("utf-8"))

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liuan_eval import caseflow, custody, tossing
-from liuan_eval.log import CaseLog, read_log
-from liuan_eval.simulate import City, simulate
+from liuan_eval import custody
+from liuan_eval.flow import graph as caseflow
+from liuan_eval.flow import tossing
+from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.truth.city import City, simulate
 
 WAYS = st.lists(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=6).map(tuple), min_size=1, max_size=12)
 

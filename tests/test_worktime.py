@@ -13,8 +13,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from walk import DAY, moment, runs_out, time_between
 
-from liuan_eval.source import LogError
-from liuan_eval.worktime import STATUS, STEPS, Rules, WorkCalendar, known_days, limit_text, parse_limit
+from liuan_eval.words.rules import STATUS, STEPS, Rules, WorkCalendar, known_days, limit_text, parse_limit
+from liuan_eval.words.text import LogError
 
 quick = settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking a query takes minutes
 SPLIT = (("08:30", "12:00"), ("14:30", "17:30"))
@@ -309,7 +309,9 @@ def test_office_hours_since_the_beginning_differ_by_the_time_between():
 
 def both(error, *words):
     "The English and the Chinese text of an error, each with the words"
-    assert error.value.en != error.value.zh and all(w in error.value.en and w in error.value.zh for w in words), error.value
+    assert error.value.text.en != error.value.text.zh and all(w in error.value.text.en and w in error.value.text.zh for w in words), (
+        error.value
+    )
     return error.value
 
 
@@ -319,7 +321,7 @@ def test_a_time_in_a_year_without_a_notice_is_refused_and_named(at):
     for clock in ("wd", "wh"):
         with pytest.raises(LogError) as e:
             WorkCalendar().elapsed(f, "a", "b", clock)
-        assert "Update chinesecalendar" in both(e, at[:10], "2004–2026").en and "更新" in e.value.zh
+        assert "Update chinesecalendar" in both(e, at[:10], "2004–2026").text.en and "更新" in e.value.text.zh
         with pytest.raises(LogError) as e:
             WorkCalendar().due(f, "a", f"1{clock}")
         both(e, at[:10], "a")
@@ -348,7 +350,7 @@ def test_a_limit_that_may_end_after_the_last_known_day_is_refused_and_never_lost
         return
     with pytest.raises(LogError) as e:
         due(cal, start, limit)
-    assert "beyond" in both(e, "a", start[:10], "2026").en and "超出" in e.value.zh
+    assert "beyond" in both(e, "a", start[:10], "2026").text.en and "超出" in e.value.text.zh
     with pytest.raises(LogError):
         rules = Rules.read(dict(step="handle", limit=limit))
         t = ibis.memtable(frame(a=[start]))
@@ -449,7 +451,7 @@ def test_a_shipped_file_has_the_limits_of_the_texts_and_names_each_source(name):
 
 
 def test_every_shipped_file_is_tested():
-    import liuan_eval.worktime as room
+    import liuan_eval.words.rules as room
 
     assert {p.stem for p in (room.files("liuan_eval") / "data" / "rules").iterdir()} == set(SHIPPED)
 
@@ -491,7 +493,7 @@ def test_a_limit_nobody_could_read_is_an_error_that_says_so_and_how_to_set_it(na
         with pytest.raises(LogError) as e:
             law.find(step, date(2022, 2, 17), channel="hotline", request_type="consult")
         both(e, f'step = "{step}"', "limit =")
-        assert "could not be verified" in e.value.en and "未能核实" in e.value.zh and not law.of(step)
+        assert "could not be verified" in e.value.text.en and "未能核实" in e.value.text.zh and not law.of(step)
 
 
 def test_a_limit_of_ones_own_before_the_file_takes_the_place_of_an_unverified_one():

@@ -55,7 +55,7 @@ def make(folder: Path):
 
 
 def _log(folder: Path):
-    from liuan_eval.log import read_log
+    from liuan_eval.intake.log import read_log
 
     return read_log(folder / "events.parquet", dispatchers=["unit 000"])
 
@@ -83,21 +83,21 @@ def ours_indicators(log):
 
 def ours_edges(log):
     "custody and hand-overs by pair of units"
-    from liuan_eval.caseflow import edges
+    from liuan_eval.flow.graph import edges
 
     return edges(log)
 
 
 def ours_durations(log):
     "custody and the table of cases with their durations"
-    from liuan_eval.custody import cases
+    from liuan_eval.custody.spells import cases
 
     return cases(log).select("case_id", "duration_seconds").execute()
 
 
 def ours_business(log):
     "custody and the working hours from opening to closing of every case, swapped working days counted"
-    from liuan_eval.custody import cases
+    from liuan_eval.custody.spells import cases
 
     return log.calendar.elapsed(cases(log), "opened_at", "closed_at", "wh").select("case_id", "elapsed").execute()
 
@@ -114,7 +114,7 @@ def _intervals(_folder: Path):
 
 def ours_intervals(t):
     "working hours of 10 million intervals of up to 58 days, swapped working days counted, and their mean"
-    from liuan_eval.worktime import WorkCalendar
+    from liuan_eval.words.rules import WorkCalendar
 
     x = WorkCalendar().elapsed(t, "a", "b", "wh")
     return x.agg(mean=x.elapsed.mean()).execute()
@@ -122,7 +122,7 @@ def ours_intervals(t):
 
 def ours_due(t):
     "when a limit of 10 working days runs out for 10 million cases, and the latest"
-    from liuan_eval.worktime import WorkCalendar
+    from liuan_eval.words.rules import WorkCalendar
 
     x = WorkCalendar().due(t, "a", "10wd")
     return x.agg(last=x.due_at.max()).execute()
@@ -130,7 +130,7 @@ def ours_due(t):
 
 def ours_xes(folder):
     "read XES into a log, encoded and counted"
-    from liuan_eval.log import read_log
+    from liuan_eval.intake.log import read_log
 
     return read_log(folder / "events.xes").counts
 
@@ -191,7 +191,7 @@ def write_xes(folder: Path):
     pm4py.write_xes(frame, str(folder / "events.xes"))
 
 
-OURS, PEER = "ibis.backends.duckdb scipy.special liuan_eval.log liuan_eval.metrics liuan_eval.caseflow", "pandas pm4py"
+OURS, PEER = "ibis.backends.duckdb scipy.special liuan_eval.intake.log liuan_eval.metrics liuan_eval.flow.graph", "pandas pm4py"
 TASKS = {  # name: (task, what it starts from, modules loaded before the clock starts)
     "ours_indicators": (ours_indicators, _log, OURS),
     "ours_edges": (ours_edges, _log, OURS),

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from .estimate import Estimate, calibration, t_interval
-from .its import its
+from .designs.its import its
 from .panel import Panel
-from .placebo import conformal, difference_series, in_space, in_time
-from .structural import structural
-from .synthetic import synthetic_did
-from ..province import Province, simulated_panel, true_effect
+from .designs.placebo import conformal, difference_series, in_space, in_time
+from .designs.structural import structural
+from .designs.synthetic import synthetic_did
+from ..truth.province import Province, simulated_panel, true_effect
 
 # %% ../../nbs/effects/calibration.ipynb #c006
 def before_after(panel: Panel) -> Estimate:

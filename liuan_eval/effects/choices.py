@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .estimate import Estimate
-from ..source import LogError
+from ..words.text import LogError
 
 # %% ../../nbs/effects/choices.ipynb #c005
 def specification_curve(
@@ -29,7 +29,7 @@ def specification_curve(
             e = make(**dict(zip(choices, (v for _label, v in combo))))
             row |= dict(value=e.value, low=e.low, high=e.high, p=e.p, null=e.null, failed="")
         except LogError as error:
-            row |= dict(value=np.nan, low=np.nan, high=np.nan, p=np.nan, null=np.nan, failed=error.en)
+            row |= dict(value=np.nan, low=np.nan, high=np.nan, p=np.nan, null=np.nan, failed=error.text.en)
         rows.append(row)
     return pd.DataFrame(rows).sort_values("value", ignore_index=True)
 
@@ -40,7 +40,7 @@ def agreement(
     "How far the specifications agree."
     ran = curve[curve.value.notna()]
     if ran.empty:
-        raise LogError("No specification gave a number; the column `failed` says why.", "没有一种设定给出数字；原因见 failed 列。")
+        raise LogError("没有一种设定给出数字；原因见 failed 列。", "No specification gave a number; the column `failed` says why.")
     median, null = float(ran.value.median()), ran.null.iloc[0]
     side = np.sign(median - null)
     with_interval = ran[ran.low.notna()]

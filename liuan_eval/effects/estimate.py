@@ -17,8 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..source import LogError
-from ..words import Lang
+from ..words.text import Lang, LogError
 
 # %% ../../nbs/effects/estimate.ipynb #c006
 Words = tuple[str, str]  # Chinese, English
@@ -119,7 +118,7 @@ class Estimate:
 
     def plot(self, lang: Lang = "zh", **kwargs: Any) -> Any:
         "Observed and counterfactual, and the effect with its band: `plots.effect`, loaded when asked for."
-        from liuan_eval.plots import effect
+        from liuan_eval.figures.plots import effect
 
         return effect(self, lang, **kwargs)
 

@@ -16,19 +16,18 @@ import numpy as np
 import pandas as pd
 
 from .estimate import Estimate, TooFew, p_text, say
-from .its import its
+from .designs.its import its
 from .panel import EPOC, Panel, panel, with_controls
-from .placebo import conformal, difference_series, in_space, in_time
+from .designs.placebo import conformal, difference_series, in_space, in_time
 from .plan import Plan
 from .power import Detectable, could_have_seen, minimum_detectable
-from .structural import structural
-from .survival import start_of
-from .synthetic import synthetic_control, synthetic_did
-from ..log import CaseLog
-from ..measure import INDICATORS
+from .designs.structural import structural
+from .cases.survival import start_of
+from .designs.synthetic import synthetic_control, synthetic_did
+from ..intake.log import CaseLog
+from ..indicators.shapes import INDICATORS
 from ..metrics import available
-from ..source import LogError
-from ..words import Lang
+from ..words.text import Lang, LogError
 
 # %% ../../nbs/effects/evaluate.ipynb #c005
 NAMES = dict(
@@ -139,8 +138,8 @@ def panels(
         try:
             if name in missing:
                 raise TooFew(
-                    f"{name}: the log has not what it needs ({', '.join(missing[name])}).",
                     f"{name}：日志缺少所需的数据（{'、'.join(missing[name])}）。",
+                    f"{name}: the log has not what it needs ({', '.join(missing[name])}).",
                 )
             p = panel(log, name, period=plan.content["period"], start=plan.start)
             if controls is not None:

@@ -14,8 +14,8 @@ import pandas as pd
 
 from .estimate import Estimate
 from .panel import Panel
-from .placebo import gap
-from ..source import LogError
+from .designs.placebo import gap
+from ..words.text import LogError
 
 # %% ../../nbs/effects/many.ipynb #c005
 def adjust(
@@ -29,7 +29,7 @@ def adjust(
     rows = []
     for family, names in families.items():
         if lack := [n for n in names if n not in estimates]:
-            raise LogError(f"family '{family}': no estimate for {', '.join(lack)}.", f"“{family}”组：没有 {'、'.join(lack)} 的结果。")
+            raise LogError(f"“{family}”组：没有 {'、'.join(lack)} 的结果。", f"family '{family}': no estimate for {', '.join(lack)}.")
         p = pd.Series({n: estimates[n].p for n in names}, dtype=float)
         known = p.dropna()
         holm, bh = ((pd.Series(multipletests(known, method=m)[1], known.index) if len(known) else known) for m in ("holm", "fdr_bh"))
@@ -68,8 +68,8 @@ def stepdown(
     for name, p in panels.items():
         if not p.periods.equals(first.periods):
             raise LogError(
-                f"'{name}' has other periods than the first outcome: take the periods all have.",
                 f"“{name}”的时期与第一个指标不同：请取共有的时期。",
+                f"'{name}' has other periods than the first outcome: take the periods all have.",
             )
     s = np.column_stack([_shifts(gap(p).to_numpy(), p.after) for p in panels.values()])
     alone = (s >= s[0] * (1 - 1e-12)).mean(axis=0)
@@ -88,7 +88,7 @@ def e_value(
         return float(r + np.sqrt(r * (r - 1)))
 
     if ratio <= 0:
-        raise LogError(f"E-value: a risk ratio is above 0, not {ratio}.", f"E 值：风险比必须大于 0，而不是 {ratio}。")
+        raise LogError(f"E 值：风险比必须大于 0，而不是 {ratio}。", f"E-value: a risk ratio is above 0, not {ratio}.")
     near = low if ratio > 1 else high
     inside = np.isnan(near) or (near <= 1 if ratio > 1 else near >= 1)
     return of(ratio), np.nan if np.isnan(near) else 1.0 if inside else of(near)

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from .estimate import TooFew, Words
-from ..log import CaseLog
-from ..measure import INDICATORS
+from ..intake.log import CaseLog
+from ..indicators.shapes import INDICATORS
 from ..metrics import compute
-from ..source import LogError
+from ..words.text import LogError
 
 # %% ../../nbs/effects/panel.ipynb #c006
 EPOC = 3  # least number of periods before and after (EPOC 2013)
@@ -125,13 +125,13 @@ class Panel:
         "Itself, or `TooFew` in words: the EPOC minimum is three periods before and three after."
         if self.n_before < before or self.n_after < after:
             raise TooFew(
-                f"{self.indicator}: {_plural(self.n_before, self.period)} before and {self.n_after} after the start; this design needs at least {before} and {after} (EPOC). No number is given.",
                 f"{self.indicator}：活动前 {self.n_before} 期、活动后 {self.n_after} 期；此设计至少需要前 {before} 期、后 {after} 期（EPOC 最低要求），故不给出数字。",
+                f"{self.indicator}: {_plural(self.n_before, self.period)} before and {self.n_after} after the start; this design needs at least {before} and {after} (EPOC). No number is given.",
             )
         if len(self.controls) < controls:
             raise TooFew(
-                f"{self.indicator}: {_plural(len(self.controls), 'control unit')}; this design needs at least {controls}. No number is given.",
                 f"{self.indicator}：对照单位 {len(self.controls)} 个；此设计至少需要 {controls} 个，故不给出数字。",
+                f"{self.indicator}: {_plural(len(self.controls), 'control unit')}; this design needs at least {controls}. No number is given.",
             )
         return self
 
@@ -146,7 +146,7 @@ def day(text: str | pd.Timestamp) -> pd.Timestamp:
     "A day; raises `LogError` for what is none."
     found = pd.to_datetime(text, errors="coerce")
     if not isinstance(found, pd.Timestamp):
-        raise LogError(f"'{text}' is no date; write 2022-02-17.", f"“{text}”不是日期；请写成 2022-02-17。")
+        raise LogError(f"“{text}”不是日期；请写成 2022-02-17。", f"'{text}' is no date; write 2022-02-17.")
     return found
 
 # %% ../../nbs/effects/panel.ipynb #c010
@@ -192,12 +192,12 @@ def panel(
     given = start or log.mapping.start
     if not given:
         raise LogError(
-            'No start of a campaign is given: write start = "2022-02-17" in the mapping or pass it.',
             '没有给出活动开始日：请在映射中写 start = "2022-02-17"，或作为参数给出。',
+            'No start of a campaign is given: write start = "2022-02-17" in the mapping or pass it.',
         )
     if period not in FREQ:
         raise LogError(
-            f"period '{period}': day, week, month, quarter or year.", f"时期“{period}”：只能是 day、week、month、quarter、year。"
+            f"时期“{period}”：只能是 day、week、month、quarter、year。", f"period '{period}': day, week, month, quarter or year."
         )
     start = day(given)
     f = compute(log, indicator, by, period)
@@ -210,8 +210,8 @@ def panel(
     f, notes = _edges(f[list(COLUMNS)], log.core.timestamp.min().execute(), log.end, start, period)
     if f.empty:
         raise TooFew(
-            f"{indicator}: the log holds no whole {period} that could be used. No number is given.",
             f"{indicator}：日志中没有可用的完整一期（{period}），故不给出数字。",
+            f"{indicator}: the log holds no whole {period} that could be used. No number is given.",
         )
     held = f.period.unique()
     f = _filled(f, period, counts)
@@ -221,8 +221,8 @@ def panel(
     for u in chosen:
         if u not in units:
             raise LogError(
-                f"There is no unit '{u}' in the panel; there are: {', '.join(map(str, units[:20]))}.",
                 f"面板中没有单位“{u}”；有：{'、'.join(map(str, units[:20]))}。",
+                f"There is no unit '{u}' in the panel; there are: {', '.join(map(str, units[:20]))}.",
             )
     gap = len(f.period.unique()) - len(held)
     if gap > 0 and not counts:
@@ -242,11 +242,11 @@ def _bulletin(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
         try:
             t = pd.read_csv(source)
         except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
-            raise LogError(f"{name}: can't be read as a CSV in UTF-8 ({e}).", f"{name}：无法作为 UTF-8 编码的 CSV 读取。") from None
+            raise LogError(f"{name}：无法作为 UTF-8 编码的 CSV 读取。", f"{name}: can't be read as a CSV in UTF-8 ({e}).") from None
     if lack := [c for c in BULLETIN if c not in t]:
         raise LogError(
-            f"{name}: no column {', '.join(lack)}; needed are {', '.join(BULLETIN)} (note is optional).",
             f"{name}：缺少列 {'、'.join(lack)}；需要 {'、'.join(BULLETIN)}（note 可选）。",
+            f"{name}: no column {', '.join(lack)}; needed are {', '.join(BULLETIN)} (note is optional).",
         )
     days = pd.to_datetime(t.period, errors="coerce", format="mixed")
     numbers = {c: pd.to_numeric(t[c], errors="coerce") for c in ("numerator", "denominator", "value")}
@@ -254,8 +254,8 @@ def _bulletin(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
             raise LogError(
-                f"{name}, row {i + 2}, column {c}: '{t[c].iloc[i]}' can't be read; write 2022-02 for a month, a plain number for a value.",
                 f"{name} 第 {i + 2} 行，列 {c}：“{t[c].iloc[i]}”无法识别；月份写作 2022-02，数值写普通数字。",
+                f"{name}, row {i + 2}, column {c}: '{t[c].iloc[i]}' can't be read; write 2022-02 for a month, a plain number for a value.",
             )
     return t.assign(period=days, **numbers), name
 
@@ -269,11 +269,11 @@ def with_controls(
     t = t[(t.indicator == panel.indicator) & ~t.unit.isin(panel.treated)]
     t = t.assign(period=t.period.dt.to_period(FREQ[panel.period]).dt.start_time)
     if t.empty:
-        raise LogError(f"{name}: no row for the indicator '{panel.indicator}'.", f"{name}：没有指标“{panel.indicator}”的数据。")
+        raise LogError(f"{name}：没有指标“{panel.indicator}”的数据。", f"{name}: no row for the indicator '{panel.indicator}'.")
     if t.duplicated(["unit", "period"]).any():
         one = t[t.duplicated(["unit", "period"])].iloc[0]
         raise LogError(
-            f"{name}: {one.unit} has two rows for {one.period:%Y-%m-%d}.", f"{name}：{one.unit} 在 {one.period:%Y-%m-%d} 有两行。"
+            f"{name}：{one.unit} 在 {one.period:%Y-%m-%d} 有两行。", f"{name}: {one.unit} has two rows for {one.period:%Y-%m-%d}."
         )
     notes = panel.notes
     if "note" in t:

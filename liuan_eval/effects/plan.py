@@ -20,10 +20,9 @@ import pandas as pd
 
 from .estimate import Words
 from .panel import FREQ, Panel, day
-from ..measure import INDICATORS
+from ..indicators.shapes import INDICATORS
 from ..metrics import ORDER
-from ..source import LogError
-from ..words import Lang
+from ..words.text import Lang, LogError
 
 # %% ../../nbs/effects/plan.ipynb #c006
 DESIGNS_KNOWN = ("difference_series", "conformal", "synthetic_did", "synthetic_control", "structural", "its")
@@ -50,9 +49,9 @@ class Plan:
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError:
-            raise LogError(f"{path}: no such plan.", f"{path}：没有这个计划文件。") from None
+            raise LogError(f"{path}：没有这个计划文件。", f"{path}: no such plan.") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-            raise LogError(f"{path}: not TOML in UTF-8 ({e}).", f"{path}：不是 UTF-8 编码的 TOML（{e}）。") from None
+            raise LogError(f"{path}：不是 UTF-8 编码的 TOML（{e}）。", f"{path}: not TOML in UTF-8 ({e}).") from None
         _checked(content, path.name)
         return cls(content, path)
 
@@ -86,8 +85,8 @@ class Plan:
         lock = folder / "plan.lock"
         if lock.exists() and json.loads(lock.read_text(encoding="utf-8"))["sha256"] != self.sha256:
             raise LogError(
-                f"{lock} holds the hash of another plan. A frozen plan is not replaced: report the difference as a deviation, or use another folder.",
                 f"{lock} 保存的是另一份计划的哈希。已冻结的计划不能替换：请作为偏离报告，或另选文件夹。",
+                f"{lock} holds the hash of another plan. A frozen plan is not replaced: report the difference as a deviation, or use another folder.",
             )
         if not lock.exists():
             known = None if log_end is None else bool(pd.Timestamp(log_end) >= self.start)
@@ -134,36 +133,36 @@ def _checked(content: dict, name: str) -> None:
     for key in _NEEDED:
         if not content.get(key):
             raise LogError(
-                f"{name}: '{key}' is missing. Needed: {', '.join(_NEEDED)}.", f"{name}：缺少 {key}。必填：{'、'.join(_NEEDED)}。"
+                f"{name}：缺少 {key}。必填：{'、'.join(_NEEDED)}。", f"{name}: '{key}' is missing. Needed: {', '.join(_NEEDED)}."
             )
     for key, value in content.items():
         kind = _KEYS.get(key)
         if kind is None:
             raise LogError(
-                f"{name}: unknown key '{key}'; known: {', '.join(_KEYS)}.", f"{name}：不认识的键 {key}；可用：{'、'.join(_KEYS)}。"
+                f"{name}：不认识的键 {key}；可用：{'、'.join(_KEYS)}。", f"{name}: unknown key '{key}'; known: {', '.join(_KEYS)}."
             )
         if kind is list and not isinstance(value, list):
-            raise LogError(f"{name}: '{key}' must be a list.", f"{name}：{key} 必须是列表。")
+            raise LogError(f"{name}：{key} 必须是列表。", f"{name}: '{key}' must be a list.")
     day(str(content["start"]))
     known = dict(period=tuple(FREQ), design=DESIGNS_KNOWN)
     found = [("period", content["period"]), ("design", content["design"]), *[("design", d) for d in content.get("robustness", [])]]
     for what, value in found:
         if value not in known[what]:
             raise LogError(
-                f"{name}: {what} '{value}'; known: {', '.join(known[what])}.", f"{name}：{what} “{value}”；可用：{'、'.join(known[what])}。"
+                f"{name}：{what} “{value}”；可用：{'、'.join(known[what])}。", f"{name}: {what} '{value}'; known: {', '.join(known[what])}."
             )
     for key in ("primary", "secondary"):
         for n in content.get(key, []):
             if n not in INDICATORS:
                 raise LogError(
-                    f"{name}: {key} outcome '{n}' is no indicator; known: {', '.join(ORDER)}.",
                     f"{name}：{key} 中的“{n}”不是指标；可用：{'、'.join(ORDER)}。",
+                    f"{name}: {key} outcome '{n}' is no indicator; known: {', '.join(ORDER)}.",
                 )
     for span in content.get("donut", []):
         if not isinstance(span, list) or len(span) != 2:
             raise LogError(
-                f'{name}: donut holds pairs of days, such as ["2022-04-04", "2022-05-02"], not {span}.',
                 f'{name}：donut 应为成对的日期，如 ["2022-04-04", "2022-05-02"]，而不是 {span}。',
+                f'{name}: donut holds pairs of days, such as ["2022-04-04", "2022-05-02"], not {span}.',
             )
         for d in span:
             day(d)

@@ -15,9 +15,9 @@ import pandas as pd
 from .errors import reml_ar1
 from .estimate import Estimate, Words, say, t_interval
 from .panel import Panel
-from .placebo import back, difference_series, gap, scale_of
-from ..simulate import ar1
-from ..words import Lang
+from .designs.placebo import back, difference_series, gap, scale_of
+from ..truth.city import ar1
+from ..words.text import Lang
 
 # %% ../../nbs/effects/power.ipynb #c005
 @dataclass(frozen=True)
