@@ -13,7 +13,8 @@ import ibis
 from ibis import _
 
 from .spells import coded_cases
-from ..intake.log import ROW, CaseLog, vocabulary
+from ..intake.log import CaseLog
+from ..intake.tables import ROW, known_words
 from ..words.rules import SCOPES, parse_limit
 
 # %% ../../nbs/custody/milestones.ipynb #c006
@@ -54,7 +55,7 @@ def _said(log: CaseLog) -> ibis.Table:
     nth = ibis.row_number().over(group_by=e.case, order_by=[e.timestamp.desc(), e[ROW].desc()])
     e = e.mutate(nth=nth).filter(_.nth == 0)
     word = e.result.cast("string").strip().lower()
-    pairs = [(word == w, code) for w, code in vocabulary(log.mapping, "ending").items()]
+    pairs = [(word == w, code) for w, code in known_words(log.mapping, "ending").items()]
     return e.select("case", said=ibis.cases(*pairs, else_=e.result.cast("string")))
 
 
