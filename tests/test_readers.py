@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import sys
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -450,6 +451,29 @@ def test_xes_that_is_something_else_is_refused(tmp_path):
     pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     (tmp_path / "a.xes").write_text("<html><body>404</body></html>", encoding="utf-8")
     refused(tmp_path / "a.xes", "a.xes")
+
+
+@pytest.mark.parametrize(
+    "lacks,name,remedy",
+    [
+        ("r4pm", "a.xes", "pip install 'liuan_eval[xes]'"),
+        ("polars", "a.xes", "pip install 'liuan_eval[xes]'"),  # r4pm is there, what it needs is not
+        ("python_calamine", "a.xlsx", "pip install --upgrade liuan_eval"),
+        ("ibis.backends.postgres", "postgresql://office@db.example/hotline", "pip install 'liuan_eval[postgres]'"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_said_as_such_and_never_as_a_broken_file(tmp_path, monkeypatch, lacks, name, remedy):
+    source = name
+    if name.startswith("a."):
+        source = tmp_path / name
+        source.write_text(xes(), encoding="utf-8") if name == "a.xes" else EVENTS.to_excel(source, index=False)
+    for module in [m for m in sys.modules if m.split(".")[0] == "r4pm"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, lacks, None)
+    with pytest.raises(LogError) as e:
+        read_log(source, **(dict(tables=dict(events="t")) if source == name else {}))
+    assert remedy in e.value.text.zh and remedy in e.value.text.en
+    assert "Export it again" not in e.value.text.en and "not a readable" not in e.value.text.en
 
 
 def test_folder_without_parquet_is_refused(tmp_path):
