@@ -20,7 +20,7 @@ from liuan_eval.indicators import phone as satisfaction
 from liuan_eval.indicators import speed as responsiveness
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.mapping import Mapping
-from liuan_eval.words.rules import WorkCalendar
+from liuan_eval.words.calendar import WorkCalendar
 from liuan_eval.words.text import LogError
 
 BY_HOPS = ["n_cases", "bounce_rate", "pingpong_rate", "boomerang_rate"]

@@ -13,8 +13,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from walk import DAY, moment, runs_out, time_between
 
-from liuan_eval.words.rules import STATUS, STEPS, Rules, WorkCalendar, known_days, limit_text, parse_limit
-from liuan_eval.words.text import LogError
+from liuan_eval.words.calendar import WorkCalendar, known_days, limit_text, parse_limit
+from liuan_eval.words.rules import STATUS, STEPS, Rules
+from liuan_eval.words.text import DATA, LogError
 
 quick = settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking a query takes minutes
 SPLIT = (("08:30", "12:00"), ("14:30", "17:30"))
@@ -451,9 +452,7 @@ def test_a_shipped_file_has_the_limits_of_the_texts_and_names_each_source(name):
 
 
 def test_every_shipped_file_is_tested():
-    import liuan_eval.words.rules as room
-
-    assert {p.stem for p in (room.files("liuan_eval") / "data" / "rules").iterdir()} == set(SHIPPED)
+    assert {p.stem for p in (DATA / "rules").iterdir()} == set(SHIPPED)
 
 
 def test_a_petition_is_under_the_regulation_that_held_when_its_clock_started():
@@ -623,7 +622,7 @@ def test_a_column_the_table_has_not_is_unknown():
         dict(step="handle", limit="3d"),
     )
     t = ibis.memtable(frame(a=["2022-02-17"]))
-    assert t.mutate(**rules.choose(t, "handle", dict(received="a"))).execute().limit.tolist() == ["3d"]
+    assert rules.due(t, "handle", dict(received="a"), WorkCalendar(), (None, None)).execute().limit.tolist() == ["3d"]
 
 
 def test_no_rule_for_a_step_leaves_it_without_a_due_moment():
@@ -710,7 +709,7 @@ def test_rules_for_people_are_in_both_languages_and_show_what_is_unknown():
         t = Rules.read("anhui_2022", "petition_2022").table(lang)
         limit = t.iloc[:, 2].tolist()
         assert limit[:3] == [["3个工作日", "10个工作日", "?"], ["3 working days", "10 working days", "?"]][k]
-        assert t.iloc[0, 1] == STEPS["handle"][k] and not t.iloc[:, 3].str.contains("petition" if lang == "zh" else "信访").any()
+        assert t.iloc[0, 1] == STEPS["handle"][lang] and not t.iloc[:, 3].str.contains("petition" if lang == "zh" else "信访").any()
     scopes = [
         Rules.read(dict(step="handle", limit="1d", request_type=a, channel_not=b)).rows[0].scope("en")
         for a, b in product(["consult", ()], ["petition", ()])

@@ -15,7 +15,8 @@ from ibis import _
 from .spells import coded_cases
 from ..intake.log import CaseLog
 from ..intake.tables import ROW, known_words
-from ..words.rules import SCOPES, parse_limit
+from ..words.rules import SCOPES
+from ..words.calendar import parse_limit
 
 # %% ../../nbs/custody/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none

@@ -19,7 +19,8 @@ from ibis import _
 from .mapping import Mapping, amend
 from .source import connect, fingerprint, is_address, kept, masked, open_table
 from .tables import ROW, attributes, calls, coded, column, events, numbered, present_name, wide_events
-from ..words.rules import Rules, WorkCalendar
+from ..words.calendar import WorkCalendar
+from ..words.rules import Rules
 from ..words.text import DATA, Lang, LogError, Text
 from ..words.vocabulary import Does, act
 

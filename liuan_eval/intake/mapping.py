@@ -19,7 +19,8 @@ import tomli_w
 from ibis import _
 
 from .source import connect, is_address, masked, open_table
-from ..words.rules import Rules, WorkCalendar
+from ..words.calendar import WorkCalendar
+from ..words.rules import Rules
 from ..words.text import LogError, Text, packaged, read_toml
 from ..words.vocabulary import DIRECTIONS, ambiguous_returns, synonyms
 
