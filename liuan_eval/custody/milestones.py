@@ -116,7 +116,7 @@ def _paused(log: CaseLog, due: ibis.Table) -> ibis.Table:
     "case, pause, until: the time that does not count, in units of the clock of the case's limit, and its last end; `due` holds milestones with started_at and clock."
     t = pauses(log).join(due.select("case", "started_at", "clock", *_STARTS.values(), *_scope(due)), "case")
     t = log.keep("pauses", lambda: t.mutate(from_at=ibis.greatest(t.from_at, t.started_at)).filter(_.to_at > _.from_at))
-    plain, clocks = replace(log.calendar, first="next"), sorted({str(r.clock) for r in log.rules.of("handle")})
+    plain, clocks = replace(log.calendar, first="next"), sorted({r.clock for r in log.rules.of("handle") if r.clock})
     parts = [plain.elapsed(t.filter(t.clock == c), "from_at", "to_at", c, "pause").mutate(pause=_.pause.cast("float64")) for c in clocks]
     t = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     t = t.mutate(before=t.pause.sum().over(group_by=t.case, order_by=t.nth, rows=(None, -1)))

@@ -243,7 +243,7 @@ def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
 def spells(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
-    "One row per stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved or open, `left_at` is null while open."
+    "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved or open, `left_at` is null while open."
     t = _named(log, coded_spells(log), "unit", "next_unit")
     return t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit")
 

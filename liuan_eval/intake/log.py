@@ -113,7 +113,7 @@ class CaseLog(LogTables):
     def activities(self) -> set[str]:
         "The activities that occur, and those for which the mapping has a word."
         seen = self.events.select("activity").distinct().limit(10_000).execute().activity
-        return {*seen, *self.mapping.words.get("activity", {}).values()}
+        return {*seen, *map(str, self.mapping.words.get("activity", {}).values())}
 
     def has(
         self,

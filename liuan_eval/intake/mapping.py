@@ -7,9 +7,7 @@ __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'REQUIRED', 'Tex
            'amend', 'draft']
 
 # %% ../../nbs/intake/mapping.ipynb #c003
-import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +26,9 @@ from ..words.vocabulary import DIRECTIONS, ambiguous_returns, synonyms
 EVENT_COLUMNS, CASE_COLUMNS, CALLBACK_COLUMNS = (tuple(packaged("dictionaries/columns")[k]) for k in ("events", "cases", "callbacks"))
 REQUIRED = ("case_id", "timestamp", "unit", "activity")
 
-Texts, Rows, Words = dict[str, str], tuple[dict, ...], dict[str, dict[str, str | bool]]
+Texts = dict[str, str]
+Rows = tuple[dict, ...]
+Words = dict[str, dict[str, str | bool]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Mapping:
     units: Rows = ()  # the tree: `unit`, and optionally `zh`, `en`, `kind`, `parent`
     aliases: Rows = ()  # `alias`, `unit`, and optionally `valid_from`, `valid_to`
     steps: Rows = ()  # wide layout: `activity`, `time`, and `unit` (a column, or several: the first that is filled)
-    start: str | date | None = None  # first day of a campaign, for the report's before and after
+    start: str | None = None  # first day of a campaign, for the report's before and after
     rules: tuple[str | dict, ...] = ()  # limits that apply here, first fit counts: names of rule files, own files (`….toml`), single rows
     calendar: dict[str, Any] = field(default_factory=dict)  # office `hours`, `cutoff`, and which day is `first`: fields of `WorkCalendar`
     basically_satisfied: float | None = None  # what 基本满意 counts for, 0 to 1; None: as no valid answer
@@ -136,9 +136,10 @@ _KINDS: dict[Any, tuple[Any, Text]] = {  # type of a field: whether a value is o
 def _check_kinds(m: Mapping) -> None:
     "Raise `LogError` for a field that is not the kind of thing its type says."
     for f in fields(m):
-        right, kind = _KINDS.get(f.type, (lambda v: True, None))
-        if not right(getattr(m, f.name)):
-            value = getattr(m, f.name)
+        if f.type not in _KINDS:
+            continue
+        (right, kind), value = _KINDS[f.type], getattr(m, f.name)
+        if not right(value):
             raise _wrong(f"{f.name} 应为{kind['zh']}，不能是 {value!r}。", f"{f.name} must be {kind['en']}, not {value!r}.")
 
 # %% ../../nbs/intake/mapping.ipynb #n002

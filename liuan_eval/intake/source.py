@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -295,7 +295,7 @@ def _xes(con: Any, path: Path) -> ibis.Table:
 
 # %% ../../nbs/intake/source.ipynb #n014
 @contextmanager
-def _needs(what: Text, extra: str = "") -> Iterator[None]:
+def _needs(what: Text, extra: str = "") -> Generator[None]:
     "Raise `LogError` naming the extra to install where a package is missing."
     try:
         yield
