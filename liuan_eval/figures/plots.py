@@ -50,8 +50,8 @@ from ..indicators.shapes import INDICATORS, Indicator, rows, wilson
 from ..metrics import compute, header, translated
 from ..custody.milestones import milestones
 from ..judge.scorecard import Item, Scorecard, points, score
-from ..words.text import LogError
-from ..words.vocabulary import dictionary, label
+from ..words.text import LogError, packaged
+from ..words.vocabulary import label
 from ..words.text import Lang
 
 # %% ../../nbs/figures/plots.ipynb #c006
@@ -214,7 +214,7 @@ def _seriated(e: pd.DataFrame, units: list[str]) -> list[str]:
 def _grouped(log: CaseLog, e: pd.DataFrame, lang: Lang, top: int) -> tuple[dict[str, str], list[str]]:
     "Unit -> row of the matrix, and the rows in order: strong units by kind and, within it, next to those they pass most to; then the rest by kind."
     names, kinds = _units(log, lang), log.units.set_index("unit").kind.fillna("")
-    order = {k: i for i, k in enumerate(dictionary("words")["kind"])}
+    order = {k: i for i, k in enumerate(packaged("dictionaries/words")["kind"])}
 
     def by_kind(units: list[str]) -> list[str]:
         return sorted(units, key=lambda u: order.get(kinds[u], len(order)))
@@ -632,7 +632,7 @@ def _group_label(log: CaseLog, by: str | None, g: str, lang: Lang) -> str:
     if by in ("unit", "resolver", "first_unit"):
         units = log.units.set_index(log.units.code.astype(str)).unit
         return _units(log, lang)[units[g]] if g in units.index else _say(lang, "无", "none")
-    return label(g, lang, by) if by in dictionary("words") else g
+    return label(g, lang, by) if by in packaged("dictionaries/words") else g
 
 
 def _draw_curves(ax: Axes, log: CaseLog, curve: pd.DataFrame, risk: pd.DataFrame, ticks: np.ndarray, by: str | None, lang: Lang) -> None:
