@@ -7,7 +7,7 @@ __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'SOFT', 'STEEL', 'ASH', 'GRO
            'said', 'Sheet', 'page', 'simulated', 'span', 'unit_labels', 'no_flow', 'percent', 'percent_axis', 'bare',
            'name_rows', 'headed', 'mark', 'beside', 'above', 'dots', 'step', 'time_axis', 'start_line']
 
-# %% ../../nbs/figures/look.ipynb #n041
+# %% ../../nbs/figures/look.ipynb #n003
 import sys
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -32,13 +32,13 @@ from ..intake.log import CaseLog
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.time import day
 
-# %% ../../nbs/figures/look.ipynb #n044
+# %% ../../nbs/figures/look.ipynb #n006
 INK, GREY, PALE, BLUE, ACCENT = "#1F2933", "#6B7280", "#E5E7EB", "#2F6B9A", "#D55E00"
 SOFT, STEEL, ASH = "#9DB9D1", "#8FA3B5", "#C7CDD4"  # intervals; what is beside the point; what is least of it
 GROUPS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9")
 WIDTH = 8.0  # inches; all figures, so that their letters have one size on a page
 
-# %% ../../nbs/figures/look.ipynb #n046
+# %% ../../nbs/figures/look.ipynb #n008
 @cache
 def _font() -> str:
     "The Chinese font that comes with the package, made known to matplotlib."
@@ -58,7 +58,7 @@ def theme() -> None:
     lines |= {f"{x}tick.major.{what}": v for x in "xy" for what, v in (("size", 3), ("width", 0.8))}
     sns.set_theme(style="ticks", rc=letters | colours | lines | {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval"})
 
-# %% ../../nbs/figures/look.ipynb #n048
+# %% ../../nbs/figures/look.ipynb #n010
 def width(
     text: str,  # in either language
 ) -> int:
@@ -82,7 +82,7 @@ def wrap(
         line = cut[1]
     return [*lines, line] if line else lines
 
-# %% ../../nbs/figures/look.ipynb #n050
+# %% ../../nbs/figures/look.ipynb #n012
 def short(
     text: str,  # a name
     most: int = 22,  # half-width letters
@@ -94,7 +94,7 @@ def short(
         text = text[:-1]
     return text.rstrip() + "…"
 
-# %% ../../nbs/figures/look.ipynb #n053
+# %% ../../nbs/figures/look.ipynb #n015
 @cache
 def said(
     figure: str,  # a table of data/words/figures.toml
@@ -102,15 +102,16 @@ def said(
     "What a figure says without numbers: `title`, `note` and its labels."
     return {key: Text(**words) for key, words in packaged("words/figures")[figure].items()}
 
-# %% ../../nbs/figures/look.ipynb #n056
+# %% ../../nbs/figures/look.ipynb #n018
 class Sheet(Figure):
     "A matplotlib figure that a notebook stores small."
 
     def small(self) -> str:
-        "The picture with 120 dots per inch and 64 colours, as notebooks hold it."
+        "The picture with 120 dots per inch and 128 colours, rare ones kept, as notebooks hold it."
         full, small = BytesIO(), BytesIO()
         self.savefig(full, dpi=120)
-        Image.open(full).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        picture = Image.open(full).convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        picture.save(small, "PNG", optimize=True)
         return b64encode(small.getvalue()).decode()
 
 
@@ -119,7 +120,7 @@ def _known_to_notebook() -> None:
     if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():
         shell.display_formatter.formatters["image/png"].for_type(Sheet, Sheet.small)
 
-# %% ../../nbs/figures/look.ipynb #n057
+# %% ../../nbs/figures/look.ipynb #n019
 def page(
     lang: Lang,  # language of the figure
     title: Text,  # what is drawn
@@ -146,7 +147,7 @@ def page(
         fig.text(0.984, 1 - 0.15 / full, said("page")["mark"][lang], size=9, va="top", ha="right", color=ACCENT, bbox=box)
     return fig
 
-# %% ../../nbs/figures/look.ipynb #n059
+# %% ../../nbs/figures/look.ipynb #n021
 def simulated(
     log: CaseLog,  # a log
 ) -> bool:
@@ -170,7 +171,7 @@ def unit_labels(
     cut = log.units[lang].map(short)
     return dict(zip(log.units.unit, cut.where(~cut.duplicated(keep=False), log.units[lang])))
 
-# %% ../../nbs/figures/look.ipynb #n062
+# %% ../../nbs/figures/look.ipynb #n024
 def no_flow(
     log: CaseLog,  # a log without hops between units
 ) -> LogError:
@@ -181,7 +182,7 @@ def no_flow(
         f"{name}: no such flow between units to draw; no case was passed on. Check the unit column and the dispatchers in the mapping.",
     )
 
-# %% ../../nbs/figures/look.ipynb #n064
+# %% ../../nbs/figures/look.ipynb #n026
 def percent(
     p: float,  # a share
 ) -> str:
@@ -196,7 +197,7 @@ def percent_axis(
     axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda v, _i: "" if v > 1.0001 or v < -0.0001 else f"{round(100 * v, 3):g}%"))
 
-# %% ../../nbs/figures/look.ipynb #n067
+# %% ../../nbs/figures/look.ipynb #n029
 def bare(
     *axes: Axes,  # with rows in place of a scale upward
 ) -> None:
@@ -231,7 +232,7 @@ def headed(
     for i in range(len(down) + 1):
         ax.axhline(i, color=PALE, lw=0.5, zorder=0)
 
-# %% ../../nbs/figures/look.ipynb #n069
+# %% ../../nbs/figures/look.ipynb #n031
 def mark(
     ax: Axes,  # to write into
     y: float,  # height, in data
@@ -268,7 +269,7 @@ def above(
     at = dict(xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points")
     ax.annotate(text, (x, 1), **at, color=colour, size=8.5, ha="center")
 
-# %% ../../nbs/figures/look.ipynb #n070
+# %% ../../nbs/figures/look.ipynb #n032
 def dots(
     ax: Axes,  # with rows
     t: pd.DataFrame,  # one row per row of the axes: value, low, high
@@ -278,7 +279,7 @@ def dots(
     ax.hlines(range(len(t)), t.low, t.high, color=SOFT, lw=1.8)
     ax.plot(t.value, range(len(t)), "o", ms=size, color=BLUE, clip_on=False)
 
-# %% ../../nbs/figures/look.ipynb #n074
+# %% ../../nbs/figures/look.ipynb #n036
 def step(
     periods: pd.Series,  # their first days, sorted
 ) -> pd.Timedelta:
