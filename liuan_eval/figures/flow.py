@@ -48,7 +48,8 @@ from ..indicators.shapes import wilson
 from ..intake.log import CaseLog
 from ..words.text import Lang, LogError, Text
 from ..words.time import start_day
-from ..words.vocabulary import dictionary, label
+from ..words.text import packaged
+from ..words.vocabulary import label
 
 # %% ../../nbs/figures/flow.ipynb #n008
 def square(
@@ -86,7 +87,7 @@ def grouped(
 ) -> tuple[dict[str, str], list[str]]:  # unit -> row; rows in order
     "Rows of the matrix: strong units by kind and, within it, next to those they pass most to; then the rest, added up by kind."
     names, kinds = unit_labels(log, lang), log.units.set_index("unit").kind.fillna("")
-    order = {k: i for i, k in enumerate(dictionary("words")["kind"])}
+    order = {k: i for i, k in enumerate(packaged("dictionaries/words")["kind"])}
 
     def by_kind(units: list[str]) -> list[str]:
         return sorted(units, key=lambda u: order.get(kinds[u], len(order)))

@@ -42,7 +42,8 @@ from ..metrics import compute
 from ..words.text import Lang, LogError, Text
 from ..words.time import DAY, SECOND, elapsed
 from ..words.units import names
-from ..words.vocabulary import dictionary, label
+from ..words.text import packaged
+from ..words.vocabulary import label
 
 # %% ../../nbs/figures/waiting.ipynb #n033
 def nice_days(
@@ -81,7 +82,7 @@ def _group_label(log: CaseLog, by: str, g: str, lang: Lang) -> str:
     if by in ("unit", "resolver", "first_unit"):
         unit = {str(code): name for code, name in names(log.units).items()}
         return unit_labels(log, lang)[unit[g]] if g in unit else said("resolution_curve")["none"][lang]
-    return label(g, lang, by) if by in dictionary("words") else g
+    return label(g, lang, by) if by in packaged("dictionaries/words") else g
 
 
 def _draw_curves(ax: Axes, curve: pd.DataFrame, risk: pd.DataFrame, ticks: np.ndarray, labels: list[str]) -> None:
