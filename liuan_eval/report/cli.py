@@ -246,7 +246,7 @@ def parsed(
         raise LogError(
             f"只能给一个数据文件，多出：{'、'.join(files[1:])}。", f"One file with cases, no more: what is {', '.join(files[1:])}?"
         )
-    values = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
+    values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
         values[p.name] = [*values[p.name], value] if isinstance(p.default, list) else value
@@ -350,12 +350,12 @@ def help_of(
 # %% ../../nbs/report/cli.ipynb #n017
 def _help(
     name: str | None,
-    lang: Lang | None,
+    lang: str | None,
 ) -> None:
     "Help in one language, or in Chinese and then in English."
     console = Console(highlight=False)
     width = min(console.width, 100)
-    for i, one in enumerate([lang] if lang else get_args(Lang)):
+    for i, one in enumerate([x for x in get_args(Lang) if x == lang] or get_args(Lang)):
         lines = help_of(name, one, width) if name else overview(one, width)
         console.print(*(["", "[dim]" + "─" * width + "[/]", ""] if i else []), *lines, sep="\n", soft_wrap=True)
 
@@ -375,7 +375,7 @@ def run(
     if "--version" in words:
         return print(__version__)
     if not words or {"-h", "--help"} & set(words):
-        return _help(name, lang if lang in get_args(Lang) else None)
+        return _help(name, lang)
     if name is None:
         raise LogError(f"缺少命令；可用：{'、'.join(COMMANDS)}。", f"A command is missing; there are: {', '.join(COMMANDS)}.")
     words.remove(name)

@@ -15,7 +15,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -281,7 +281,7 @@ def studies() -> dict[str, Notebook]:
 def refused(
     owner: str,  # a study or command
     name: str,  # what it was given
-    takes: dict[str, Iterable[str]],  # study or command -> what it takes
+    takes: dict[str, list[str]],  # study or command -> what it takes
     dash: str = "",  # how a parameter is written: `--` on the command line
 ) -> LogError:  # to be raised
     "The error for a parameter that a study does not take; it names what it takes, and who takes that one."
@@ -316,7 +316,7 @@ def filled(
     own = declared(study)
     for name in values:
         if name not in own.takes:
-            raise refused(study, name, {s: n.takes for s, n in studies().items()})
+            raise refused(study, name, {s: list(n.takes) for s, n in studies().items()})
     given = {name: settled(own.takes[name], value) for name, value in values.items() if value is not None}
     nb = nbformat.reads(own.path.read_text(encoding="utf-8"), 4)
     cell = next(c for c in nb.cells if "parameters" in c.metadata.get("tags", []))
