@@ -1314,6 +1314,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'liuan_eval.report.tables._escaped': ( 'report/tables.html#_escaped',
                                                                                  'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables._limit': ('report/tables.html#_limit', 'liuan_eval/report/tables.py'),
+                                          'liuan_eval.report.tables._numbers': ( 'report/tables.html#_numbers',
+                                                                                 'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables._source': ('report/tables.html#_source', 'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables.as_html': ('report/tables.html#as_html', 'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables.bullets': ('report/tables.html#bullets', 'liuan_eval/report/tables.py'),

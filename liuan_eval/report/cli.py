@@ -78,11 +78,10 @@ def _render(
     lang: Lang,
     **values: Any,
 ) -> None:
-    "Run a study; a bar on the standard error shows how far it is."
+    "Run a study; on a terminal a bar shows how far it is."
     words = Text("正在生成", "writing")[lang]
-    with Progress(
-        TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
+    columns, console = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()), Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(study, total=None)
         page = render(study, source, lang=lang, progress=lambda done, total: bar.update(task, completed=done, total=total), **values)
     print(Text(f"已生成：{page}", f"The page is here: {page}")[lang])

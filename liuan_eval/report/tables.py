@@ -81,6 +81,11 @@ def _escaped(value: Any) -> str:
     return f"{first}<br><small>{rest}</small>" if rest else first
 
 
+def _numbers(cells: pd.Series) -> bool:
+    "Whether a column holds numbers, with gaps at most."
+    return cells.str.match(r"[\d–…]|$").all() and cells.ne("").any()
+
+
 def as_html(
     table: pd.DataFrame | dict[Text, Any],  # heads and cells as they should be read; heads in two languages are given as `Text`
     most: int = 40,  # rows on the page
@@ -89,7 +94,7 @@ def as_html(
     "A table for the page."
     if isinstance(table, dict):
         table = pd.DataFrame({head[lang]: cells for head, cells in table.items()})
-    right = [" class=num" if i and table[c].astype(str).str.match(r"^[\d–…]").all() else "" for i, c in enumerate(table.columns)]
+    right = ["", *(" class=num" if _numbers(table[c].astype(str)) else "" for c in table.columns[1:])]
     head = "".join(f"<th{r}>{html.escape(str(c))}</th>" for c, r in zip(table.columns, right))
     rows = (zip(row, right) for row in table.head(most).itertuples(index=False))
     body = "".join("<tr>" + "".join(f"<td{r}>{_escaped(v)}</td>" for v, r in row) + "</tr>" for row in rows)
