@@ -2,15 +2,15 @@
 
 import os
 
-address = os.environ.get("LIUAN_EVAL_POSTGRES")
-if not address:
-    raise SystemExit(print("installs; not tried, since LIUAN_EVAL_POSTGRES names no server"))
-
 import psycopg
 
 from liuan_eval.intake.log import read_log
 from liuan_eval.intake.mapping import Mapping
 from liuan_eval.metrics import compute
+
+address = os.environ.get("LIUAN_EVAL_POSTGRES")
+if not address:
+    raise SystemExit(print("installs; not tried, since LIUAN_EVAL_POSTGRES names no server"))
 
 with psycopg.connect(address, autocommit=True) as con:
     con.execute('create table alone (case_id text, "timestamp" timestamp, unit text, activity text)')

@@ -2,13 +2,13 @@
 
 import shutil
 
-if not shutil.which("java"):
-    raise SystemExit(print("installs; not tried, since there is no Java"))
-
 from pyspark.sql import SparkSession
 
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.metrics import compute
+
+if not shutil.which("java"):
+    raise SystemExit(print("installs; not tried, since there is no Java"))
 
 builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", False).config("spark.sql.shuffle.partitions", 1)
 spark = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
