@@ -12,7 +12,7 @@ import pytest
 from city import MAPPING, city
 
 from liuan_eval import custody, metrics
-from liuan_eval.custody.spells import milestones
+from liuan_eval.custody import milestones
 from liuan_eval.flow import competence
 from liuan_eval.flow import graph as caseflow
 from liuan_eval.indicators import lifetable

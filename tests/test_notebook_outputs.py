@@ -144,3 +144,14 @@ def test_only_what_truly_differs_is_stored(tmp_path, monkeypatch):
     assert store(tmp_path / "copy", "a.ipynb") == ["a.ipynb, cell c1: 1 of 1 numbers: 12 is now 13"]
     texts = [c["outputs"][0]["data"]["text/plain"] for c in notebooks.read(tmp_path / "here" / "a.ipynb")["cells"]]
     assert texts == ["p = 0.031", "13 cases"] and store(tmp_path / "copy", "a.ipynb") == []
+
+
+def test_a_copy_holds_the_rooms_and_nothing_made_here(tmp_path, monkeypatch):
+    "The folder report at the top is made by `make report`, the one below liuan_eval/ is a floor"
+    root = tmp_path / "here"
+    for name in ("report", "liuan_eval/report", "nbs/report", ".venv", "_docs"):
+        (root / name).mkdir(parents=True)
+        (root / name / "a").write_text("")
+    monkeypatch.setattr(notebooks, "ROOT", root)
+    copy = notebooks.copied(tmp_path / "copy")
+    assert sorted(str(p.relative_to(copy)) for p in copy.rglob("a")) == ["liuan_eval/report/a", "nbs/report/a"]

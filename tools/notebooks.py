@@ -26,7 +26,18 @@ from math import sqrt
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-NOT_COPIED = [".*", "_docs", "_proc", "_site_src", "report", "report_*", "build", "dist", "*.egg-info", "__pycache__"]
+MADE = [
+    ".*",
+    "_docs",
+    "_proc",
+    "_site_src",
+    "report",
+    "report_*",
+    "build",
+    "dist",
+    "*.egg-info",
+    "__pycache__",
+]  # at the top, and not copied
 NUMBER = re.compile(r"(?:(?<![\w.)\]#])[-−])?(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?: ?%)?")
 PASSING = [  # what is of the moment and of the machine
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?",
@@ -178,7 +189,11 @@ def read(path: Path) -> dict:
 
 def copied(folder: Path) -> Path:
     "A copy of this tree, in which notebooks may write what they like"
-    return Path(shutil.copytree(ROOT, folder / ROOT.name, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED)))
+
+    def ignored(path: str, names: list[str]) -> set[str]:
+        return shutil.ignore_patterns(*(MADE if Path(path) == ROOT else ("__pycache__", ".ipynb_checkpoints")))(path, names)
+
+    return Path(shutil.copytree(ROOT, folder / ROOT.name, symlinks=True, ignore=ignored))
 
 
 def run(copy: Path, name: str) -> str | None:
