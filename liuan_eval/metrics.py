@@ -14,8 +14,8 @@ import pandas as pd
 from .indicators import phone, returns, speed  # noqa: F401  the rooms register their indicators
 from .intake.log import CaseLog
 from .indicators.shapes import INDICATORS, NEEDS, UNIT_COLUMNS, Indicator, missing  # noqa: F401  Indicator is part of the door
-from .words.text import LogError
-from .words.vocabulary import dictionary, label
+from .words.text import LogError, packaged
+from .words.vocabulary import label
 from .words.text import Lang
 
 # %% ../nbs/metrics.ipynb #c008
@@ -238,6 +238,6 @@ def translated(
             return table[c].map(unit)
         if c == "period" and table[c].isin(["before", "after"]).all():
             return table[c].map(dict(before="之前", after="之后") if lang == "zh" else str)
-        return table[c].map(lambda w: label(w, lang, c)) if c in dictionary("words") and c != "kind" else table[c]
+        return table[c].map(lambda w: label(w, lang, c)) if c in packaged("dictionaries/words") and c != "kind" else table[c]
 
     return pd.DataFrame({header(c, lang): values(c) for c in table.columns})

@@ -15,7 +15,7 @@ from walk import time_between
 
 from liuan_eval.indicators import speed as room
 from liuan_eval.intake.log import CaseLog
-from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.calendar import parse_limit
 
 RULES = law(0)
 CODE = {"解决": "resolved", "解释": "explained", "合并": "merged", None: "unsaid"}

@@ -13,7 +13,7 @@ from test_milestones import HOURS, law, log_of
 
 from liuan_eval.indicators import phone as room
 from liuan_eval.intake.log import CaseLog
-from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.calendar import parse_limit
 from liuan_eval.words.text import LogError
 
 FLAGS = ["called", "called_again", "looked_back", "reached", "reached_again", "reviewed"]

@@ -14,6 +14,7 @@ from pandas.testing import assert_frame_equal
 
 from liuan_eval.truth.city import CHANNELS, FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
 from liuan_eval.truth.province import bulletins
+from liuan_eval.words.text import packaged
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLE = DATA / "sample"
@@ -120,9 +121,9 @@ def test_columns_and_types(sim):
 
 
 def test_the_vocabulary_is_known(sim):
-    words = pytest.importorskip("liuan_eval.words.vocabulary")
-    assert set(sim.events.activity) <= set(words.Activity) and set(sim.cases.channel) == set(CHANNELS.columns) <= set(words.Channel)
-    assert set(sim.cases.request_type) == set(words.RequestType) and set(sim.units.kind) <= set(words.UnitKind)
+    words = packaged("dictionaries/words")
+    assert set(sim.events.activity) <= set(words["activity"]) and set(sim.cases.channel) == set(CHANNELS.columns) <= set(words["channel"])
+    assert set(sim.cases.request_type) == set(words["request_type"]) and set(sim.units.kind) <= set(words["kind"])
 
 
 def test_each_case_is_consistent(sim):

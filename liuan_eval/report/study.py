@@ -33,7 +33,8 @@ from ..metrics import COLUMNS, available, header, translated
 from ..custody.milestones import deadlines
 from ..intake.source import is_address, masked
 from ..words.text import Lang, LogError
-from ..words.rules import STATUS, limit_text
+from ..words.calendar import limit_text
+from ..words.rules import STATUS
 
 # %% ../../nbs/report/study.ipynb #c006
 def shown(
@@ -161,9 +162,7 @@ def rule_of(
     for r in rules:
         scope = r.scope(lang)
         parts.append(limit_text(str(r.limit), lang) + (f"（{scope}）" if scope and lang == "zh" else f" ({scope})" if scope else ""))
-    sources = list(
-        dict.fromkeys(f"{r.zh if lang == 'zh' else r.en} {r.source}".strip() + f" [{STATUS[r.status][lang == 'en']}]" for r in rules)
-    )
+    sources = list(dict.fromkeys(f"{r.zh if lang == 'zh' else r.en} {r.source}".strip() + f" [{STATUS[r.status][lang]}]" for r in rules))
     return ("；" if lang == "zh" else "; ").join(parts) + "\n" + "; ".join(sources)
 
 
