@@ -470,17 +470,18 @@ def spark(tmp_path_factory):
         "spark.ui.enabled": "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.default.parallelism": "1",
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.sql.session.timeZone": "Asia/Shanghai",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
         "spark.log.level": "ERROR",
         "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.adaptive.enabled": "false",
     }
-    builder = sql.SparkSession.builder.master("local[2]").appName("liuan_eval tests")
+    builder = sql.SparkSession.builder.master("local[1]").appName("liuan_eval tests")
     for k, v in conf.items():
         builder = builder.config(k, v)
     session = builder.getOrCreate()
