@@ -1454,8 +1454,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'liuan_eval.report.tables.lacking': ('report/tables.html#lacking', 'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables.of_what': ('report/tables.html#of_what', 'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables.picture': ('report/tables.html#picture', 'liuan_eval/report/tables.py'),
-                                          'liuan_eval.report.tables.problems': ( 'report/tables.html#problems',
-                                                                                 'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables.readable': ( 'report/tables.html#readable',
                                                                                  'liuan_eval/report/tables.py'),
                                           'liuan_eval.report.tables.rule_of': ('report/tables.html#rule_of', 'liuan_eval/report/tables.py'),

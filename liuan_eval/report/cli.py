@@ -27,11 +27,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from .. import __version__
+from ..intake import checks
 from .. import metrics as door
 from ..intake.log import read_log
 from ..intake.mapping import draft
 from .study import Parameter, refused, render, studies
-from .tables import problems, readable
+from .tables import readable
 from ..words.text import Lang, LogError, Text
 
 # %% ../../nbs/report/cli.ipynb #c006
@@ -133,7 +134,7 @@ def check(
 ) -> None:
     "Print the log in a line and a table of its problems."
     log = read_log(source, mapping)
-    found = problems(log, lang)
+    found = checks.check(log, lang)
     print(log.summary(lang))
     if found.empty:
         return print(Text("未发现问题。", "Nothing wrong was found.")[lang])

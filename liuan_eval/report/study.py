@@ -28,12 +28,13 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from .. import __version__
+from ..intake import checks
 from ..custody.milestones import deadlines
 from ..intake.log import CaseLog, read_log
 from ..intake.mapping import Mapping
 from ..intake.source import is_address, masked
 from ..metrics import available, translated
-from .tables import picture, problems
+from .tables import picture
 from ..words.text import DATA, Lang, LogError, Text
 from ..words.time import day
 
@@ -93,9 +94,9 @@ class Study:
         en: str,  # the same in English
     ) -> HTML:
         "Write a figure as PNG and SVG and show it with a caption."
-        from liuan_eval.figures import plots
+        from liuan_eval import figures
 
-        plots.save(fig, self.out / "figures", name)
+        figures.save(fig, self.out / "figures", name)
         self.figures.append(name)
         return picture(self.out / "figures" / f"{name}.svg", Text(zh, en)[self.lang], fig.get_label())
 
@@ -185,7 +186,7 @@ def record(
     can, lack = available(log)
     run = _made_by() | dict(engine=log.con.name, source=log.source, mapping=mapping)
     run |= dict(mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang)
-    run |= dict(counts=log.counts, log_end=str(log.end), problems=problems(log, study.lang).to_dict("records"))
+    run |= dict(counts=log.counts, log_end=str(log.end), problems=checks.check(log, study.lang).to_dict("records"))
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
     out.mkdir(parents=True, exist_ok=True)
     (out / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
