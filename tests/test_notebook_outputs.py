@@ -7,7 +7,7 @@ import json
 import notebooks
 import numpy as np
 import pytest
-from notebooks import differences, drawing_difference, figure_differences, monte_carlo, picture_difference, store
+from notebooks import differences, monte_carlo, new_figures, store, store_figures
 from PIL import Image
 
 
@@ -81,57 +81,28 @@ def test_a_cell_without_its_output_or_without_its_cell_is_found():
     assert len(list(differences(bare, notebook("12")))) == 1
 
 
-def figure(value, text="12"):
-    "A PNG and an SVG of a small figure that shows a value"
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=(3, 2))
-    ax = fig.subplots()
-    ax.plot([0, 1, value])
-    ax.set_title(f"{text} cases")
-    made = {}
-    for kind in ("png", "svg"):
-        file = io.BytesIO()
-        fig.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
-        made[kind] = file.getvalue()
-    return made
-
-
-def test_a_figure_is_what_it_draws():
-    one, last_digit, moved, said = figure(0.7), figure(0.7 + 1e-12), figure(0.75), figure(0.7, "13")
-    assert picture_difference(one["png"], last_digit["png"]) is None and picture_difference(one["png"], one["png"]) is None
-    for other in (moved, said):
-        assert "points" in picture_difference(one["png"], other["png"])
-        assert drawing_difference(one["svg"].decode(), other["svg"].decode())
-    assert drawing_difference(one["svg"].decode(), last_digit["svg"].decode()) is None
-
-
-def png(array):
-    file = io.BytesIO()
+def png(level):
+    "A grey picture with one point of another level"
+    array, file = np.full((20, 30), 100, np.uint8), io.BytesIO()
+    array[3, 4] = level
     Image.fromarray(array).save(file, "png")
-    return file.getvalue()
+    return base64.b64encode(file.getvalue()).decode()
 
 
-def test_a_picture_of_another_size_is_found_and_a_paler_point_is_not():
-    grey = np.full((20, 30), 100, np.uint8)
-    paler, darker = grey.copy(), grey.copy()
-    paler[3, 4], darker[3, 4] = 116, 117
-    assert picture_difference(png(grey), png(paler)) is None
-    assert picture_difference(png(grey), png(darker)) == "1 points of the picture"
-    assert picture_difference(png(grey), png(grey[:10])) == "the picture was 30 × 20, now 30 × 10"
+def test_pictures_are_compared_by_what_they_draw():
+    stored, last_digit, moved = (notebook("<Figure>", **{"image/png": png(level)}) for level in (100, 101, 200))
+    assert list(differences(stored, last_digit)) == []
+    assert [text for _cell, _new, text in differences(stored, moved)] == ["picture 1 draws something else"]
 
 
-def test_pictures_in_cells_are_compared():
-    old, new = (notebook("<Figure>", **{"image/png": base64.b64encode(figure(v)["png"]).decode()}) for v in (0.7, 0.75))
-    assert len(list(differences(old, new))) == 1 and list(differences(old, old)) == []
-
-
-def test_a_new_figure_is_named(tmp_path):
-    for folder, files in dict(old=["a"], new=["a", "b"]).items():
-        (tmp_path / folder).mkdir()
-        for name in files:
-            (tmp_path / folder / f"{name}.svg").write_text("<svg/>")
-    assert list(figure_differences(tmp_path / "old", tmp_path / "new")) == [("b.svg", "is new")]
+def test_only_a_figure_that_is_new_or_other_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path / "here")
+    for place, files in dict(here=dict(a="1", b="1"), copy=dict(a="1", b="2", c="1")).items():
+        (tmp_path / place / "figures").mkdir(parents=True)
+        for name, text in files.items():
+            (tmp_path / place / "figures" / f"{name}.svg").write_text(text)
+    assert [p.name for p in new_figures(tmp_path / "copy")] == ["b.svg", "c.svg"]
+    assert store_figures(tmp_path / "copy") == ["figures/b.svg", "figures/c.svg"] and new_figures(tmp_path / "copy") == []
 
 
 def test_only_what_truly_differs_is_stored(tmp_path, monkeypatch):

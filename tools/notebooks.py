@@ -9,7 +9,6 @@ So a run on another processor passes, and leaves nothing to commit.
 """
 
 import base64
-import io
 import json
 import os
 import re
@@ -45,7 +44,6 @@ PASSING = [  # what is of the moment and of the machine
     r"\b\d+(?:\.\d+)? ?(?:ms|µs|s)\b",
     r"(?<![\w.:/])/[\w.-]+/[\w./-]+",
 ]
-VISIBLE = 16  # of 255: what last digits move in a picture is paler than this, what a changed digit draws is not
 
 
 # --- words and numbers
@@ -93,42 +91,6 @@ def difference(old: str, new: str, worlds: int | None = None) -> str | None:
     return f"{len(far)} of {len(numbers)} numbers: " + "; ".join(far[:8]) if far else None
 
 
-# --- pictures
-
-
-def picture_difference(old: bytes, new: bytes) -> str | None:
-    "How two PNG pictures differ to the eye, in words; None where they do not"
-    import numpy as np
-    from PIL import Image
-
-    if old == new:
-        return None
-    a, b = (np.asarray(Image.open(io.BytesIO(p)).convert("RGBA"), int) for p in (old, new))
-    if a.shape != b.shape:
-        return f"the picture was {a.shape[1]} × {a.shape[0]}, now {b.shape[1]} × {b.shape[0]}"
-    changed = (abs(a - b).max(axis=2) > VISIBLE).sum()
-    return f"{changed} points of the picture" if changed else None
-
-
-def drawing_difference(old: str, new: str) -> str | None:
-    "How two SVG drawings differ beyond last digits, in words; the names that matplotlib gives to shapes hang on those digits"
-    return None if old == new else difference(*(re.sub(r"\b[a-z][0-9a-f]{10}\b", "shape", text) for text in (old, new)))
-
-
-def figure_differences(old: Path, new: Path, since: float = 0.0) -> Iterator[tuple[str, str]]:
-    "Each figure written to the folder `new` since a moment that is not what the folder `old` holds, and how it differs"
-    for path in sorted(p for p in new.iterdir() if p.stat().st_mtime >= since):
-        was = old / path.name
-        if not was.exists():
-            found = "is new"
-        elif path.suffix == ".png":
-            found = picture_difference(was.read_bytes(), path.read_bytes())
-        else:
-            found = drawing_difference(was.read_text("utf-8"), path.read_text("utf-8"))
-        if found:
-            yield path.name, found
-
-
 # --- cells
 
 
@@ -151,6 +113,7 @@ def shown(output: dict) -> str:
 
 
 def drawn(cell: dict) -> list[bytes]:
+    "The pictures of a cell"
     return [base64.b64decode("".join(o["data"]["image/png"])) for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
 
 
@@ -162,8 +125,11 @@ def monte_carlo(cell: dict) -> int | None:
 
 def cell_difference(old: dict, new: dict) -> str | None:
     "The first way in which the outputs of two cells differ, in words"
+    from liuan_eval.figures.files import same_picture
+
     texts = ("\n\n".join(shown(o) for o in c.get("outputs", [])) for c in (old, new))
-    return difference(*texts, monte_carlo(old)) or next(filter(None, map(picture_difference, drawn(old), drawn(new))), None)
+    changed = [i for i, (a, b) in enumerate(zip(drawn(old), drawn(new)), 1) if a != b and not same_picture(a, b)]
+    return difference(*texts, monte_carlo(old)) or (f"picture {', '.join(map(str, changed))} draws something else" if changed else None)
 
 
 def differences(stored: dict, fresh: dict) -> Iterator[tuple[dict, dict, str]]:
@@ -203,6 +169,12 @@ def run(copy: Path, name: str) -> str | None:
     return f"{name} fails\n{done.stdout}{done.stderr}" if done.returncode else None
 
 
+def new_figures(copy: Path, since: float = 0.0) -> list[Path]:
+    "The files in figures/ that the copy's notebooks wrote since a moment; one that draws what stood there is left alone by `figures.save`"
+    written = (p for p in sorted((copy / "figures").iterdir()) if p.stat().st_mtime >= since)
+    return [p for p in written if not (ROOT / "figures" / p.name).exists() or (ROOT / "figures" / p.name).read_bytes() != p.read_bytes()]
+
+
 # --- storing
 
 
@@ -218,12 +190,8 @@ def store(copy: Path, name: str) -> list[str]:
 
 
 def store_figures(copy: Path) -> list[str]:
-    "Write back the figures that differ from what is stored, and say which"
-    said = []
-    for name, found in figure_differences(ROOT / "figures", copy / "figures"):
-        shutil.copy2(copy / "figures" / name, ROOT / "figures" / name)
-        said.append(f"figures/{name}: {found}")
-    return said
+    "Write back the figures that draw something else than what is stored, and say which"
+    return [str(Path(shutil.copy2(p, ROOT / "figures" / p.name)).relative_to(ROOT)) for p in new_figures(copy)]
 
 
 def main(wanted: list[str]) -> int:
