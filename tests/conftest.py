@@ -14,7 +14,7 @@ LONG = (
     "test_hierarchy",
     "test_extend",
     "test_custody",
-    "test_plots",
+    "test_figures",
     "test_compare",
 )
 

@@ -25,7 +25,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from .. import __version__
-from ..figures import plots
+from .. import figures
 from ..intake.log import CaseLog, read_log
 from ..intake.mapping import Mapping
 from ..indicators.shapes import INDICATORS
@@ -85,7 +85,7 @@ class Study:
 
     def figure(self, name: str, fig: Any, zh: str, en: str) -> HTML:
         "Write a figure as PNG and SVG and show it with a caption; its own texts stand for the picture."
-        plots.save(fig, self.out / "figures", name)
+        figures.save(fig, self.out / "figures", name)
         self.figures.append(name)
         data = base64.b64encode((self.out / "figures" / f"{name}.svg").read_bytes()).decode()
         text, alt = html.escape(zh if self.lang == "zh" else en), html.escape(fig.get_label())
