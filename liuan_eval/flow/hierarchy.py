@@ -16,12 +16,12 @@ from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
-from .graph import edges, paths
 from .excess import quasi_independent
-from ..intake.log import CaseLog
-from ..indicators.shapes import wilson
-from ..words.text import LogError
+from .graph import edges, paths
 from .tossing import steps
+from ..indicators.shapes import wilson
+from ..intake.log import CaseLog
+from ..words.text import LogError, Text
 
 # %% ../../nbs/flow/hierarchy.ipynb #c006
 def _flows(edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -58,18 +58,17 @@ def _pull(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
     "d: hops passed less hops received."
     return np.bincount(a, w, u) - np.bincount(b, w, u)
 
-
+# %% ../../nbs/flow/hierarchy.ipynb #n002
 def springrank(
-    edges: pd.DataFrame,  # from_unit, to_unit, hops, perhaps `kind` (then only lateral): as from `caseflow.edges`
+    edges: pd.DataFrame,  # from_unit, to_unit, hops, perhaps `kind` (then only lateral): as from `graph.edges`
 ) -> pd.DataFrame:  # unit, component, rank, passed, received; the largest component first, highest rank first
-    "Ranks of units from the directions of their hops, in hops; the mean of a component is 0 (De Bacco, Larremore & Moore 2018)."
+    "Ranks of units from the directions of their hops, in hops; the mean of a component is 0 (De Bacco, Larremore & Moore 2018); raises `LogError` where there is no lateral hop."
     names, a, b, w = _flows(edges)
     u = len(names)
     solve, part = _springs(u, a, b, w)
     order = pd.Series(part).map(pd.Series(part).value_counts().rank(method="first", ascending=False)).astype(int)
-    f = pd.DataFrame(
-        dict(unit=names, component=order, rank=solve(_pull(u, a, b, w)), passed=np.bincount(a, w, u), received=np.bincount(b, w, u))
-    )
+    hops = dict(passed=np.bincount(a, w, u), received=np.bincount(b, w, u))
+    f = pd.DataFrame(dict(unit=names, component=order, rank=solve(_pull(u, a, b, w)), **hops))
     f = f.astype(dict(passed="int64", received="int64")) if (w == w.round()).all() else f
     return f.sort_values(["component", "rank", "unit"], ascending=[True, False, True], ignore_index=True)
 
@@ -77,25 +76,22 @@ def springrank(
 def direction_test(
     edges: pd.DataFrame,  # as for `springrank`
     repeats: int = 999,  # random directions
-    seed: int = 0,
+    seed: int = 0,  # of the random directions
 ) -> pd.DataFrame:  # one row: hops, pairs, units, components, energy, random, random_low, random_high, p, smallest_p
-    "Whether hops follow an order more than coin tosses would: energy a hop (0 all springs at rest, 0.5 no order), and under random directions its exact mean and 95 % range."
+    "Whether hops follow an order more than coin tosses would: energy per hop (0 all springs at rest, 0.5 no order), and under random directions its exact mean and 95 % range."
     names, a, b, w = _flows(edges)
     u, total = len(names), w.sum()
     solve, part = _springs(u, a, b, w)
-    lo, hi = np.minimum(a, b), np.maximum(a, b)
-    pair, key = pd.factorize(lo * u + hi)
+    pair, key = pd.factorize(np.minimum(a, b) * u + np.maximum(a, b))
     n, lo, hi = np.bincount(pair, w).astype(int), key // u, key % u
-    up = 2 * np.random.default_rng(seed).binomial(n, 0.5, (repeats, len(n))) - n
-    sign = sparse.csr_array(
-        (np.r_[np.ones(len(n)), -np.ones(len(n))], (np.r_[lo, hi], np.r_[range(len(n)), range(len(n))])), shape=(u, len(n))
-    )
+    up, k = 2 * np.random.default_rng(seed).binomial(n, 0.5, (repeats, len(n))) - n, np.arange(len(n))
+    sign = sparse.csr_array((np.r_[np.ones(len(n)), -np.ones(len(n))], (np.r_[lo, hi], np.r_[k, k])), shape=(u, len(n)))
     d = np.column_stack([_pull(u, a, b, w), sign @ up.T])
-    h = (total - (d * solve(d)).sum(0)) / 2 / total
+    h = ((total - (d * solve(d)).sum(0)) / 2 / total).round(12)  # equal energies are equal on every machine
     low, high = np.quantile(h[1:], [0.025, 0.975])
     res = dict(hops=int(total), pairs=len(n), units=u, components=int(part.max()) + 1, energy=h[0])
     res |= dict(random=(1 - (u - part.max() - 1) / total) / 2, random_low=low, random_high=high)
-    return pd.DataFrame([res | dict(p=(1 + (h[1:] <= h[0] + 1e-12).sum()) / (1 + repeats), smallest_p=1 / (1 + repeats))])
+    return pd.DataFrame([res | dict(p=(1 + (h[1:] <= h[0]).sum()) / (1 + repeats), smallest_p=1 / (1 + repeats))])
 
 # %% ../../nbs/flow/hierarchy.ipynb #c015
 def _resampled(log: CaseLog, repeats: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -107,14 +103,16 @@ def _resampled(log: CaseLog, repeats: int, seed: int) -> tuple[pd.DataFrame, np.
 
 
 def ranking(
-    log: CaseLog,
+    log: CaseLog,  # whose lateral hops are ranked
     repeats: int = 200,  # bootstrap replicates over cases
-    seed: int = 0,
+    seed: int = 0,  # of the bootstrap
 ) -> pd.DataFrame:  # unit, component, rank, low, high, passed, received
-    "`springrank` of a log's lateral hops, with 95 % intervals over cases."
-    f = springrank(edges(log)).set_index("unit")
+    "`springrank` of a log's lateral hops, with 95 % intervals over cases; raises `LogError` where there is no lateral hop."
     e, draws = _resampled(log, repeats, seed)
-    s = np.array([springrank(e.assign(hops=d)).set_index("unit")["rank"].reindex(f.index) for d in draws])
+    f = springrank(e).set_index("unit")
+    names, a, b, _w = _flows(e)
+    u = len(names)
+    s = np.array([_springs(u, a, b, d)[0](_pull(u, a, b, d)) for d in draws])[:, pd.Index(names).get_indexer(f.index)]
     low, high = np.quantile(s, [0.025, 0.975], axis=0)
     f.insert(2, "low", low)
     f.insert(3, "high", high)
@@ -135,11 +133,11 @@ def _reciprocal(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray) -> float:
 
 
 def _one_way(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray) -> float:
-    "Hops between units from which no way leads back."
+    "Hops between units from which no path leads back."
     part = connected_components(sparse.csr_array((w, (a, b)), shape=(u, u)), connection="strong")[1]
     return w[part[a] != part[b]].sum()
 
-
+# %% ../../nbs/flow/hierarchy.ipynb #n004
 def _modularity(a: np.ndarray, b: np.ndarray, w: np.ndarray, part: np.ndarray) -> float:
     "Hops inside communities, less those that the units' totals alone would put there (directed)."
     k = part.max() + 1
@@ -157,7 +155,7 @@ def _louvain(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray, seed: int) -> 
     size = np.bincount(part[a], w, part.max() + 1) + np.bincount(part[b], w, part.max() + 1)
     return np.argsort(np.argsort(-size, kind="stable"))[part]
 
-
+# %% ../../nbs/flow/hierarchy.ipynb #n008
 def _expected(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray) -> np.ndarray:
     "Flows to expect of the units' strengths alone, units x units, nothing on the diagonal."
     x = np.zeros((u, u))
@@ -171,28 +169,28 @@ def _drawn(e: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     a, b = np.nonzero(x)
     return a, b, x[a, b].astype(float)
 
-# %% ../../nbs/flow/hierarchy.ipynb #c025
-_STRUCTURE = dict(
-    flow_hierarchy=("Flow hierarchy", "流向层级度"),
-    reciprocity=("Reciprocity", "互转比例"),
-    circulation=("Circulation", "循环比例"),
-    modularity=("Modularity", "模块度"),
-    communities=("Communities", "群组数"),
-)
-
 
 def _numbers(u: int, a: np.ndarray, b: np.ndarray, w: np.ndarray, seed: int) -> list[float]:
     "Numerators of the four shares, and the number of communities."
     part = _louvain(u, a, b, w, seed)
     return [_one_way(u, a, b, w), _reciprocal(u, a, b, w), _circulation(u, a, b, w), _modularity(a, b, w, part), part.max() + 1]
 
+# %% ../../nbs/flow/hierarchy.ipynb #c025
+_STRUCTURE = dict(
+    flow_hierarchy=Text("流向层级度", "Flow hierarchy"),
+    reciprocity=Text("互转比例", "Reciprocity"),
+    circulation=Text("循环比例", "Circulation"),
+    modularity=Text("模块度", "Modularity"),
+    communities=Text("群组数", "Communities"),
+)
+
 
 def structure(
-    log: CaseLog,
+    log: CaseLog,  # whose lateral hops are described
     repeats: int = 39,  # random flows
-    seed: int = 0,
-) -> pd.DataFrame:  # measure, numerator, denominator, value, random, random_low, random_high, en, zh
-    "Shares of a log's lateral hops: on one-way streets, reciprocated, in circles, inside communities beyond chance; and in random flows of the same strengths."
+    seed: int = 0,  # of the random flows and of Louvain
+) -> pd.DataFrame:  # measure, numerator, denominator, value, random, random_low, random_high, zh, en
+    "Shares of a log's lateral hops: one-way, reciprocated, in circles, inside communities beyond chance; and in random flows of the same strengths; raises `LogError` where there is no lateral hop."
     names, a, b, w = _flows(edges(log))
     u, rng, chance = len(names), np.random.default_rng(seed), []
     top, e = _numbers(u, a, b, w, seed), _expected(u, a, b, w)
@@ -203,26 +201,19 @@ def structure(
     f = pd.DataFrame(dict(measure=list(_STRUCTURE), numerator=top, denominator=[w.sum()] * 4 + [np.nan]))
     low, high = np.quantile(chance, [0.025, 0.975], axis=0, method="weibull")
     f = f.assign(value=f.numerator / f.denominator.fillna(1), random=np.mean(chance, axis=0), random_low=low, random_high=high)
-    return f.assign(en=[en for en, _ in _STRUCTURE.values()], zh=[zh for _, zh in _STRUCTURE.values()])
+    return f.assign(zh=[t.zh for t in _STRUCTURE.values()], en=[t.en for t in _STRUCTURE.values()])
 
-
+# %% ../../nbs/flow/hierarchy.ipynb #n011
 def communities(
-    log: CaseLog,
-    seed: int = 0,
+    log: CaseLog,  # whose lateral hops are grouped
+    seed: int = 0,  # of Louvain
 ) -> pd.DataFrame:  # unit, community (1 has most hops), numerator, denominator, inside_share, low, high
-    "Units that pass among themselves (Louvain, directed): the community of every unit, and the share of its lateral hops, in and out, that stay inside, with Wilson intervals over hops."
+    "Units that pass among themselves (Louvain, directed), and the share of each unit's lateral hops, in and out, that stay inside, with Wilson intervals over hops; raises `LogError` where there is no lateral hop."
     names, a, b, w = _flows(edges(log))
     u, part = len(names), _louvain(len(names), a, b, w, seed)
     own = w * (part[a] == part[b])
-    f = pd.DataFrame(
-        dict(
-            unit=names,
-            community=part + 1,
-            numerator=np.bincount(a, own, u) + np.bincount(b, own, u),
-            denominator=np.bincount(a, w, u) + np.bincount(b, w, u),
-        )
-    )
-    f = f.astype(dict(numerator="int64", denominator="int64"))
+    counts = dict(numerator=np.bincount(a, own, u) + np.bincount(b, own, u), denominator=np.bincount(a, w, u) + np.bincount(b, w, u))
+    f = pd.DataFrame(dict(unit=names, community=part + 1, **counts)).astype(dict(numerator="int64", denominator="int64"))
     low, high = wilson(f.numerator, f.denominator)
     f = f.assign(inside_share=f.numerator / f.denominator, low=low, high=high)
     return f.sort_values(["community", "denominator", "unit"], ascending=[True, False, True], ignore_index=True)
