@@ -143,7 +143,7 @@ def walks(share, n, rng):
 def walked(paths):
     "The same cases as a log"
     rows = [
-        (f"{a}{b}{i}", f"2022-02-17 0{j}:00", u, "closed" if j else "replied")
+        (f"{a} {b} {i}", f"2022-02-17 0{j}:00", u, "closed" if j else "replied")
         for (a, b), n in paths.itertuples(index=False)
         for i in range(n)
         for j, u in enumerate((a, b))
