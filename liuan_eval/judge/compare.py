@@ -128,7 +128,7 @@ def cells(
     log: CaseLog,  # whose cases are counted
     adjust: Sequence[str],  # columns of cases, and `month` (of the unit's first event of the case)
 ) -> pd.DataFrame:  # unit, adjust, n, passed
-    "Cases by unit and kind: `n` it received, `passed` those of them that it passed on laterally or returned in vain."
+    "Cases by unit and kind: `n` it received, `passed` those of them that it passed on laterally or in a return that was rejected."
     by = [c for c in adjust if c != "month"]
     s = coded_spells(log).filter(~_.is_dispatcher).mutate(out=_.kind.isin(["lateral", "bounce"]).fill_null(False).cast("int32"))
     t = s.group_by("case", "unit").agg(out=s.out.max(), at=s.entered_at.min())
@@ -301,7 +301,7 @@ def compare_units(
     log: CaseLog,  # whose units are compared
     adjust: Sequence[str] | None = None,  # columns of cases, and `month`; None: those of CASE_MIX that the log has, and month
 ) -> Comparison:
-    "Passes by unit, observed and expected of their mix of cases; laterally or in vain, delegation never; raises `LogError` for an unknown column, and where there is nothing to compare."
+    "Passes by unit, observed and expected of their mix of cases, delegation never; raises `LogError` for an unknown column, and where there is nothing to compare."
     have = [*columns_of(log, ("cases",)), "month"]
     adjust = [c for c in (*CASE_MIX, "month") if c in have] if adjust is None else list(adjust)
     if odd := [c for c in adjust if c not in have]:
