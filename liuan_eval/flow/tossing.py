@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..custody.spells import coded_cases, coded_spells
 from .graph import paths
-from ..indicators.shapes import Z
+from ..indicators.lifetable import Z
 from ..intake.log import CaseLog
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND, elapsed

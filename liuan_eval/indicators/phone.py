@@ -17,7 +17,8 @@ import pandas as pd
 from ibis import _
 
 from ..intake.log import CaseLog
-from .shapes import Z, columns_of, indicator, named_table, period_column, rate, rows, wilson
+from .shapes import columns_of, indicator, named_table, period_column, rate, rows, wilson
+from .lifetable import Z
 from ..custody.milestones import milestones, step_due, with_endings
 from ..words.text import LogError
 
