@@ -122,7 +122,7 @@ def dotted(make):
 
 
 def labels(books):
-    "Number the labels of each notebook: `{('plots.ipynb', 'fig-rates'): 1}`"
+    "Number the labels of each notebook: `{('look.ipynb', 'fig-rates'): 1}`"
     res = {}
     for name, nb in books.items():
         count = {}

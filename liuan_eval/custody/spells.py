@@ -110,7 +110,7 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
         revisit=unit & (t.nth > 0),
     )
 
-
+# %% ../../nbs/custody/spells.ipynb #n021
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
     t = _late(log, _kinds(log, _neighbours(log)))
@@ -187,7 +187,7 @@ def _counted(s: ibis.Table) -> dict[str, Any]:
         n_returned=s.returned & unit,
     )
 
-
+# %% ../../nbs/custody/spells.ipynb #n023
 def _summed(log: CaseLog) -> ibis.Table:
     "Every case of the log with the numbers and ends of its spells, its closing and its attributes."
     s = coded_spells(log)

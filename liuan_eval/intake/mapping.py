@@ -22,7 +22,7 @@ from ..words.rules import Rules
 from ..words.text import LogError, Text, packaged, read_toml
 from ..words.vocabulary import DIRECTIONS, ambiguous_returns, synonyms
 
-# %% ../../nbs/intake/mapping.ipynb #c006
+# %% ../../nbs/intake/mapping.ipynb #n024
 EVENT_COLUMNS, CASE_COLUMNS, CALLBACK_COLUMNS = (tuple(packaged("dictionaries/columns")[k]) for k in ("events", "cases", "callbacks"))
 REQUIRED = ("case_id", "timestamp", "unit", "activity")
 
@@ -30,7 +30,7 @@ Texts = dict[str, str]
 Rows = tuple[dict, ...]
 Words = dict[str, dict[str, str | bool]]
 
-
+# %% ../../nbs/intake/mapping.ipynb #c006
 @dataclass(frozen=True)
 class Mapping:
     "What the columns and words of one source mean; raises `LogError` at birth for what contradicts itself."
@@ -180,7 +180,7 @@ def _need(m: Mapping, name: str, keys: tuple[str, ...]) -> None:
         if lack := [k for k in keys if not row.get(k)]:
             raise _wrong(f"第 {i} 个 [[{name}]] 缺少“{lack[0]}”。", f"[[{name}]] number {i} has no '{lack[0]}'.")
 
-
+# %% ../../nbs/intake/mapping.ipynb #n015
 def _check_units(m: Mapping) -> None:
     "Raise `LogError` for units that stand twice, or that belong to one that is not there."
     _need(m, "units", ("unit",))
@@ -200,7 +200,7 @@ def _check_units(m: Mapping) -> None:
             f"[owners] '{topic}' belongs to '{owner}', which is not in [[units]].",
         )
 
-
+# %% ../../nbs/intake/mapping.ipynb #n017
 def _check_steps(m: Mapping) -> None:
     "Raise `LogError` for aliases and steps that cannot be read."
     _need(m, "aliases", ("alias", "unit"))
@@ -278,7 +278,7 @@ def _distinct(table: Any, column: str | None, most: int = 200) -> list[str]:
     t = table.filter(table[column].notnull()).group_by(word=table[column].cast("string")).agg(n=_.count())
     return t.order_by(_.n.desc(), _.word).limit(most).word.execute().tolist()
 
-
+# %% ../../nbs/intake/mapping.ipynb #n019
 def _asked_above(m: Mapping, words: list[str]) -> list[str]:
     "Questions whose answers stand above the tables of the file."
     asked = [
@@ -315,7 +315,7 @@ def _unknown_words(m: Mapping, table: Any, words: list[str]) -> list[str]:
             out += [f"# {tomli_w.dumps({_short(w): codes}).strip()}" for w in odd[:40]]
     return out
 
-
+# %% ../../nbs/intake/mapping.ipynb #n021
 def _asked_below(m: Mapping, table: Any, unit: str | None, words: list[str]) -> list[str]:
     "Questions whose answers are tables, and the columns on both sides that are free."
     need, have = ("case_id",) if m.layout == "wide" else REQUIRED, "、".join(map(_short, table.columns))
@@ -352,7 +352,7 @@ def _guessed(table: Any) -> Mapping:
     steps = _wide_steps(have, unit) if layout == "wide" else ()
     return Mapping(layout=layout, columns=columns, dispatchers=tuple(found), steps=steps)
 
-
+# %% ../../nbs/intake/mapping.ipynb #n023
 def draft(
     source: Any,  # anything `open_table` opens
 ) -> str:  # TOML with comments

@@ -172,7 +172,7 @@ def _text_table(con: Any, file: Path, path: Path) -> ibis.Table:
             raise
         raise _not_a_table(path, e) from None
 
-
+# %% ../../nbs/intake/source.ipynb #n026
 def _csv(con: Any, path: Path) -> ibis.Table:
     "A delimited text file, all columns as text, kept in the engine."
     encoding = sniff_encoding(path)
@@ -242,7 +242,7 @@ def _excel(con: Any, path: Path) -> ibis.Table:
     body.columns = _names(sheet.iloc[top].tolist())
     return _frame(con, body)
 
-
+# %% ../../nbs/intake/source.ipynb #n028
 def _parquet(con: Any, path: Path) -> ibis.Table:
     "A Parquet file, or all Parquet files below a folder in the order of their names; read lazily."
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))

@@ -280,7 +280,7 @@ def _on_working_days(office: Office, t: Any, start: str, a: Allowance) -> tuple[
     midnight = t["__end_day"].cast("timestamp")
     return t, dict(wd=_end_of(midnight), wh=midnight + _within_day(office, t["__end_used"]).as_interval("us"))
 
-
+# %% ../../nbs/words/calendar.ipynb #n001
 def run_out(
     office: Office,  # whose hours and counting hold
     t: Any,  # any Ibis table
@@ -318,7 +318,7 @@ def check_reach(
     if max(ends[c] + (x if c == "wd" else x * HOUR / size) for x, c in working) > days.n.iloc[-1] + 1e-9:
         raise _unknown(column, at, Text("，其时限可能超出", ", whose limit may run on beyond"))
 
-
+# %% ../../nbs/words/calendar.ipynb #n003
 def _due(office: Office, t: Any, start: str, limit: str, name: str, pause: str | None) -> ibis.Table:
     "`WorkCalendar.due` on an Ibis table; raises `LogError` (of `check_reach`)."
     column = limit in t.columns

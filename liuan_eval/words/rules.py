@@ -123,7 +123,7 @@ def _complaint(row: dict[str, Any]) -> Text | None:
             return Text(f"{k} 为 {v!r}；请写不带引号的日期：2022-05-01。", f"{k} is {v!r}; write a date without quotes: 2022-05-01.")
     return None
 
-
+# %% ../../nbs/words/rules.ipynb #n015
 def _limit_complaint(r: Rule) -> Text | None:
     "What is wrong with a rule's limit; None where nothing is."
     if (r.limit is None) != (r.status == "unverified"):
@@ -138,7 +138,7 @@ def _limit_complaint(r: Rule) -> Text | None:
         return Text(f"步骤“{r.step}”：{e.text.zh}", f"step '{r.step}': {e.text.en}")
     return None
 
-
+# %% ../../nbs/words/rules.ipynb #n017
 def _rule(row: dict[str, Any], where: str) -> Rule:
     "A rule from a row of a file; raises `LogError` naming file, row and remedy."
     wrong = _complaint(row)
@@ -187,7 +187,7 @@ def _not_verified(r: Rule) -> LogError:
         f'Look it up and set it: rules = [{{step = "{r.step}", limit = "...", source = "..."}}, ...] in the mapping.',
     )
 
-
+# %% ../../nbs/words/rules.ipynb #n020
 def _rule_table(rows: tuple[Rule, ...], lang: Lang) -> pd.DataFrame:
     "`Rules.table`."
     head = dict(

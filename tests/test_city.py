@@ -56,7 +56,7 @@ def ledger(sim, *activities):
     return sim.events[sim.events.activity.isin(activities)].reset_index(names="row").sort_values(["case_id", "row"])
 
 
-def stays(sim):
+def spells(sim):
     "Arrivals before the first close, how they ended, and whether the unit was competent."
     e = ledger(sim, "dispatched", "transferred", "returned", "closed")
     e["exit"] = e.groupby("case_id").activity.shift(-1)
@@ -173,7 +173,7 @@ def test_the_volume_ratio_comes_back(alone):
 
 
 def test_who_shirks_comes_back(sim):
-    s = stays(sim)
+    s = spells(sim)
     s = s[s.own].assign(shirked=lambda d: d.exit.eq("returned") | (d.exit.eq("transferred") & d.exit_unit.ne(d.unit)))
     for (unit, after), g in s.groupby(["unit", "after"]):
         if len(g) > 100:
@@ -182,7 +182,7 @@ def test_who_shirks_comes_back(sim):
 
 
 def test_wrong_dispatches_come_back(sim):
-    first = stays(sim).drop_duplicates("case_id")
+    first = spells(sim).drop_duplicates("case_id")
     within((~first.own).mean(), sim.city.misdispatch, len(first))
 
 
