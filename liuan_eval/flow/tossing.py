@@ -45,7 +45,7 @@ class Steps:
         "Weights of the paths in Bayesian bootstrap replicates over cases (Rubin 1981); no unit ever drops out."
         return np.random.default_rng(seed).standard_gamma(self.n, (repeats, len(self.n)))
 
-
+# %% ../../nbs/flow/tossing.ipynb #n009
 def steps(
     table: pd.DataFrame,  # path (a tuple of units), n: cases that took it
 ) -> Steps:
