@@ -34,7 +34,7 @@ def _unit_axis(axis: Axis, unit: str) -> None:
 def _middles(periods: Any) -> pd.Series:
     "The middle of each period."
     x = pd.Series(pd.DatetimeIndex(periods))
-    return x + step(x) / 2
+    return x + pd.to_timedelta(step(x) / 2, "D")
 
 
 def _broken(x: pd.Series, y: Any) -> tuple[pd.Series, np.ndarray]:
@@ -60,8 +60,8 @@ def _draw_marks(ax: Axes, marks: Sequence[tuple[str, str]], start: pd.Timestamp)
     for i, (when, what) in enumerate(marks):
         at, early = float(date2num(day(when))), day(when) < start
         ax.axvline(at, color=GREY, lw=0.8, ls=":")
-        place = dict(xycoords=("data", "axes fraction"), xytext=(-3 if early else 3, 0), textcoords="offset points")
-        upright = dict(rotation=90, va="bottom", ha="right" if early else "left")
+        place: dict[str, Any] = dict(xycoords=("data", "axes fraction"), xytext=(-3 if early else 3, 0), textcoords="offset points")
+        upright: dict[str, Any] = dict(rotation=90, va="bottom", ha="right" if early else "left")
         ax.annotate(what, (at, 0.02 + 0.45 * (i % 2)), **place, **upright, size=7.5, color=GREY)
 
 # %% ../../nbs/figures/effects.ipynb #n010

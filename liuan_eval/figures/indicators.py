@@ -8,6 +8,7 @@ __all__ = ['label_of', 'passport', 'column', 'written', 'counted', 'row_labels',
 # %% ../../nbs/figures/indicators.ipynb #n003
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,7 +127,7 @@ def _floor(low: float, high: float) -> float:
 
 def row_labels(
     log: CaseLog,  # a log
-    keys: Sequence,  # values of a column
+    keys: Sequence | pd.Index | pd.Series,  # values of a column
     by: str,  # the column
     lang: Lang,  # language of the names
 ) -> list[str]:
@@ -156,7 +157,7 @@ def _draw_dots(ax: Axes, log: CaseLog, o: Indicator, t: pd.DataFrame, whole: flo
         mark(ax, i, f"{n:,.0f}", shift=(42, 0), ha="right", size=8)
         if not known:
             mark(ax, i, w["no_half" if n else "no_cases"][lang], x=left, shift=(6, 0), size=8)
-    at = dict(xycoords="axes fraction", xytext=(42, 3), textcoords="offset points")
+    at: dict[str, Any] = dict(xycoords="axes fraction", xytext=(42, 3), textcoords="offset points")
     ax.annotate(counted(o)[lang], (1, 1), **at, ha="right", size=8.5, color=GREY)
 
 # %% ../../nbs/figures/indicators.ipynb #n017
@@ -222,7 +223,7 @@ def indicator_by_period(
     o, t, _by = _of(log, what, None, period)
     t = t.sort_values("period", ignore_index=True).assign(period=lambda t: pd.to_datetime(t.period))
     long = step(t.period)
-    t = t.assign(x=t.period + long / 2)  # the middle of the period
+    t = t.assign(x=t.period + pd.to_timedelta(long / 2, "D"))  # the middle of the period
     start = log.mapping.start if start is None else start
     w, of, n, days = said("indicator_by_period"), counted(o), f"{t['size'].sum():,.0f}", span(log)
     sub = Text(f"{len(t)} 个时期，共 {of.zh} = {n}；{days.zh}", f"{len(t)} periods, {of.en} = {n} in all; {days.en}")
@@ -232,7 +233,7 @@ def indicator_by_period(
     axes = fig.subplots(1, squeeze=False)[0] if o.unit == "cases" else fig.subplots(2, height_ratios=[4, 1], sharex=True)
     _draw_series(axes[0], o, t, lang)
     if o.unit != "cases":
-        _draw_sizes(axes[1], t, 0.72 * (long / pd.Timedelta(days=1)), of[lang])
+        _draw_sizes(axes[1], t, 0.72 * long, of[lang])
     if start:
         start_line(axes, start, lang)
     return fig

@@ -7,6 +7,7 @@ __all__ = ['funnel', 'scorecard_dots', 'item_shape']
 
 # %% ../../nbs/figures/units.ipynb #n003
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def _name_beside(ax: Axes, t: pd.DataFrame, names: dict[str, str]) -> None:
     at += max(0.02 - at.min(), 0) if len(at) else 0
     lead = dict(arrowstyle="-", color=ASH, lw=0.7, shrinkB=3)
     for y, unit, x, ratio in zip(at, t.unit, t.expected, t.ratio):
-        place = dict(xytext=(1.03, y), textcoords="axes fraction", va="center")
+        place: dict[str, Any] = dict(xytext=(1.03, y), textcoords="axes fraction", va="center")
         ax.annotate(names[unit], (x, ratio), **place, size=8.5, color=INK, arrowprops=lead)
 
 # %% ../../nbs/figures/units.ipynb #n008
