@@ -21,7 +21,8 @@ import pandas as pd  # noqa: E402
 
 FAILURES = "liuan_eval.effects.failures"
 TABLES = {
-    n: f"{FAILURES}:{n}" for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power")
+    n: f"{FAILURES}:{n}"
+    for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
 } | {
     "designs": "liuan_eval.effects.calibration:jobs",
 }

@@ -94,7 +94,7 @@ def run(
             rows.append((name, e.value, truth, e.low, e.high, e.p, e.smallest_p, e.se))
     return pd.DataFrame(rows, columns=["design", "value", "truth", "low", "high", "p", "smallest_p", "se"])
 
-
+# %% ../../nbs/effects/calibration.ipynb #x000
 def summarise(
     cell: Cell,  # conditions
     runs: pd.DataFrame,  # from `run`

@@ -33,7 +33,7 @@ def specification_curve(
         rows.append(row)
     return pd.DataFrame(rows).sort_values("value", ignore_index=True)
 
-
+# %% ../../nbs/effects/choices.ipynb #x000
 def agreement(
     curve: pd.DataFrame,  # from `specification_curve`
 ) -> dict[str, Any]:  # n, failed, median, same_sign, found (share whose interval leaves out no effect)

@@ -79,7 +79,7 @@ def _t(X: np.ndarray, Y: np.ndarray, codes: np.ndarray, j: int) -> np.ndarray:
     np.add.at(sums, codes, c[:, None] * E)
     return beta / np.sqrt((sums**2).sum(axis=0) * G / (G - 1) * (n - 1) / (n - k))
 
-
+# %% ../../nbs/effects/cluster.ipynb #x000
 def wild_bootstrap(
     X: Any,  # n x k, full rank
     y: Any,  # n

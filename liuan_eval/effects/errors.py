@@ -54,14 +54,14 @@ def ols(
     rho = float(resid[1:] @ resid[:-1] / (resid @ resid)) if resid @ resid > 0 else 0.0
     return Fit(beta, inverse * s2, df, rho, resid, float(np.sqrt(s2)), Text("OLS，t 分布", "OLS, t"))
 
-
+# %% ../../nbs/effects/errors.ipynb #x000
 def newey_west_lags(
     n: int,  # periods
 ) -> int:
     "How many lags are usual: 4 (n/100)^(2/9)."
     return int(np.floor(4 * (n / 100) ** (2 / 9)))
 
-
+# %% ../../nbs/effects/errors.ipynb #x001
 def newey_west(
     y: Any,  # n
     X: Any,  # n x k, full rank
@@ -82,7 +82,7 @@ def _gaps(n: int, at: Any) -> np.ndarray:
     "Steps from each observation to the next."
     return np.ones(n - 1) if at is None else np.diff(np.asarray(at, float))
 
-
+# %% ../../nbs/effects/errors.ipynb #x002
 def _whitened(z: np.ndarray, rho: float, gaps: np.ndarray) -> tuple[np.ndarray, float]:
     "Columns made independent with variance sigma^2 (1 - rho^2) or less, and log |V| of the scale sigma^2 = 1."
     r = rho**gaps if rho >= 0 else np.sign(rho) ** gaps * np.abs(rho) ** gaps
@@ -90,7 +90,7 @@ def _whitened(z: np.ndarray, rho: float, gaps: np.ndarray) -> tuple[np.ndarray, 
     white = np.vstack([z[:1], (z[1:] - r[:, None] * z[:-1]) / s[:, None]])
     return white, float(2 * np.log(s).sum())
 
-
+# %% ../../nbs/effects/errors.ipynb #x003
 def _gls(y: np.ndarray, X: np.ndarray, rho: float, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
     "GLS for a given rho: beta, inverse of X'V^-1 X, residual sum of squares, and minus twice the REML log-likelihood."
     z, logv = _whitened(np.column_stack([X, y]), rho, gaps)
@@ -128,7 +128,7 @@ def reml_ar1(
     rho = float(minimize_scalar(lambda r: _gls(y, X, r, gaps)[3], bounds=span, method="bounded", options=dict(xatol=1e-7)).x)
     return _fitted(y, X, rho, gaps, Text("AR(1)，REML，t 分布", "AR(1) by REML, t"))
 
-
+# %% ../../nbs/effects/errors.ipynb #x004
 def prais_winsten(
     y: Any,  # n
     X: Any,  # n x k, full rank

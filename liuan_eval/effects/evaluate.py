@@ -67,7 +67,7 @@ _OTHERS = Text(
     "只有与其他城市比较才能分开，且以各市落实程度相同为前提",
     "only a comparison with other cities can tell it apart, and only if it was carried out equally",
 )
-_NO_OTHERS = Text("没有对照城市：无法分开", "no other cities: can not be told apart")
+_NO_OTHERS = Text("没有对照城市：无法分开", "no other cities: cannot be told apart")
 _VOLUME = (
     Text("工单量随活动增加", "the campaign raises volume"),
     Text("办理变慢、各率变差的假象", "handling seems slower, rates seem worse"),
@@ -106,7 +106,7 @@ def _outcome(log: CaseLog, name: str, plan: Plan, controls: Any, lacks: Sequence
     p = p if controls is None else with_controls(p, controls)
     return p.without(*plan.donut).complete().require()
 
-
+# %% ../../nbs/effects/evaluate.ipynb #x000
 def panels(
     log: CaseLog,  # the city's own
     plan: Plan,  # with outcomes, period, start and donut
@@ -139,7 +139,7 @@ def designs(
             lack[name] = e
     return done, lack
 
-
+# %% ../../nbs/effects/evaluate.ipynb #x001
 def detectable(
     p: Panel,  # of one outcome
     alpha: float = 0.05,  # of the plan
@@ -175,7 +175,7 @@ class Finding:
         "In a few sentences."
         return _words(self, lang)
 
-
+# %% ../../nbs/effects/evaluate.ipynb #x002
 def decided(
     e: Estimate,  # at the plan's level
 ) -> bool:
@@ -236,7 +236,7 @@ def _value(e: Estimate, lang: Lang) -> str:
     unit = points if e.unit == "share" or (e.unit and e.scale == "difference") else Text(" 倍", " times")
     return f"{e.number(e.value)}{unit[lang]} ({e.number(e.low)} … {e.number(e.high)})"
 
-
+# %% ../../nbs/effects/evaluate.ipynb #x003
 def _words(f: Finding, lang: Lang) -> str:
     "`Finding.words`."
     name, e = f.name[lang], f.estimate
@@ -330,7 +330,7 @@ def _only(values: Iterable[Any]) -> Any:
     there = list(dict.fromkeys(values))
     return there[0] if len(there) == 1 else tuple(there)
 
-
+# %% ../../nbs/effects/evaluate.ipynb #x004
 def carried_out(
     plan: Plan,  # that was made beforehand
     panels: Mapping[str, Panel],  # from `panels`
@@ -341,12 +341,13 @@ def carried_out(
     of = {n: f.estimate for n, f in findings.items() if f.estimate is not None}
     outcomes = dict(primary=[n for n in plan.primary if n in of], secondary=[n for n in of if n not in plan.primary])
     outcomes["secondary"].sort(key=lambda n: plan.secondary.index(n) if n in plan.secondary else len(plan.secondary))
+    spans = dict(
+        start=(p.start for p in panels.values()), period=(p.period for p in panels.values()), donut=(p.donut for p in panels.values())
+    )
+    ran = {k: _only(v) for k, v in spans.items()} if panels else {}
     if not of:
-        return outcomes
+        return ran | outcomes
     beside = dict.fromkeys(d for n in of for d in found[n] if d != of[n].design)
     order = [*(d for d in plan.robustness if d in beside), *(d for d in beside if d not in plan.robustness)]
-    ran = dict(
-        start=_only(panels[n].start for n in of), period=_only(panels[n].period for n in of), donut=_only(panels[n].donut for n in of)
-    )
     decided_by = dict(design=_only(e.design for e in of.values()), alpha=_only(round(1 - e.level, 10) for e in of.values()))
     return ran | decided_by | dict(robustness=order) | outcomes

@@ -4,9 +4,12 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'CHOICES', 'within', 'quiet', 'placebo', 'did', 'its', 'synthetic', 'many', 'choices', 'errors', 'cluster',
-           'trends', 'power']
+           'trends', 'power', 'province']
 
 # %% ../../nbs/effects/failures.ipynb #f003
+from dataclasses import replace
+from tempfile import mkdtemp
+
 import numpy as np
 import pandas as pd
 
@@ -25,6 +28,10 @@ from .designs.trends import flci, widening
 from .estimate import t_interval
 from .panel import Panel
 from .power import minimum_detectable, multiple
+from ..intake.log import read_log
+from ..metrics import compute
+from ..truth.city import City, simulate
+from ..truth.province import OUTCOMES as PLANTED
 from ..truth.province import Province
 
 # %% ../../nbs/effects/failures.ipynb #f006
@@ -53,7 +60,7 @@ def quiet(
     "A province in which the campaign changes nothing, nor an outbreak nor a changed definition."
     return Province(seed, effect=0, start=start, end=end, outbreak_cities=0, recording={})
 
-
+# %% ../../nbs/effects/failures.ipynb #x000
 def placebo(
     reps: int = 200,  # provinces
 ) -> pd.DataFrame:  # design, rejected, reps
@@ -67,7 +74,7 @@ def placebo(
         hits["in_space"] += placebos.in_space(p).p <= 0.0626
     return _shares(hits, reps, "design")
 
-
+# %% ../../nbs/effects/failures.ipynb #x001
 def did(
     reps: int = 100,  # provinces
 ) -> pd.DataFrame:  # method, rejected, reps
@@ -91,7 +98,7 @@ def its(
         hits["controlled"] += interrupted.its(q, slope=False, control="difference").p < 0.05
     return _shares(hits, reps, "series")
 
-
+# %% ../../nbs/effects/failures.ipynb #x002
 def synthetic(
     reps: int = 60,  # provinces
 ) -> pd.DataFrame:  # periods, rmspe (percentage points), reps
@@ -119,7 +126,7 @@ def many(
         hits["romano_wolf"] += t.romano_wolf.min() <= 0.05
     return _shares(hits, reps, "p")
 
-
+# %% ../../nbs/effects/failures.ipynb #x003
 CHOICES = dict(
     period={p: p for p in ("week", "month")},
     donut={"none": (), "launch": (("2022-02-17", "2022-04-16"),)},
@@ -162,7 +169,7 @@ def errors(
             hits[f.__name__] += t_interval(fit.beta[2], fit.se[2], fit.df)[2] <= 0.05
     return _shares(hits, reps, "method")
 
-
+# %% ../../nbs/effects/failures.ipynb #x004
 def cluster(
     reps: int = 400,  # data sets
 ) -> pd.DataFrame:  # treated, method, rejected, reps
@@ -188,7 +195,7 @@ def _straight(reps: int, rng: np.random.Generator) -> tuple[int, int]:
         hits += [abs(mean @ est) > 1.96 * sd, not low <= 0 <= high]
     return int(hits[0]), int(hits[1])
 
-
+# %% ../../nbs/effects/failures.ipynb #x005
 def _estimated(reps: int, rng: np.random.Generator) -> tuple[int, int]:
     "Five of sixteen units treated, the covariance estimated from them: misses at M = 0 with it taken as known, and widened."
     t, hits = np.array([-4, -3, -2, 0, 1, 2]), np.zeros(2, int)
@@ -204,7 +211,7 @@ def _estimated(reps: int, rng: np.random.Generator) -> tuple[int, int]:
             hits[j] += not low <= 0 <= high
     return int(hits[0]), int(hits[1])
 
-
+# %% ../../nbs/effects/failures.ipynb #x006
 def trends(
     reps: int = 200,  # draws of the first; twice as many of the second
 ) -> pd.DataFrame:  # interval, missed, reps
@@ -237,3 +244,24 @@ def power(
         m = minimum_detectable(p, draws=draws)
         rows.append((name, multiple() * sd * np.sqrt(1 / p.n_before + 1 / p.n_after), m.value, m.error))
     return pd.DataFrame(rows, columns=["series", "by_hand", "simulated", "error"])
+
+# %% ../../nbs/effects/failures.ipynb #f028
+def _on_link(city: City) -> pd.Series:
+    "The outcomes of a simulated city after June 2022, on their links."
+    folder = simulate(city).save(mkdtemp())
+    t = compute(read_log(folder / "events.parquet", folder / "mapping.toml"), list(PLANTED.index), period="2022-06-01")
+    v = t[t.period == "after"].set_index("indicator").value.astype(float)
+    return np.log(v.where(PLANTED.link == "log", (v / (1 - v)).where(PLANTED.link == "logit")))
+
+
+def province(
+    n_cases: int = 25_000,  # of the city
+) -> pd.DataFrame:  # indicator, campaign_found, campaign, reform_found, reform, load
+    "Differences with and without campaign and reform beside those planted; `load` is what the campaign's volume alone does."
+    base = City(n_cases=n_cases)
+    both, reform = _on_link(base), _on_link(replace(base, campaign=None))
+    neither, hands = _on_link(replace(base, campaign=None, reform=None)), _on_link(replace(base, load=0))
+    found = dict(
+        campaign_found=both - reform, campaign=PLANTED.campaign, reform_found=reform - neither, reform=PLANTED.reform, load=both - hands
+    )
+    return pd.DataFrame(found).drop("n_cases").rename_axis("indicator").reset_index().round(4)

@@ -81,7 +81,7 @@ def _found_by_shift(panel: Panel, noise: np.ndarray, deltas: np.ndarray, alpha: 
     p = [[t_interval(f.beta[1] + x, f.se[1], f.df)[2] for x in deltas] for f in fits]
     return np.mean(np.array(p) <= alpha, axis=0)
 
-
+# %% ../../nbs/effects/power.ipynb #x000
 def _probit(x: np.ndarray, share: np.ndarray, n: int, power: float) -> tuple[float, float]:
     "Where a probit curve through the shares reaches the power, and the standard error of that place (delta method); nan where it never does."
     import statsmodels.api as sm
@@ -141,7 +141,7 @@ def could_have_seen(
         size = e.number(m.value).lstrip("+") + unit[lang]
     return _SEEN[lang].format(size=size, power=m.power)
 
-
+# %% ../../nbs/effects/power.ipynb #x001
 def power_two_rates(
     p1: float,  # one rate
     p2: float,  # the other

@@ -99,7 +99,7 @@ def _volumes(p: Province, period: str, t: pd.PeriodIndex) -> np.ndarray:
         x[:, i] += np.log(ratio) * np.asarray(t.start_time >= since)
     return np.random.default_rng([p.seed, 99]).poisson(p.cases * _calm(p.start, p.end, period)[1][:, None] * np.exp(x))
 
-
+# %% ../../nbs/truth/province.ipynb #x000
 def drawn(
     p: Province,  # what is planted
     indicator: str,  # of `OUTCOMES`
@@ -135,7 +135,7 @@ def _of_city(p: Province, i: int, indicator: str, table: tuple) -> pd.DataFrame:
         f.loc[(t.start_time >= since).argmax(), "note"] = f"calls answered at once are counted from here (x{ratio}) 即时答复自此计入"
     return f
 
-
+# %% ../../nbs/truth/province.ipynb #x001
 def bulletins(
     p: Province | None = None,  # what is planted; None: the province of the examples
     period: str = "month",  # day, week, month, quarter, year
@@ -148,7 +148,7 @@ def bulletins(
     rows = [_of_city(p, i, indicator, t) for indicator, t in tables.items() for i in cities]
     return pd.concat(rows, ignore_index=True).astype({"note": "str"})
 
-
+# %% ../../nbs/truth/province.ipynb #x002
 def true_effect(
     p: Province,  # what is planted
     indicator: str,  # of `OUTCOMES`

@@ -51,7 +51,7 @@ def answer_cells(
     )
     return f.execute().astype({"N": "int64", "n": "int64", "passed": float})
 
-
+# %% ../../../nbs/effects/cases/percase.ipynb #x000
 def _matrix(f: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
     "Intercept and dummies of the kinds of case."
     parts = [pd.get_dummies(f[c], drop_first=True, dtype=float) for c in by]
@@ -86,7 +86,7 @@ def _worst(f: pd.DataFrame) -> tuple[float, float]:
     least, most = g.passed / g.N, (g.passed + g.N - g.n) / g.N
     return float(least[True] - most[False]), float(most[True] - least[False])
 
-
+# %% ../../../nbs/effects/cases/percase.ipynb #x001
 def _coverage(f: pd.DataFrame) -> Assumption:
     "Those who answered are like those who did not; coverage before and after."
     c = f.groupby("after")[["n", "N"]].sum()
@@ -102,7 +102,7 @@ def _coverage(f: pd.DataFrame) -> Assumption:
         None,
     )
 
-
+# %% ../../../nbs/effects/cases/percase.ipynb #x002
 def _left(rare: pd.DataFrame) -> Assumption:
     "What the regression takes for one over all kinds of case."
     n = int(rare["n"].sum()) if "n" in rare else 0
@@ -155,7 +155,7 @@ def _kitagawa(n: np.ndarray, s: np.ndarray) -> np.ndarray:
     only = (w[:, 1] * p[:, 1] - w[:, 0] * p[:, 0])[~both].sum()
     return np.array([mix + within + only, mix, within, only])
 
-
+# %% ../../../nbs/effects/cases/percase.ipynb #x003
 def decompose(
     cells: pd.DataFrame,  # kinds, after, n, passed: from `answer_cells`
     draws: int = 1000,  # of the bootstrap
@@ -188,7 +188,7 @@ def hop_counts(
     f = t.group_by(after=t.opened_at >= begins.to_pydatetime(), hops=t.n_hops, **kinds).agg(n=t.count())
     return f.execute().astype({"hops": "int64", "n": "int64"})
 
-
+# %% ../../../nbs/effects/cases/percase.ipynb #x004
 def _negative_binomial(f: pd.DataFrame, by: Sequence[str]) -> tuple[float, float, float]:
     "Log ratio of means, its standard error, and alpha by maximum likelihood; counts weighted by the cases that have them."
     import statsmodels.api as sm
@@ -203,7 +203,7 @@ def _negative_binomial(f: pd.DataFrame, by: Sequence[str]) -> tuple[float, float
     m = fit(best)
     return float(np.asarray(m.params)[-1]), float(np.asarray(m.bse)[-1]), float(np.exp(best))
 
-
+# %% ../../../nbs/effects/cases/percase.ipynb #x005
 def _hurdle(f: pd.DataFrame) -> pd.DataFrame:
     "Ratio of the share passed on at all, and of the mean number of hops of those, after over before."
     n, k = f.groupby("after").n.sum(), f[f.hops > 0].groupby("after").n.sum()

@@ -67,7 +67,7 @@ def described(
         False,
     )
 
-
+# %% ../../../nbs/effects/cases/survival.ipynb #x000
 CENSORED = Assumption(
     Text("删失与等待无关", "being censored has nothing to do with the wait"),
     UNTESTABLE,
@@ -96,7 +96,7 @@ def _arms(t: ibis.Table, keys: list[str], tau: float) -> pd.DataFrame:
         )
     return f
 
-
+# %% ../../../nbs/effects/cases/survival.ipynb #x001
 def rmst_contrasts(
     t: ibis.Table,  # rows with `after` (the arm), `x`, `closed`
     tau: float,  # days
@@ -153,7 +153,7 @@ def _gap(change: pd.Series, n: pd.Series, own: np.ndarray, rng: Any = None) -> f
         means.append(np.average(change.to_numpy(float)[k], weights=n.to_numpy(float)[k]))
     return float(means[0] - means[1])
 
-
+# %% ../../../nbs/effects/cases/survival.ipynb #x002
 def _by_units(log: CaseLog, by: str, treated: Sequence[str], until: str, tau: float, start: Any) -> pd.DataFrame:
     "Restricted means, cases and standard errors by unit and arm; raises `LogError` for a treated unit that is not there."
     f = _arms(waits(log, until, [by], start), [by, "after"], tau)
@@ -165,7 +165,7 @@ def _by_units(log: CaseLog, by: str, treated: Sequence[str], until: str, tau: fl
         )
     return w
 
-
+# %% ../../../nbs/effects/cases/survival.ipynb #x003
 def _bootstrap(change: pd.Series, n: pd.Series, own: np.ndarray, seed: int) -> dict[str, float]:
     "Interval, p and standard error of the gap, units drawn with replacement."
     rng = np.random.default_rng(seed)
@@ -178,7 +178,7 @@ def _bootstrap(change: pd.Series, n: pd.Series, own: np.ndarray, seed: int) -> d
 ALIKE = Assumption(Text("没有活动时各单位变化相同", "without the campaign all units would have changed alike"), UNTESTABLE, Text("—", "-"))
 FEW_UNITS = Text(
     "处理单位或对照单位不足两个：单位之间的差异无从估计",
-    "fewer than two treated or two other units: how units differ can not be estimated",
+    "fewer than two treated or two other units: how units differ cannot be estimated",
 )
 
 
@@ -217,7 +217,7 @@ def rmst_did(
 # %% ../../../nbs/effects/cases/survival.ipynb #c016
 def risk_table(
     t: ibis.Table,  # rows with `x`, an arm, and `closed` or `end`
-    arm: str = "after",
+    arm: str = "after",  # the column of the arms
     end: str | None = None,  # one way to end, against all others; None: any
     step: float = 1 / 24,  # waits are rounded up to this many days, so that the table stays small; 0: as they are
 ) -> pd.DataFrame:  # arm, x, d1 (events), d2 (other ends), c (censored)
@@ -292,7 +292,7 @@ def _gray_sums(r: np.ndarray, d1: np.ndarray, d2: np.ndarray) -> tuple[np.ndarra
     v = v + np.einsum("ik,jk,k->ij", c, c, v3) + np.einsum("ik,jk->ij", c, v2) + np.einsum("jk,ik->ij", c, v2)
     return s, v
 
-
+# %% ../../../nbs/effects/cases/survival.ipynb #x004
 def gray(
     f: pd.DataFrame,  # from `risk_table` with `end`
 ) -> tuple[float, int, float]:  # chi2, degrees of freedom, p
@@ -369,7 +369,7 @@ def _hazards_diverge(risk: np.ndarray, events: np.ndarray) -> tuple[float, float
     b = V @ (X * w[:, None]).T @ y
     return float(b[1]), t_interval(float(b[1]), float(np.sqrt(V[1, 1])))[2]
 
-
+# %% ../../../nbs/effects/cases/survival.ipynb #x005
 def cox(
     log: CaseLog,  # the city's own
     until: str = "closed",  # claimed, contacted, replied, closed

@@ -34,7 +34,7 @@ def refusal(
         f"{own} treated and {others} untreated units: at least two of each are needed. With one treated unit a clustered t test finds a change in more than half of all cases where there is none. Use effects.placebo or effects.synthetic.",
     )
 
-
+# %% ../../../nbs/effects/designs/did.ipynb #x000
 def changes(
     panel: Panel,  # with treated and other units
 ) -> pd.DataFrame:  # change, treated (1 or 0)
@@ -64,7 +64,7 @@ def _inference(c: pd.DataFrame) -> tuple[Any, dict[str, float]]:
     t, wild, least = wild_bootstrap(X, c.change, range(len(c)), 1)
     return f, dict(df=float(f.df), wild_t=t, wild_p=wild, wild_smallest_p=least)
 
-
+# %% ../../../nbs/effects/designs/did.ipynb #x001
 @design("did", Text("双重差分", "difference in differences"), compares=True, studied=False, runs=0)
 def did(
     panel: Panel,  # with treated and other units
@@ -99,11 +99,11 @@ def _leads_test(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, float] | N
     r = test_mvmean_2indep(own.T.to_numpy(), others.T.to_numpy())
     return dict(F=float(r.statistic), df1=k, df2=n - 1 - k, p=float(r.pvalue))
 
-
-FEW_UNITS = Text("处理或对照单位不足两个，无法检验", "fewer than two treated or untreated units: can not be tested")
+# %% ../../../nbs/effects/designs/did.ipynb #x002
+FEW_UNITS = Text("处理或对照单位不足两个，无法检验", "fewer than two treated or untreated units: cannot be tested")
 MANY_LEADS = Text(
     "单位太少，不足以同时检验这么多前期系数；请合并更多时期",
-    "too few units for so many leads: can not be tested; take more periods together",
+    "too few units for so many leads: cannot be tested; take more periods together",
 )
 
 

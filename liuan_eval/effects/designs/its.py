@@ -36,7 +36,7 @@ def spring_festival(
     days = pd.date_range(f"{year}-01-15", f"{year}-03-01")
     return days[[get_holiday_detail(d.date()) == (True, "Spring Festival") for d in days]]
 
-
+# %% ../../../nbs/effects/designs/its.ipynb #x000
 def calendar(
     panel: Panel,  # of one outcome
 ) -> pd.DataFrame:  # holiday, spring_festival, make_up by period; no columns where the calendar does not know the years
@@ -76,7 +76,7 @@ def _season(panel: Panel, harmonics: int) -> dict[str, np.ndarray]:
         return {}
     return {f"{name}{k}": f(2 * np.pi * k * t / year) for k in range(1, harmonics + 1) for name, f in (("sin", np.sin), ("cos", np.cos))}
 
-
+# %% ../../../nbs/effects/designs/its.ipynb #x001
 def terms(
     panel: Panel,  # of one outcome
     slope: bool = True,  # a change of slope beside that of level
@@ -187,7 +187,7 @@ NOTHING_ELSE = Text(
     "同一时期没有别的事情影响该序列（全省改革、节后复工、疫情）",
     "nothing else touched the series at the same time (a reform of the province, the return from a holiday, an outbreak)",
 )
-ALONE = Text("没有对照城市便无法区分", "without other cities it can not be told apart")
+ALONE = Text("没有对照城市便无法区分", "without other cities it cannot be told apart")
 STRAIGHT = Text("活动前为直线趋势", "the trend before was straight"), Text("活动前的二次项", "a quadratic term before the start")
 NOTHING_LEFT = Text("扣除 AR(1) 后没有自相关", "no autocorrelation is left after AR(1)"), Text("Ljung-Box 检验", "Ljung-Box")
 RETURNS = Text("序列会回到其趋势", "the series returns to its trend"), RHO
@@ -231,7 +231,7 @@ def mean_effect(
     "The combination of coefficients that is the mean effect after the start."
     return np.array([x[c].to_numpy()[after].mean() if c in CHANGES else 0.0 for c in x])
 
-
+# %% ../../../nbs/effects/designs/its.ipynb #x002
 def _coefficients(x: pd.DataFrame, fit: Fit, ratio: bool, level: float) -> pd.DataFrame:
     "Level and slope with interval and p; as ratios where the model is in logarithms."
     rows = []
@@ -242,7 +242,7 @@ def _coefficients(x: pd.DataFrame, fit: Fit, ratio: bool, level: float) -> pd.Da
         rows.append((c, *(np.exp(value) if ratio else value), fit.se[i], p))
     return pd.DataFrame(rows, columns=["term", "value", "low", "high", "se", "p"]).set_index("term")
 
-
+# %% ../../../nbs/effects/designs/its.ipynb #x003
 def _path(panel: Panel, x: pd.DataFrame, fit: Fit, kind: Kind, level: float) -> pd.DataFrame:
     "Fitted counterfactual (level and slope taken out) with a pointwise band for the effect."
     change = [i for i, c in enumerate(x) if c in CHANGES]

@@ -51,7 +51,7 @@ def _inverted(d: np.ndarray, after: np.ndarray, alpha: float) -> tuple[float, fl
 
     return edge(-1), edge(1)
 
-
+# %% ../../../nbs/effects/designs/placebo.ipynb #x000
 def _stationary(panel: Panel, d: np.ndarray) -> Assumption:
     "What the shifts take for granted."
     slope, p = drift(d, panel.positions(), ~panel.after)

@@ -111,7 +111,7 @@ def design(
 
     return decorate
 
-
+# %% ../../../nbs/effects/designs/registry.ipynb #x000
 def known(
     studied: bool | None = None,  # True: only those that plans may name; False: only the others; None: all
 ) -> dict[str, Design]:

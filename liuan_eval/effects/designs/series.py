@@ -34,7 +34,7 @@ def back(
     "From the scale of the analysis to that of the estimate."
     return np.exp(x) if scale_of(panel) == "ratio" else x
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x000
 def scaled(
     panel: Panel,  # of one outcome
 ) -> pd.DataFrame:  # periods by units, treated first
@@ -56,7 +56,7 @@ def scaled(
         )
     return w.apply(np.log)
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x001
 def gap(
     panel: Panel,  # with other units
 ) -> pd.Series:
@@ -76,7 +76,7 @@ def estimand(
     words, what = _RATIO if scale_of(panel) == "ratio" else _CHANGE, panel.label()
     return Text(words.zh.format(what=what.zh), words.en.format(what=what.en))
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x002
 ALIKE = Assumption(
     Text(
         "其他城市未受活动影响，且同期受到的其他冲击相同（如全省改革落实程度一致）",
@@ -110,12 +110,12 @@ def facts(
         scale=scale_of(panel),
     )
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x003
 def result(
     panel: Panel,  # of one outcome
     value: float,  # on the scale of the analysis, as the interval
     low: float = NAN,  # of the interval; nan: there is none
-    high: float = NAN,
+    high: float = NAN,  # its other end
     **more: Any,  # `method`, `inference` and the other fields of `Estimate`
 ) -> Estimate:
     "An estimate from numbers on the scale of the analysis, with its estimand and sizes."
@@ -150,7 +150,7 @@ def drift(
     f = reml_ar1(d[before], np.column_stack([np.ones(before.sum()), at[before]]), at[before])
     return float(f.beta[1]), t_interval(f.beta[1], f.se[1], f.df)[2]
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x004
 def white(
     e: np.ndarray,  # residuals
 ) -> float:
@@ -159,7 +159,7 @@ def white(
 
     return float(acorr_ljungbox(e, lags=[max(1, min(10, len(e) // 5))]).lb_pvalue.iloc[0])
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x005
 LJUNG_BOX = Text("去除 AR(1) 后的 Ljung-Box 检验", "Ljung-Box after AR(1) is taken out")
 RHO = Text("rho 的估计值", "estimate of rho")
 TOO_SHORT = Text("活动前的时期太少，无法检验", "too few periods before to test it")
@@ -198,7 +198,7 @@ def unit_root(
     )
     return (words.format(rho=fit.rho),) if fit.unit_root else ()
 
-
+# %% ../../../nbs/effects/designs/series.ipynb #x006
 @design("difference_series", Text("与对照之差（REML）", "difference series (REML)"), compares=True)
 def difference_series(
     panel: Panel,  # with other units

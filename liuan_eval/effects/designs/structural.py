@@ -88,7 +88,7 @@ RELATION = (
     Text("有无对照", "are there others"),
 )
 NO_OTHERS = Text("没有对照城市：任何同期变化都会被记到活动头上", "no other cities: whatever else changed is credited to the campaign")
-CANNOT_TELL = Text("无法由数据检验", "data alone can not tell")
+CANNOT_TELL = Text("无法由数据检验", "data alone cannot tell")
 
 
 def _checks(fit: Any, alone: bool) -> tuple[Assumption, ...]:

@@ -35,7 +35,7 @@ def simplex_weights(
     x[x <= x.max() / 4] = 0
     return _frank_wolfe(A, b, eta, x / x.sum(), tolerance, 10_000)
 
-
+# %% ../../../nbs/effects/designs/synthetic.ipynb #x000
 def _frank_wolfe(A: np.ndarray, b: np.ndarray, eta: float, x: np.ndarray, tolerance: float, most: int) -> np.ndarray:
     "Steps towards the best corner, each as long as is best."
     n, last = len(b), np.inf
@@ -60,7 +60,7 @@ def _noise(w0: np.ndarray) -> float:
     "Standard deviation of the controls' changes from period to period before the start (periods x units)."
     return float(np.diff(w0, axis=0).std(ddof=1))
 
-
+# %% ../../../nbs/effects/designs/synthetic.ipynb #x001
 def control_on(
     w: np.ndarray,  # periods x units, treated first
     before: int,  # periods before the start
@@ -71,7 +71,7 @@ def control_on(
     g = w[:, 0] - w[:, 1:] @ omega
     return float(g[before:].mean()), omega, np.zeros(before), g
 
-
+# %% ../../../nbs/effects/designs/synthetic.ipynb #x002
 def did_on(
     w: np.ndarray,  # periods x units, treated first
     before: int,  # periods before the start
@@ -136,7 +136,7 @@ def _checks(panel: Panel, w: np.ndarray, g: np.ndarray, before: int) -> tuple[As
         *common(panel),
     )
 
-
+# %% ../../../nbs/effects/designs/synthetic.ipynb #x003
 def _path(panel: Panel, w: pd.DataFrame, g: np.ndarray) -> pd.DataFrame:
     "Observed and synthetic values; no band by period."
     y = w.iloc[:, 0].to_numpy()
@@ -179,7 +179,7 @@ def _ranked(effects: np.ndarray, value: float) -> tuple[float, Assumption]:
     found = Text(f"名次 p = {p:.3f}（最小可能 {least:.3f}）", f"p by rank = {p:.3f} (least possible {least:.3f})")
     return p, Assumption(AS_NOISY, Text("在各城市安慰剂效应中的名次", "rank among the placebo effects of all cities"), found)
 
-
+# %% ../../../nbs/effects/designs/synthetic.ipynb #x004
 @design("synthetic_did", Text("合成双重差分", "synthetic DiD"), compares=True, runs=40)
 def synthetic_did(
     panel: Panel,  # with at least three other units

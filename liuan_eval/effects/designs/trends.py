@@ -106,7 +106,7 @@ def optimal(
     "The shortest interval; raises `LogError` for a negative m or without coefficients on both sides."
     if m < 0:
         raise LogError(
-            f"M 是每期斜率变化的上限，不能为负：{m}。", f"M is the largest change of slope a period and can not be negative: {m}."
+            f"M 是每期斜率变化的上限，不能为负：{m}。", f"M is the largest change of slope a period and cannot be negative: {m}."
         )
     free = _free(np.asarray(cov, float), np.asarray(times), weights, base)
     D = free.moves
@@ -148,7 +148,7 @@ def widening(
         )
     return float(df / left * (df - 1) / (left - 1) * (t.ppf(0.975, left) / norm.ppf(0.975)) ** 2)
 
-
+# %% ../../../nbs/effects/designs/trends.ipynb #x000
 def _breakdown(found: Callable[[float], bool], step: float) -> float:
     "The smallest M whose interval holds zero, by bisection from a first step."
     if not found(0.0):
