@@ -162,7 +162,7 @@ def _source(
     lang: Lang,
 ) -> str:
     "The name of a rule, where it stands, and how well it was read."
-    name, status = Text(rule.zh, rule.en)[lang], Text(*STATUS[rule.status])[lang]
+    name, status = Text(rule.zh, rule.en)[lang], STATUS[rule.status][lang]
     return f"{name} {rule.source}".strip() + f" [{status}]"
 
 

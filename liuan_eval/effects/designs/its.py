@@ -21,7 +21,7 @@ from .series import RHO, TOO_SHORT, back, facts, gap, scale_of, scaled, unit_roo
 from ..errors import UNIT_ROOT, Fit, newey_west, newey_west_lags, ols, prais_winsten, reml_ar1
 from ..estimate import UNTESTABLE, Assumption, Estimate, same, t_interval
 from ..panel import Panel
-from ...words.rules import known_days
+from ...words.calendar import known_days
 from ...words.text import LogError, Text
 from ...words.time import period_of
 
