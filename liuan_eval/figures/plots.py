@@ -42,7 +42,7 @@ from ..flow.graph import edges, flow_graph, pingpong_pairs
 from ..judge.compare import Comparison, compare_units, funnel_limits
 from ..flow.competence import CLEAR, competence, verdicts
 from ..custody.spells import coded_cases
-from ..effects.estimate import Estimate, p_text, say
+from ..effects.estimate import Estimate, p_text
 from ..effects.panel import Panel
 from ..indicators.lifetable import km_curve
 from ..intake.log import CaseLog
@@ -50,7 +50,7 @@ from ..indicators.shapes import INDICATORS, Indicator, rows, wilson
 from ..metrics import compute, header, translated
 from ..custody.milestones import milestones
 from ..judge.scorecard import Item, Scorecard, points, score
-from ..words.text import LogError
+from ..words.text import LogError, Text
 from ..words.vocabulary import dictionary, label
 from ..words.text import Lang
 
@@ -1813,13 +1813,13 @@ def effect(
     n = e.number
     sub = _say(
         lang,
-        f"{say(e.estimand, lang)}：{n(e.value)}（{n(e.low)} … {n(e.high)}）" + ("" if np.isnan(e.p) else f"，{p_text(e.p, e.smallest_p)}"),
-        f"{say(e.estimand, lang)}: {n(e.value)} ({n(e.low)} … {n(e.high)})" + ("" if np.isnan(e.p) else f", {p_text(e.p, e.smallest_p)}"),
+        f"{e.estimand[lang]}：{n(e.value)}（{n(e.low)} … {n(e.high)}）" + ("" if np.isnan(e.p) else f"，{p_text(e.p, e.smallest_p)}"),
+        f"{e.estimand[lang]}: {n(e.value)} ({n(e.low)} … {n(e.high)})" + ("" if np.isnan(e.p) else f", {p_text(e.p, e.smallest_p)}"),
     )
     note = _say(
         lang,
-        f"{say(e.method, lang)}；{say(e.inference, lang)}。处理单位 {e.n_treated} 个，对照 {e.n_control} 个；前 {e.n_before} 期，后 {e.n_after} 期。上：实线为实际，虚线为反事实；下：二者之差，阴影为 95% 区间。",
-        f"{say(e.method, lang)}; {say(e.inference, lang)}. {e.n_treated} treated, {e.n_control} other units; {e.n_before} periods before, {e.n_after} after. Above: observed (line) and counterfactual (dashed); below: their difference with its 95 % band.",
+        f"{e.method[lang]}；{e.inference[lang]}。处理单位 {e.n_treated} 个，对照 {e.n_control} 个；前 {e.n_before} 期，后 {e.n_after} 期。上：实线为实际，虚线为反事实；下：二者之差，阴影为 95% 区间。",
+        f"{e.method[lang]}; {e.inference[lang]}. {e.n_treated} treated, {e.n_control} other units; {e.n_before} periods before, {e.n_after} after. Above: observed (line) and counterfactual (dashed); below: their difference with its 95 % band.",
     )
     fig = _page(lang, _say(lang, "实际与反事实", "Observed and counterfactual"), sub, note, e.simulated, 4.4)
     timed = pd.api.types.is_datetime64_any_dtype(p.period)
@@ -1938,9 +1938,9 @@ def placebos(
         f"{len(drawn)} placebos; {p_text(e.p, e.smallest_p)}: in brackets the least p that this design could have given",
     )
     note = (
-        say(e.method, lang)
+        e.method[lang]
         + _say(lang, "；", "; ")
-        + say(e.inference, lang)
+        + e.inference[lang]
         + _say(lang, "。圆点：安慰剂；竖线：真实处理。", ". Dots: placebos; line: the real one.")
     )
     fig = _page(lang, _say(lang, "安慰剂分布", "Among placebos"), sub, note, e.simulated, 2.2)
@@ -1953,7 +1953,7 @@ def placebos(
         level[k] = np.arange(len(k))
     ax.plot(drawn, level, "o", ms=5, color=BLUE, alpha=0.75)
     ax.axvline(at, color=ACCENT, lw=1.6)
-    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=say(e.detail.get("statistic_words", ("统计量", "statistic")), lang))
+    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=e.detail.get("statistic_words", Text("统计量", "statistic"))[lang])
     return fig
 
 # %% ../../nbs/figures/plots.ipynb #c048
