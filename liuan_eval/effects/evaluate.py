@@ -43,8 +43,8 @@ def usual_plan(
         start=begins,
         period="month" if months >= EPOC + 1 else "week",
         design="difference_series",
-        primary=usual[:1] or ["n_cases"],
-        secondary=usual[1:],
+        primary=tuple(usual[:1]) or ("n_cases",),
+        secondary=tuple(usual[1:]),
     )
 
 # %% ../../nbs/effects/evaluate.ipynb #w004

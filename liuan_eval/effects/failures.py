@@ -205,7 +205,7 @@ def _estimated(reps: int, rng: np.random.Generator) -> tuple[int, int]:
         parts = [np.cov(y.T) / len(y) for y in (own, others)]
         v = [float(c[3:, 3:].mean()) for c in parts]  # variances of the mean effect, for Welch's degrees of freedom
         df = sum(v) ** 2 / (v[0] ** 2 / 4 + v[1] ** 2 / 10)
-        est, C = own.mean(axis=0) - others.mean(axis=0) + 0.2 * (t + 1), sum(parts)
+        est, C = own.mean(axis=0) - others.mean(axis=0) + 0.2 * (t + 1), parts[0] + parts[1]
         for j, c in enumerate((1.0, widening(df, 2))):
             low, high = flci(est, C * c, t, 0.0)
             hits[j] += not low <= 0 <= high

@@ -238,7 +238,7 @@ def _edges(
 def _filled(table: pd.DataFrame, start: pd.Timestamp, freq: str, counts: bool) -> pd.DataFrame:
     "Every unit in every period but the one in which the campaign begins: a count that is not there is 0, a rate has no value."
     days = pd.period_range(table.period.min(), table.period.max(), freq=freq)
-    days = days[(days.start_time >= start) | (days.end_time < start)].start_time
+    days = days[np.asarray((days.start_time >= start) | (days.end_time < start))].start_time
     grid = pd.MultiIndex.from_product([table.unit.unique(), days], names=["unit", "period"])
     out = table.set_index(["unit", "period"]).reindex(grid).reset_index()
     out[["numerator", "denominator"]] = out[["numerator", "denominator"]].astype(float).fillna(0.0)

@@ -166,7 +166,7 @@ def _by_units(log: CaseLog, by: str, treated: Sequence[str], until: str, tau: fl
     return w
 
 # %% ../../../nbs/effects/cases/survival.ipynb #x003
-def _bootstrap(change: pd.Series, n: pd.Series, own: np.ndarray, seed: int) -> dict[str, float]:
+def _bootstrap(change: pd.Series, n: pd.Series, own: np.ndarray, seed: int) -> dict[str, Any]:
     "Interval, p and standard error of the gap, units drawn with replacement."
     rng = np.random.default_rng(seed)
     draws = np.array([_gap(change, n, own, rng) for _b in range(BOOTSTRAPS)])
@@ -195,13 +195,14 @@ def rmst_did(
     w, step = _by_units(log, by, treated, until, tau, start), STEPS[until]
     change, n, own = w["value"][True] - w["value"][False], w["n"].sum(axis=1), w.index.isin(list(treated))
     few = min(own.sum(), (~own).sum()) < 2
+    spread = dict[str, Any](low=NAN, high=NAN) if few else _bootstrap(change, n, own, seed)
     return Estimate(
         estimand=Text(
             f"派单到{step.zh}的平均天数（至多 {tau:g} 天）：变化之差",
             f"mean days from dispatch to {step.en}, up to {tau:g}: difference in changes",
         ),
         value=_gap(change, n, own),
-        **(dict(low=NAN, high=NAN) if few else _bootstrap(change, n, own, seed)),
+        **spread,
         method=Text("限制平均生存时间的双重差分", "difference in differences of restricted means"),
         inference=Text("不作推断", "no inference") if few else Text("对单位重抽样", "bootstrap over units"),
         smallest_p=2 / (1 + BOOTSTRAPS),

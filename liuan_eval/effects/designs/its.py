@@ -297,27 +297,25 @@ def its(
     value, se = float(c @ fit.beta), float(np.sqrt(c @ fit.cov @ c))
     low, high, p = t_interval(value, se, fit.df, level)
     value, low, high = (float(np.exp(v)) if kind.ratio else v for v in (value, low, high))
-    return Estimate(
-        **facts(panel)
-        | dict(
-            estimand=_estimand(panel, kind),
-            value=value,
-            low=low,
-            high=high,
-            method=METHODS[control],
-            inference=fit.method,
-            p=p,
-            se=se,
-            level=level,
-            scale="ratio" if kind.ratio else "difference",
-            unit="" if kind.ratio else panel.unit,
-            n_control=len(panel.controls) if control else 0,
-            path=_path(panel, x, fit, kind, level),
-            assumptions=_checks(panel, x, fit, observed(panel, control), control, left),
-            warnings=unit_root(fit),
-            detail=_detail(x, fit, kind, level),
-        )
+    told: dict[str, Any] = dict(
+        estimand=_estimand(panel, kind),
+        value=value,
+        low=low,
+        high=high,
+        method=METHODS[control],
+        inference=fit.method,
+        p=p,
+        se=se,
+        level=level,
+        scale="ratio" if kind.ratio else "difference",
+        unit="" if kind.ratio else panel.unit,
+        n_control=len(panel.controls) if control else 0,
+        path=_path(panel, x, fit, kind, level),
+        assumptions=_checks(panel, x, fit, observed(panel, control), control, left),
+        warnings=unit_root(fit),
+        detail=_detail(x, fit, kind, level),
     )
+    return Estimate(**facts(panel) | told)
 
 
 def _detail(x: pd.DataFrame, fit: Fit, kind: Kind, level: float) -> dict[str, Any]:

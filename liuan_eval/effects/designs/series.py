@@ -120,7 +120,8 @@ def result(
 ) -> Estimate:
     "An estimate from numbers on the scale of the analysis, with its estimand and sizes."
     value, low, high = (float(back(panel, x)) for x in (value, low, high))
-    return Estimate(**dict(estimand=estimand(panel), **facts(panel)) | more | dict(value=value, low=low, high=high))
+    said: dict[str, Any] = dict(estimand=estimand(panel)) | facts(panel) | more
+    return Estimate(value=value, low=low, high=high, **said)
 
 # %% ../../../nbs/effects/designs/series.ipynb #s014
 def gap_path(
