@@ -325,7 +325,12 @@ def test_the_hash_is_of_what_is_planned_not_of_how_it_is_written(tmp_path):
     (tmp_path / "p.toml").write_text("\n\n".join(lines) + "\n[[shocks]]" + "[[shocks]]".join(shocks), encoding="utf-8")
     again = Plan.read(tmp_path / "p.toml")
     assert again == plan and again.sha256 == plan.sha256
-    for change in (dict(alpha=0.01), dict(secondary=plan.secondary[1:]), dict(robustness=["its"]), dict(donut=[("2022-04-04", "2022-05-02")])):
+    for change in (
+        dict(alpha=0.01),
+        dict(secondary=plan.secondary[1:]),
+        dict(robustness=["its"]),
+        dict(donut=[("2022-04-04", "2022-05-02")]),
+    ):
         assert replace(plan, **change).sha256 != plan.sha256
     assert Plan(**plan.content).sha256 == plan.sha256
 
@@ -355,7 +360,7 @@ def test_every_design_that_a_plan_may_name_decides_at_its_alpha(months, design):
         if abs(e.p - alpha) > 0.002:  # quantiles of a thousand paths and their share beyond 0 are not one number
             assert (not np.isnan(e.low) and f.found == (e.p <= alpha)) or np.isnan(e.low)
         if e.smallest_p > alpha:
-            assert not f.found and "at the plan's alpha it can find no change" in f.words("en") or design in ("its", "structural")
+            assert (not f.found and "at the plan's alpha it can find no change" in f.words("en")) or design in ("its", "structural")
 
 
 def test_the_designs_of_the_plan_run_and_no_others(months):

@@ -20,7 +20,7 @@ from ..estimate import Assumption, Estimate, TooFew, t_interval
 from ...indicators.phone import calls
 from ...indicators.shapes import rows
 from ...intake.log import CaseLog
-from ...judge.compare import _pooled
+from ...judge.compare import pooled
 from ...words.text import LogError, Text
 from ...words.time import start_day
 
@@ -126,7 +126,7 @@ def risk_difference(
     heard = f[f.n > 0].reset_index(drop=True)
     if heard.groupby("after").n.sum().reindex([False, True]).fillna(0).min() < 30:
         raise TooFew(f"{outcome}：活动前或活动后的回答不足 30 个。", f"{outcome}: fewer than 30 answers before or after the start.")
-    pooled, rare = _pooled(heard, by) if by else (heard, pd.DataFrame())
+    pooled, rare = pooled(heard, by) if by else (heard, pd.DataFrame())
     value, se, crude = _standardised(pooled, by)
     low, high, p = t_interval(value, se)
     what = ANSWERS[outcome]
