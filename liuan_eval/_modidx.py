@@ -653,8 +653,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'liuan_eval/figures/effects.py'),
                                             'liuan_eval.figures.effects._middles': ( 'figures/effects.html#_middles',
                                                                                      'liuan_eval/figures/effects.py'),
-                                            'liuan_eval.figures.effects._text': ( 'figures/effects.html#_text',
-                                                                                  'liuan_eval/figures/effects.py'),
                                             'liuan_eval.figures.effects._unit_axis': ( 'figures/effects.html#_unit_axis',
                                                                                        'liuan_eval/figures/effects.py'),
                                             'liuan_eval.figures.effects.cities': ( 'figures/effects.html#cities',

@@ -124,14 +124,9 @@ def _draw_effect(fig: Figure, e: Estimate, lang: Lang) -> None:
             start_line(list(axes), e.start, lang)
 
 # %% ../../nbs/figures/effects.ipynb #n014
-def _text(words: tuple[str, str]) -> Text:
-    "What an estimate says of itself."
-    return Text(*words)
-
-
 def _design(e: Estimate) -> Text:
     "The design, and where its interval comes from."
-    method, inference = _text(e.method), _text(e.inference)
+    method, inference = e.method, e.inference
     return Text(f"{method.zh}；{inference.zh}", f"{method.en}; {inference.en}")
 
 # %% ../../nbs/figures/effects.ipynb #n015
@@ -142,7 +137,7 @@ def effect(
     "Observed and counterfactual, and below it the effect by period with its band; raises `LogError` where the design has no path."
     if e.path.empty:
         raise LogError("此设计没有可画的逐期路径。", "This design has no path of periods to draw.")
-    what, how, value = _text(e.estimand), _design(e), f"{e.number(e.value)}"
+    what, how, value = e.estimand, _design(e), f"{e.number(e.value)}"
     span, p = f"{e.number(e.low)} … {e.number(e.high)}", "" if np.isnan(e.p) else p_text(e.p, e.smallest_p)
     sub = Text(f"{what.zh}：{value}（{span}）" + (p and f"，{p}"), f"{what.en}: {value} ({span})" + (p and f", {p}"))
     note = Text(

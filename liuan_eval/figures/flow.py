@@ -396,7 +396,7 @@ def flow_change_dots(
     top: int = 15,  # flows drawn, the surest first
 ) -> Figure:
     "Lateral flows per hundred cases before and after a day, as differences with intervals; those that changed by the family-wise test in colour."
-    t, w = excess.flow_change(log, start), said("flow_change_dots")
+    t, w = excess.changed_flows(log, start), said("flow_change_dots")
     before, after, many = t.n_before.iloc[0], t.n_after.iloc[0], int((t.p_family <= 0.05).sum())
     first = f"{start_day(start, log.mapping.start):%Y-%m-%d}"
     shown = t.head(top).sort_values("difference", ignore_index=True)

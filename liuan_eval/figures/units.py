@@ -166,8 +166,8 @@ def scorecard_dots(
     shown = pd.concat([u.head(-(-top // 2)), u.tail(top // 2)]) if cut > 0 else u
     small = Text(f"，{few} 个件数太少、", f", {few} with too few and ") if few else Text("，", ", ")
     sub = Text(
-        f"{card.zh}：{ranked} 个单位排名{small.zh}{apart} 个在某项没有工单，不排名",
-        f"{card.en}: {ranked} units ranked{small.en}{apart} without cases in some item, set apart",
+        f"{card.label.zh}：{ranked} 个单位排名{small.zh}{apart} 个在某项没有工单，不排名",
+        f"{card.label.en}: {ranked} units ranked{small.en}{apart} without cases in some item, set apart",
     )
     middle = [Text(f"中间 {cut} 个单位未画。", f"Not drawn: {cut} units in the middle.")] if cut > 0 else []
     notes = [w["note"], *([w["hollow"]] if few else []), *_inferred(card), *middle]
@@ -217,9 +217,9 @@ def item_shape(
     r = score(t, replace(card, items=(item,), min_cases=None)).items.iloc[0]
     got, low, high = f"{r.points:.4g}", f"{r.low:.3g}", f"{r.high:.3g}"
     sub = Text(
-        f"{card.zh}：{denominator:g} 件中 {numerator:g} 件，{percent(r.value)}，{got} 分（满分 {item.points:g}），95% 区间 {low} 至 {high} 分",
-        f"{card.en}: {numerator:g} of {denominator:g} cases, {percent(r.value)}, {got} points of {item.points:g}, 95 % interval {low} to {high}",
+        f"{card.label.zh}：{denominator:g} 件中 {numerator:g} 件，{percent(r.value)}，{got} 分（满分 {item.points:g}），95% 区间 {low} 至 {high} 分",
+        f"{card.label.en}: {numerator:g} of {denominator:g} cases, {percent(r.value)}, {got} points of {item.points:g}, 95 % interval {low} to {high}",
     )
-    fig = page(lang, Text(item.zh, item.en), sub, [said("item_shape")["note"], *_inferred(card)], False, 3.2)
+    fig = page(lang, item.label, sub, [said("item_shape")["note"], *_inferred(card)], False, 3.2)
     _draw_shape(fig.subplots(), item, r, lang)
     return fig

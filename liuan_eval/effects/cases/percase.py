@@ -126,8 +126,8 @@ def risk_difference(
     heard = f[f.n > 0].reset_index(drop=True)
     if heard.groupby("after").n.sum().reindex([False, True]).fillna(0).min() < 30:
         raise TooFew(f"{outcome}：活动前或活动后的回答不足 30 个。", f"{outcome}: fewer than 30 answers before or after the start.")
-    pooled, rare = pooled(heard, by) if by else (heard, pd.DataFrame())
-    value, se, crude = _standardised(pooled, by)
+    mixed, rare = pooled(heard, by) if by else (heard, pd.DataFrame())
+    value, se, crude = _standardised(mixed, by)
     low, high, p = t_interval(value, se)
     what = ANSWERS[outcome]
     return Estimate(
