@@ -75,7 +75,7 @@ NEEDS = paired(packaged("words/needs"), _TESTS)
 
 # %% ../../nbs/indicators/needs.ipynb #n012
 def lacking(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     needs: Sequence[str],  # keys of `NEEDS`
 ) -> list[str]:
     "Those of the needs that the log cannot serve."

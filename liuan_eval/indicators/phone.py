@@ -22,7 +22,7 @@ from .lifetable import Z
 from .rows import columns_of, full_table, named_table, period_column, rows, sums
 from .shapes import Rate, shared, wilson
 from ..intake.log import CaseLog
-from ..words.text import LogError, Text
+from ..words.text import LogError, Text, packaged
 
 # %% ../../nbs/indicators/phone.ipynb #c006
 def _first_and_last(c: Any, what: str, answered: Any, last: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ final_satisfaction_rate = Answers("final_satisfaction_rate", case=_.satisfied_la
 
 # %% ../../nbs/indicators/phone.ipynb #c012
 def evaluation(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, `unit`, or `surveyor`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
     final: bool = False,  # the last answer instead of the first
@@ -191,7 +191,7 @@ def _logit_interval(p: float, var: float) -> tuple[float, float]:
 
 # %% ../../nbs/indicators/phone.ipynb #n029
 def unheard(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
     what: str = "satisfied",  # or `resolved`, `satisfied_last`, `resolved_last`
@@ -250,83 +250,9 @@ class Stage:
     leaves: tuple[str, ...]
 
 
-STAGES = {
-    "received": Stage(
-        Text("受理", "received"),
-        "dispatched",
-        (
-            "closed",
-            "waiting",
-        ),
-    ),
-    "dispatched": Stage(
-        Text("派单", "dispatched"),
-        "claimed",
-        (
-            "closed",
-            "unclaimed",
-        ),
-    ),
-    "claimed": Stage(Text("签收", "claimed"), "closed", ("in_hand",)),
-    "closed": Stage(Text("办结", "closed"), "called", ("not_called",)),
-    "called": Stage(Text("回访", "called"), "reached", ("not_reached",)),
-    "reached": Stage(
-        Text("接通", "reached"),
-        "unsatisfied",
-        (
-            "satisfied",
-            "no_answer",
-        ),
-    ),
-    "unsatisfied": Stage(
-        Text("不满意", "unsatisfied"),
-        "reviewed",
-        (
-            "rehandled",
-            "left",
-        ),
-    ),
-    "reviewed": Stage(Text("复核", "reviewed"), "rehandled", ("not_rehandled",)),
-    "rehandled": Stage(Text("重办", "handled again"), "called_again", ("not_called_again",)),
-    "called_again": Stage(
-        Text("再次回访", "called again"),
-        "content",
-        (
-            "still_unsatisfied",
-            "no_answer_again",
-        ),
-    ),
-    "closed_once": Stage(Text("办结", "closed"), "looked_back", ("not_looked_back",)),
-    "looked_back": Stage(
-        Text("回头看", "looked back"),
-        "holds",
-        (
-            "relapsed",
-            "no_answer_late",
-        ),
-    ),
-}
-
-# %% ../../nbs/indicators/phone.ipynb #n031
-EXITS = {
-    "waiting": Text("未派单、未办结", "not dispatched, open"),
-    "unclaimed": Text("未签收、未办结", "not claimed, open"),
-    "in_hand": Text("已签收、未办结", "claimed, open"),
-    "not_called": Text("未回访", "not called"),
-    "not_reached": Text("未接通", "not reached"),
-    "satisfied": Text("满意", "satisfied"),
-    "no_answer": Text("无有效评价", "no valid answer"),
-    "left": Text("无下文", "nothing followed"),
-    "not_rehandled": Text("未重办", "not handled again"),
-    "not_called_again": Text("未再次回访", "not called again"),
-    "content": Text("满意", "satisfied"),
-    "still_unsatisfied": Text("仍不满意", "still unsatisfied"),
-    "no_answer_again": Text("未接通或无有效评价", "not reached, or no valid answer"),
-    "not_looked_back": Text("未回头看", "not looked back"),
-    "holds": Text("未反弹", "still resolved"),
-    "relapsed": Text("反弹", "relapsed"),
-    "no_answer_late": Text("无有效回答", "no valid answer"),
-}
+_WORDS = packaged("words/chain")
+STAGES = {name: Stage(Text(w["zh"], w["en"]), w["onward"], tuple(w["leaves"])) for name, w in _WORDS["stages"].items()}
+EXITS = {name: Text(**w) for name, w in _WORDS["exits"].items()}
 
 # %% ../../nbs/indicators/phone.ipynb #n033
 def _ways(t: Any) -> dict[str, Any]:

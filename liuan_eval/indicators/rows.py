@@ -32,14 +32,14 @@ _NO_GROUP = ("case", "submitted_at", "due_at", "extended_due_at", "closed_at", "
 
 
 def attributes(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> tuple[str, ...]:  # names of columns
     "The attributes of cases that a log has."
     return () if log.attributes is None else log.attributes.columns
 
 
 def columns_of(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     levels: Sequence[str] = ("cases", "spells", "hops"),  # levels an indicator exists on
 ) -> list[str]:  # names for `by`
     "The columns by which an indicator of these levels can be broken down."
@@ -49,7 +49,7 @@ def columns_of(
 
 # %% ../../nbs/indicators/rows.ipynb #n037
 def level_of(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: Sequence[str],  # columns of the groups
     levels: Sequence[str],  # levels an indicator exists on
 ) -> str:  # `cases`, `spells` or `hops`
@@ -79,9 +79,9 @@ def _reasons(log: CaseLog) -> ibis.Table:
     e = e.select("case_id", "unit", "timestamp", reason=_.reason.cast("string")).join(log.case_ids, "case_id").join(units, "unit")
     return e.group_by("case", unit=e.code, returned_at=e.timestamp).agg(return_reason=e.reason.min())
 
-
+# %% ../../nbs/indicators/rows.ipynb #n000
 def with_end(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     t: ibis.Table,  # any table of the log
 ) -> ibis.Table:
     "A table with `end_at`, the end of the log, in every row."
@@ -89,7 +89,7 @@ def with_end(
 
 
 def rows(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: Sequence[str],  # names from `columns_of`
     levels: Sequence[str],  # levels an indicator exists on
     among: Any = None,  # condition on a case, deferred (`_.closed_at.notnull()`)
@@ -146,7 +146,7 @@ def _sorted(log: CaseLog, frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def every_unit(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     frame: pd.DataFrame,  # a result with names
     by: Sequence[str],  # columns of its groups
     counts: Sequence[str],  # columns that are 0 where there is no case
@@ -163,7 +163,7 @@ def every_unit(
 
 # %% ../../nbs/indicators/rows.ipynb #n051
 def full_table(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     frame: pd.DataFrame,  # a result with codes
     by: Sequence[str],  # columns of its groups
     counts: Sequence[str],  # columns that count
@@ -174,7 +174,7 @@ def full_table(
 
 
 def named_table(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     frame: pd.DataFrame,  # a result with codes
     by: Sequence[str],  # columns of its groups
 ) -> pd.DataFrame:

@@ -32,7 +32,7 @@ resolution_mean_days = Wait("resolution_mean_days", lasted=_DAYS, ended=_.closed
 
 # %% ../../nbs/indicators/speed.ipynb #c010
 def office_cases(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> ibis.Table:  # milestones with w_entered, w_claimed, w_contacted, w_replied, w_closed, w_end
     "Milestones with their moments in office hours, kept in the engine."
     steps = ("entered", "claimed", "contacted", "replied", "closed", "end")
@@ -41,7 +41,7 @@ def office_cases(
 
 
 def office_spells(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> ibis.Table:  # spells with w_entered, w_claimed, w_end
     "Spells with their moments in office hours, kept in the engine."
     hours = lambda: log.calendar.office_hours(
@@ -79,7 +79,7 @@ WAITS = {w.name: w for w in (waiting(*x) for x in _ALL if x[:2] != ("claim", "cl
 
 # %% ../../nbs/indicators/speed.ipynb #c017
 def ends(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     days: Sequence[float] = (1, 3, 5, 10, 30),  # calendar days after submission
     by: str | Sequence[str] | None = None,  # columns of cases
     period: str | None = None,  # `day` … `year`, or a date that splits before from after

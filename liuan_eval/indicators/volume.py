@@ -33,7 +33,7 @@ def _open_rows(log: CaseLog, by: list[str]) -> ibis.Table:
 
 
 def backlog(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     at: Sequence[Any],  # moments
     by: str | Sequence[str] | None = None,  # columns of the groups
 ) -> pd.DataFrame:  # by, at, open, overdue
@@ -68,6 +68,7 @@ class Stock(Indicator):
 
     @property
     def levels(self) -> tuple[str, ...]:
+        "Cases, or spells by unit."
         return "cases", "spells"
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
@@ -112,14 +113,14 @@ def _seen_again(log: CaseLog, same: str) -> ibis.Table:
 
 
 def same_topic(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> ibis.Table:  # milestones with before, again, first_at
     "When the citizen of a case spoke of its topic before it, and again after it; cases with a person and a topic."
     return log.keep("again_topic", lambda: _seen_again(log, "topic"))
 
 
 def same_area(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> ibis.Table:  # milestones with before, again, first_at
     "When the citizen of a case spoke of its place before it, and again after it; cases with a person and an area."
     return log.keep("again_area", lambda: _seen_again(log, "area"))
@@ -154,7 +155,7 @@ comeback_rate = comebacks(30, name="comeback_rate")
 
 # %% ../../nbs/indicators/volume.ipynb #n030
 def repeat_sensitivity(
-    log: CaseLog,
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     days: Sequence[int] = (7, 15, 30, 60, 90),  # values of X
 ) -> pd.DataFrame:  # counted, same, days, numerator, denominator, value, low, high
     "Both rates of repetition over several windows, by the same topic and by the same place."
