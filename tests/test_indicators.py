@@ -350,7 +350,7 @@ def truth(tables):
     return res
 
 
-SHARES_OF_CASES = [n for n, o in INDICATORS.items() if isinstance(o, (Rate, Mean)) and not isinstance(o, Share) or n == "overdue_share"]
+SHARES_OF_CASES = [n for n, o in INDICATORS.items() if (isinstance(o, (Rate, Mean)) and not isinstance(o, Share)) or n == "overdue_share"]
 
 
 @pytest.mark.parametrize("name", SHARES_OF_CASES)

@@ -461,4 +461,7 @@ class Wait(Indicator):
         )
         if len(keys) == 1:  # over everything there is a row even where there is no case
             f = pd.DataFrame(dict(_which=range(len(batch)))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
-        return [full_table(log, f[f["_which"] == k].drop(columns="_which"), by, ["n", "n_open"]) for k in range(len(batch))]
+        return [
+            full_table(log, f[f["_which"] == k].drop(columns="_which").reset_index(drop=True), by, ["n", "n_open"])
+            for k in range(len(batch))
+        ]
