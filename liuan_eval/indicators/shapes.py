@@ -23,7 +23,7 @@ from ibis import _
 from ..custody.spells import coded_cases, coded_spells
 from .lifetable import Z, km_quantiles, restricted_mean
 from .needs import NEEDS, lacking
-from .rows import FURTHER, full_table, level_of, period_column, rows, sums, with_end
+from .rows import FURTHER, bound, full_table, level_of, period_column, rows, sums, with_end
 from ..intake.log import CaseLog
 from ..words.text import LogError, Text, packaged
 
@@ -225,7 +225,7 @@ class PerCase(Indicator):
 
     def _at(self, t: ibis.Table, level: str) -> Any:
         "The condition or number on the rows of a level."
-        return t.bind(dict(cases=self.case, spells=self.spell, hops=self.hop)[level])[0]
+        return bound(t, dict(cases=self.case, spells=self.spell, hops=self.hop)[level])
 
     def _value(self, t: ibis.Table, level: str) -> Any:
         "A number on each row, null where the row does not count."
@@ -260,7 +260,7 @@ def values_per_case(
     "One row per case and group with the value of each indicator, and whether the case counts for it."
     first = batch[0]
     cases = with_end(log, first.on(log))
-    among = {f"_among{k}": ibis.literal(True) if i.among is None else cases.bind(i.among)[0].fill_null(False) for k, i in enumerate(batch)}
+    among = {f"_among{k}": ibis.literal(True) if i.among is None else bound(cases, i.among).fill_null(False) for k, i in enumerate(batch)}
     t, level = rows(log, by, first.levels, cases=cases.mutate(**among), spells=first.on_spells(log), carry=list(among))
     x = {f"_x{k}": i._value(t, level) for k, i in enumerate(batch)}
     g = t.select("case", "at", *by, *among, **x)
@@ -332,7 +332,7 @@ class Rate(PerCase):
 
     def _value(self, t: ibis.Table, level: str) -> Any:
         hit, of = self._at(t, level).fill_null(False).cast("int32"), dict(cases=self.of_case, spells=self.of_spell).get(level)
-        return hit if of is None else t.bind(of)[0].fill_null(False).ifelse(hit, ibis.null("int32"))
+        return hit if of is None else bound(t, of).fill_null(False).ifelse(hit, ibis.null("int32"))
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         return dict(numerator=x.sum(where=counts).fill_null(0), denominator=x.count(where=counts))
@@ -389,7 +389,7 @@ class Ratio(Indicator):
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
         t = rows(log, by, self.levels, self.among)[0]
-        t = t.select(*by, **period_column(t.at, period), y=t.bind(self.top)[0], x=t.bind(self.bottom)[0])
+        t = t.select(*by, **period_column(t.at, period), y=bound(t, self.top), x=bound(t, self.bottom))
         squares = dict(yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum())
         f = sums(t, t.columns[:-2], numerator=t.y.sum(), denominator=t.x.sum(), n=t.count(), **squares)
         f = full_table(log, f, by, ["n"]).fillna({"numerator": 0.0, "denominator": 0.0})
@@ -445,8 +445,9 @@ class Wait(Indicator):
 
     def _times(self, log: CaseLog, by: list[str], period: str | None, which: int) -> ibis.Table:
         "keys, which, x, closed: one row per time."
-        t = rows(log, by, self.levels, self.among, self.on(log), self.on_spells and self.on_spells(log))[0]
-        x, closed = t.bind(self.lasted)[0].cast("float64"), t.bind(self.ended)[0]
+        spells = self.on_spells(log) if self.on_spells else None
+        t = rows(log, by, self.levels, self.among, self.on(log), spells)[0]
+        x, closed = bound(t, self.lasted).cast("float64"), bound(t, self.ended)
         t = t.select(*by, **period_column(t.at, period), _which=ibis.literal(which, "int32"), x=x, closed=closed)
         return t.filter(t.x >= 0)
 

@@ -17,7 +17,7 @@ from ibis import _
 from ..custody.milestones import milestones, with_endings
 from ..custody.spells import coded_spells
 from .lifetable import incidence
-from .rows import named_table, period_column, rows, with_end
+from .rows import bound, named_table, period_column, rows, with_end
 from .shapes import Wait
 from ..intake.log import CaseLog
 from ..words.time import DAY, HOUR, SECOND, elapsed
@@ -88,6 +88,6 @@ def ends(
     by = [by] if isinstance(by, str) else list(by or [])
     t = rows(log, by, ("cases",), _SANE, with_endings(log, milestones(log)))[0]
     said = t.closed_at.notnull().ifelse(t.ending.fill_null("unsaid"), ibis.null("string"))
-    t = t.select(*by, **period_column(t.at, period), x=t.bind(_DAYS)[0], end=said)
+    t = t.select(*by, **period_column(t.at, period), x=bound(t, _DAYS), end=said)
     f = incidence(t, [c for c in t.columns if c not in ("x", "end")], days)
     return named_table(log, f.drop(columns="se"), by)
