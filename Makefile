@@ -1,6 +1,7 @@
 # make report   read the embedded sample and write report/
-# make test     every notebook run and compared with what it stores, then tests/
-# make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first
+# make test     tests/, and every notebook run and compared with what it stores
+# make test-elsewhere  what is numerically delicate, as another processor would compute it; KIND=old, avx2, avx512 or threads
+# make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first, and what differs is stored
 # make calibrate  measure how often each design of effects is wrong (about twenty minutes)
 # make bench    speed and memory beside other tools
 # make clean    remove everything made here
@@ -9,16 +10,24 @@ BIN := $(VENV)/bin
 SETUP := settings.ini setup.py pyproject.toml constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# many small matrices: one thread a process, the workers share the cores
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export NUMEXPR_NUM_THREADS := 1
+export VECLIB_MAXIMUM_THREADS := 1
 
-.PHONY: report test docs execute bench calibrate clean
+.PHONY: report test test-elsewhere docs execute bench calibrate clean
 .DEFAULT_GOAL := report
 
 report: $(VENV)/.installed
 	$(BIN)/liuan-eval report --out report
 
 test: $(VENV)/.dev
-	$(BIN)/python tools/notebooks.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2
+
+test-elsewhere: $(VENV)/.dev
+	$(BIN)/python tools/arithmetic.py $(KIND)
 
 docs: $(if $(EXECUTE),execute) _docs/index.html
 
@@ -28,7 +37,7 @@ _docs/index.html: $(SITE) | $(VENV)/.dev
 	$(BIN)/python tools/docs.py
 
 execute: $(VENV)/.dev
-	$(BIN)/nbdev-test --save
+	$(BIN)/python tools/notebooks.py
 	$(BIN)/nbdev-clean
 
 bench: $(VENV)/.dev

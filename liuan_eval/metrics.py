@@ -17,7 +17,7 @@ from .indicators.rows import UNIT_COLUMNS
 from .indicators.shapes import INDICATORS, Indicator, complete, missing, term, together  # Indicator is part of the door
 from .intake.log import CaseLog
 from .words.text import Lang, LogError, packaged
-from .words.vocabulary import dictionary, label
+from .words.vocabulary import label
 
 # %% ../nbs/metrics.ipynb #c008
 complete()
@@ -106,6 +106,6 @@ def translated(
             return table[c].map(unit)
         if c == "period" and table[c].isin([*parts]).all():
             return table[c].map(lambda w: parts[w][lang])
-        return table[c].map(lambda w: label(w, lang, c)) if c in dictionary("words") and c != "kind" else table[c]
+        return table[c].map(lambda w: label(w, lang, c)) if c in packaged("dictionaries/words") and c != "kind" else table[c]
 
     return pd.DataFrame({header(c, lang): values(c) for c in table.columns})

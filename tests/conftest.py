@@ -1,4 +1,4 @@
-"Where the tests find real logs. They are not part of the repository: without them the tests that need them skip."
+"Where the tests find real logs, and how they are shared between workers. The logs are not part of the repository: without them the tests that need them skip."
 
 import os
 from pathlib import Path
@@ -6,22 +6,50 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LONG = (
-    "test_studies",
-    "test_site",
-    "test_engines",
-    "test_report",
-    "test_hierarchy",
-    "test_extend",
-    "test_custody",
-    "test_plots",
-    "test_compare",
+LONG = (  # what takes long comes first, so that at the end no worker waits for the other
+    "tests/test_studies.py",
+    "tests/test_engines.py",
+    "tests/test_site.py",
+    "tests/test_report.py",
+    "tests/test_hierarchy.py",
+    "tests/test_custody.py",
+    "tests/test_plots.py",
+    "tests/test_readers.py",
+    "tests/test_compare.py",
+    "nbs/judge/gaming.ipynb",
+    "nbs/flow/excess.ipynb",
+    "nbs/figures",
+    "nbs/studies",
+    "tests/test_extend.py",
+    "nbs/",
 )
 
 
+def is_notebook(nodeid):
+    return nodeid.startswith("tests/test_notebooks.py::")
+
+
+def place(item):
+    "Where an item stands in LONG; a notebook is known by its own path"
+    name = item.nodeid.partition("[")[2] if is_notebook(item.nodeid) else item.nodeid
+    return next((i for i, long in enumerate(LONG) if name.startswith(long)), len(LONG))
+
+
 def pytest_collection_modifyitems(items):
-    "Files that take long come first, so that at the end no core waits for the other"
-    items.sort(key=lambda i: LONG.index(i.path.stem) if i.path.stem in LONG else len(LONG))
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    "A free worker takes the next file of tests, whose fixtures are then made once, or the next notebook"
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FilesAndNotebooks(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if is_notebook(nodeid) else nodeid.partition("::")[0]
+
+    config.option.loadscopereorder = False  # in the order of LONG
+    return FilesAndNotebooks(config, log)
 
 
 def find_data(name: str) -> Path:

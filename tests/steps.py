@@ -7,7 +7,7 @@ import pandas as pd
 from oracle import NO_CUSTODY, Event, closing, custody
 from walk import runs_out, time_between
 
-from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.calendar import parse_limit
 
 UNITS, DISPATCHER = ["甲局", "乙局", "丙局", "丁镇"], "热线办"
 ACTS = dict(claimed=6, contacted=6, replied=7, extended=2, suspended=4, resumed=4, urged=1, dispatched=3, returned=1, closed=4, reopened=3)

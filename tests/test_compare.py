@@ -59,9 +59,8 @@ def test_child_heart_surgery_bristol_alone_lies_above_the_outer_limit_in_1991_95
     assert above == {1991: ["Bristol"], 2012: []}
 
 
-@pytest.mark.parametrize("kind", ["binomial", "poisson"])
-def test_limits_hold_between_whole_counts(kind):
-    low = compare.funnel_limits(0.1, np.arange(5, 400), kind)
+def test_limits_hold_between_whole_counts():
+    low = compare.funnel_limits(0.1, np.arange(5, 400))
     assert (low.low998 <= low.low95).all() and (low.high95 <= low.high998).all() and (low >= 0).all().all()
     k = binom(200, 0.1).ppf(0.975)
     assert k - 1 <= 200 * compare.funnel_limits(0.1, 200).high95.item() <= k
@@ -174,8 +173,8 @@ def test_rare_topics_are_taken_together_named_and_counted():
 STEP = st.sampled_from(["A", "B", "C", "乡", "H"])
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(st.tuples(st.lists(STEP, min_size=1, max_size=6), st.sampled_from(["x", "y", None])), min_size=1, max_size=8))
+@settings(max_examples=6, deadline=None)  # few logs of many paths: building the log is what takes time
+@given(st.lists(st.tuples(st.lists(STEP, min_size=1, max_size=6), st.sampled_from(["x", "y", None])), min_size=1, max_size=30))
 def test_cells_of_any_log_are_what_the_words_of_the_definition_count(paths):
     steps = [(str(i), pd.Timestamp("2022-02-17") + pd.Timedelta(hours=k), u) for i, (p, _t) in enumerate(paths) for k, u in enumerate(p)]
     events = pd.DataFrame(steps, columns=["case_id", "timestamp", "unit"]).assign(activity="replied")

@@ -26,7 +26,7 @@ def owners(t):
 
 def planted(log):
     "unit -> (unjustified passes, passes, cases first sent to it by mistake, cases first sent to it), counted with the truth"
-    cells, names = room._stays(log, ["topic", "area"]), dict(zip(log.units.code, log.units.unit))
+    cells, names = room._judged_cells(log, ["topic", "area"]), dict(zip(log.units.code, log.units.unit))
     t, f = cells["passes"], cells["first"]
     t, f = t.assign(unit=t.from_unit.map(names)), f.assign(unit=f.unit.map(names))
     t, f = t.assign(own=t.unit == owners(t)), f.assign(own=f.unit == owners(f))

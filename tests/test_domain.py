@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from liuan_eval.words.vocabulary import dictionary
+from liuan_eval.words.text import packaged
 
 ROOT = Path(__file__).parents[1]
 KEYS = set(re.findall(r"^@\w+\{([^,\s]+),", (ROOT / "nbs/references.bib").read_text("utf-8"), re.M))
-TERMS = [(code, term) for group in dictionary("glossary").values() for code, term in group["terms"].items()]
+TERMS = [(code, term) for group in packaged("dictionaries/glossary").values() for code, term in group["terms"].items()]
 RULES = sorted((ROOT / "data/rules").glob("*.toml"))
 
 

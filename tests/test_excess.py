@@ -125,7 +125,7 @@ def test_the_planted_pairs_are_in_excess_of_their_volumes():
 
 def test_what_cannot_be_asked_is_said():
     still = CaseLog.from_frame(pd.DataFrame(dict(case_id=["1"], timestamp=["2022-02-17"], unit=["A"], activity=["closed"])))
-    for call in (excess.excess_flows, excess.flow_change, lambda log: excess.flow_change(log, "2030-01-01")):
+    for call in (excess.excess_flows, excess.changed_flows, lambda log: excess.changed_flows(log, "2030-01-01")):
         with pytest.raises(LogError) as e:
             call(still)
         assert e.value.text.zh != e.value.text.en
@@ -139,5 +139,5 @@ def test_bpic2013_with_649_teams_is_answered(data_dir):
     log = read_log(path, mapping=ROOT / "data/mappings/bpic2013_incidents.toml")
     f = excess.excess_flows(log)
     assert f.hops.sum() == 9454 and f.attrs["pairs"] > 300_000
-    change = excess.flow_change(log, "2012-05-02", repeats=199)
+    change = excess.changed_flows(log, "2012-05-02", repeats=199)
     assert len(change) == len(f)

@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from liuan_eval.flow.graph import edges
-from liuan_eval.flow.hierarchy import _drawn, _expected, _flows, _numbers, communities, direction_test, ranking, springrank, structure
+from liuan_eval.flow.hierarchy import (
+    _drawn,
+    _expected,
+    _flows,
+    _numbers,
+    communities,
+    direction_test,
+    ranking,
+    ranking_of,
+    springrank,
+    structure,
+    structure_of,
+)
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.words.text import LogError
 
@@ -121,13 +133,22 @@ def test_under_random_directions_p_is_uniform_and_the_energy_has_its_exact_mean(
 
 
 def walks(share, n, rng):
-    "A log's ways with one hop each, as a log of closed cases"
-    names = [f"U{i}" for i in range(len(share))]
+    "Edges and paths of n closed cases with one hop each, drawn from shares of flow"
     i, j = np.unravel_index(rng.choice(share.size, n, p=share.ravel()), share.shape)
-    at = pd.Timestamp("2022-02-17")
-    first = pd.DataFrame(dict(case_id=range(n), timestamp=at, unit=[names[k] for k in i], activity="replied"))
-    second = pd.DataFrame(dict(case_id=range(n), timestamp=at + pd.Timedelta("1h"), unit=[names[k] for k in j], activity="closed"))
-    return CaseLog.from_frame(pd.concat([first, second]).astype({"case_id": str}))
+    flows = pd.Series(list(zip((f"U{k}" for k in i), (f"U{k}" for k in j), strict=True))).value_counts()
+    f = pd.DataFrame([dict(from_unit=a, to_unit=b, hops=k) for (a, b), k in flows.items()])
+    return f, flows.rename_axis("path").rename("n").reset_index()
+
+
+def walked(paths):
+    "The same cases as a log"
+    rows = [
+        (f"{a} {b} {i}", f"2022-02-17 0{j}:00", u, "closed" if j else "replied")
+        for (a, b), n in paths.itertuples(index=False)
+        for i in range(n)
+        for j, u in enumerate((a, b))
+    ]
+    return CaseLog.from_frame(pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"]))
 
 
 def test_intervals_of_ranks_cover_the_ranks_of_the_flow_that_hops_were_drawn_from():
@@ -137,7 +158,8 @@ def test_intervals_of_ranks_cover_the_ranks_of_the_flow_that_hops_were_drawn_fro
     flows = {(f"U{i}", f"U{j}"): share[i, j] for i in range(6) for j in range(6) if i != j}
     truth, hit = springrank(table(flows)).set_index("unit")["rank"], 0.0
     for seed in range(20):
-        r = ranking(walks(share, 400, rng), 100, seed).set_index("unit").loc[truth.index]
+        e, paths = walks(share, 400, rng)
+        r = ranking_of(e, paths, 100, seed).set_index("unit").loc[truth.index]
         hit += ((r.low <= truth) & (truth <= r.high)).mean()
     assert 0.87 <= hit / 20 <= 0.99
 
@@ -167,17 +189,19 @@ def test_planted_communities_are_found_and_flows_without_pattern_stay_in_the_ran
     rng = np.random.default_rng(8)
     share = np.kron(np.eye(3), np.ones((4, 4))) * 20 + 1
     np.fill_diagonal(share, 0)
-    log = walks(share / share.sum(), 2000, rng)
+    e, paths = walks(share / share.sum(), 2000, rng)
+    log = walked(paths)
     c = communities(log).set_index("unit")["community"]
     assert {frozenset(g) for g in c.groupby(c).groups.values()} == {frozenset(f"U{4 * k + i}" for i in range(4)) for k in range(3)}
     s = structure(log).set_index("measure")
     assert s.value["modularity"] > s.random_high["modularity"]
+    assert structure_of(e, 1).numerator[:3].tolist() == pytest.approx(s.numerator[:3].tolist())
     strength = rng.dirichlet(np.full(12, 3))
     plain = np.outer(strength, strength) * (1 - np.eye(12))
     outside = []
     for seed in range(12):
         s = (
-            structure(walks(plain / plain.sum(), 1500, rng), seed=seed)
+            structure_of(walks(plain / plain.sum(), 1500, rng)[0], seed=seed)
             .set_index("measure")
             .loc[["reciprocity", "circulation", "modularity"]]
         )

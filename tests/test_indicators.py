@@ -16,6 +16,7 @@ from liuan_eval import metrics
 from liuan_eval.indicators import limbo, phone, pingpong, punctuality, returns, shapes, speed, volume
 from liuan_eval.indicators.shapes import INDICATORS, Mean, Rate, Share, missing, read_words
 from liuan_eval.indicators.volume import Stock
+from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.words.text import LogError, packaged
 
@@ -525,7 +526,7 @@ def test_answers_of_citizens_who_were_not_reached_count_nowhere_and_check_says_s
     calls = pd.DataFrame({"工单编号": ["1", "2"], "round": "first", "reached": [True, False], "satisfied": [True, False]})
     log = CaseLog.from_frame(TICKETS, callbacks=calls, layout="wide", steps=STEPS, case_id="工单编号")
     assert metrics.compute(log, "satisfaction_rate")[["numerator", "denominator"]].values.tolist() == [[1, 1]]
-    assert "answer_unreached" in set(log.check().code)
+    assert "answer_unreached" in set(check(log).code)
 
 
 def test_an_unknown_answer_is_named_by_check_and_one_between_yes_and_no_counts_what_the_mapping_says():
@@ -538,16 +539,16 @@ def test_an_unknown_answer_is_named_by_check_and_one_between_yes_and_no_counts_w
     def counted(log):
         return metrics.compute(log, "satisfaction_rate")[["numerator", "denominator"]].values.tolist()
 
-    assert log("还行").check().set_index("code").examples["word_satisfied"] == "还行" and counted(log("还行")) == [[1, 1]]
-    assert log().check().set_index("code").examples["basically"] == "基本满意" and counted(log()) == [[1, 1]]
-    assert counted(log(basically_satisfied=0.5)) == [[1.5, 2]] and "basically" not in set(log(basically_satisfied=0.5).check().code)
+    assert check(log("还行")).set_index("code").examples["word_satisfied"] == "还行" and counted(log("还行")) == [[1, 1]]
+    assert check(log()).set_index("code").examples["basically"] == "基本满意" and counted(log()) == [[1, 1]]
+    assert counted(log(basically_satisfied=0.5)) == [[1.5, 2]] and "basically" not in set(check(log(basically_satisfied=0.5)).code)
     assert counted(log(basically_satisfied=1)) == counted(log(words={"satisfied": {"基本满意": True}})) == [[2, 2]]
 
 
 def test_a_case_closed_before_it_was_submitted_is_counted_by_check_and_left_out_of_durations():
     tickets = TICKETS.assign(**{"受理时间": ["2022-02-16", "2023-01-01"]})
     log = CaseLog.from_frame(tickets, layout="wide", steps=STEPS, case_id="工单编号", submitted_at="受理时间")
-    assert log.check().set_index("code")["count"]["closed_early"] == 1
+    assert check(log).set_index("code")["count"]["closed_early"] == 1
     assert metrics.compute(log, "resolution_days").n.item() == 1
 
 

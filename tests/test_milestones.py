@@ -9,7 +9,7 @@ from walk import runs_out
 
 from liuan_eval.custody.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due
 from liuan_eval.intake.log import CaseLog
-from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.calendar import parse_limit
 from liuan_eval.words.text import LogError
 
 HOURS = (("08:30", "12:00"), ("14:30", "17:30"))

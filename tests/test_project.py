@@ -81,7 +81,7 @@ def test_public_names_import_from_where_the_design_says():
     from liuan_eval.report.study import render
     from liuan_eval.truth.city import City, simulate
     from liuan_eval.words.text import LogError
-    from liuan_eval.words.vocabulary import Activity, Channel, RequestType, label
+    from liuan_eval.words.vocabulary import Does, label
 
     names = (
         flow_graph,
@@ -95,9 +95,7 @@ def test_public_names_import_from_where_the_design_says():
         render,
         City,
         simulate,
-        Activity,
-        Channel,
-        RequestType,
+        Does,
         label,
     )
     assert all(callable(o) for o in names)

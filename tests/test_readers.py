@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import sys
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 
 from liuan_eval import custody, metrics
+from liuan_eval.intake import checks
+from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.mapping import Mapping, draft
 from liuan_eval.intake.source import connect, open_table
@@ -450,6 +453,29 @@ def test_xes_that_is_something_else_is_refused(tmp_path):
     refused(tmp_path / "a.xes", "a.xes")
 
 
+@pytest.mark.parametrize(
+    "lacks,name,remedy",
+    [
+        ("r4pm", "a.xes", "pip install 'liuan_eval[xes]'"),
+        ("polars", "a.xes", "pip install 'liuan_eval[xes]'"),  # r4pm is there, what it needs is not
+        ("python_calamine", "a.xlsx", "pip install --upgrade liuan_eval"),
+        ("ibis.backends.postgres", "postgresql://office@db.example/hotline", "pip install 'liuan_eval[postgres]'"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_said_as_such_and_never_as_a_broken_file(tmp_path, monkeypatch, lacks, name, remedy):
+    source = name
+    if name.startswith("a."):
+        source = tmp_path / name
+        source.write_text(xes(), encoding="utf-8") if name == "a.xes" else EVENTS.to_excel(source, index=False)
+    for module in [m for m in sys.modules if m.split(".")[0] == "r4pm"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, lacks, None)
+    with pytest.raises(LogError) as e:
+        read_log(source, **(dict(tables=dict(events="t")) if source == name else {}))
+    assert remedy in e.value.text.zh and remedy in e.value.text.en
+    assert "Export it again" not in e.value.text.en and "not a readable" not in e.value.text.en
+
+
 def test_folder_without_parquet_is_refused(tmp_path):
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "readme.md").write_text("nothing")
@@ -723,7 +749,7 @@ def test_times_in_usual_spellings_are_shown_on_beijing_time(text, want):
 @pytest.mark.parametrize("text", ["昨天", "2022-13-01", "2022-02-30", "2022-02-17 25:00", "17/02/2022 9", "44609"])
 def test_times_that_cannot_be_read_are_counted_and_kept(text):
     log = CaseLog.from_frame(pd.DataFrame({"case_id": ["1", "2"], "timestamp": [text, "2022-02-17"], "unit": "A", "activity": "closed"}))
-    assert log.check("en").set_index("code")["count"].get("bad_time") == 1
+    assert check(log, "en").set_index("code")["count"].get("bad_time") == 1
     assert log.events.count().execute() == 2
 
 
@@ -811,26 +837,24 @@ def test_a_check_counts_what_it_is_for_and_drops_nothing(code):
     want, make = CHECKS[code]
     made = make()
     log = CaseLog.from_frame(made.pop("events"), **made)
-    c = log.check("en").set_index("code")
+    c = check(log, "en").set_index("code")
     assert c["count"].get(code) == want, c
     assert c.loc[code, "share"] == pytest.approx(want / c.loc[code, "of"]) and c.loc[code, "examples"] and c.loc[code, "done"]
     assert log.events.count().execute() == log.counts["events"] == len(make()["events"])
-    zh = log.check("zh").set_index("code")
+    zh = check(log, "zh").set_index("code")
     assert re.search("[\u4e00-\u9fff]", zh.loc[code, "problem"]) and re.search("[\u4e00-\u9fff]", zh.loc[code, "done"])
 
 
 def test_the_check_of_ties_is_for_databases_only():
-    assert "tie" not in CaseLog.from_frame(base(BASE[1])).check("en").code.tolist()
+    assert "tie" not in check(CaseLog.from_frame(base(BASE[1])), "en").code.tolist()
 
 
 def test_every_check_has_a_log_made_for_it():
-    from liuan_eval.intake.log import _CHECKS
-
-    assert set(CHECKS) | {"tie"} == set(_CHECKS)
+    assert set(CHECKS) | {"tie"} == set(checks.CHECKS)
 
 
 def test_a_sound_log_has_nothing_to_report():
-    assert len(CaseLog.from_frame(base()).check("en")) == 0
+    assert len(check(CaseLog.from_frame(base()), "en")) == 0
 
 
 def test_unknown_words_are_kept_in_events_and_in_indicators():

@@ -16,7 +16,7 @@ from walk import time_between
 from liuan_eval.indicators import punctuality, speed, volume
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.metrics import INDICATORS
-from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.calendar import parse_limit
 
 RULES = law(0)
 CODE = {"解决": "resolved", "解释": "explained", "合并": "merged", None: "unsaid"}

@@ -12,9 +12,10 @@ from steps import known, random_log, rule_for, runs_out, steps
 from test_milestones import HOURS, law, log_of
 
 from liuan_eval.indicators import phone as room
+from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.metrics import INDICATORS
-from liuan_eval.words.rules import parse_limit
+from liuan_eval.words.calendar import parse_limit
 from liuan_eval.words.text import LogError
 
 FLAGS = ["called", "called_again", "looked_back", "reached", "reached_again", "reviewed"]
@@ -192,7 +193,7 @@ def test_basically_satisfied_counts_for_what_the_mapping_says_and_for_nothing_wh
         assert f(log)[["numerator", "denominator"]].values.tolist() == [[top, n]]
     e = room.evaluation(log).iloc[0]
     assert (e.answered, e.satisfied, e.reached) == (n, top, 5)
-    assert dict(zip((c := log.check()).code, c["count"])).get("basically", 0) == (2 if weight is None else 0)
+    assert dict(zip((c := check(log)).code, c["count"])).get("basically", 0) == (2 if weight is None else 0)
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.5, "half", True])

@@ -1,5 +1,7 @@
 "Points, places and reliability: published pairs, and promises held to simulation"
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,14 +12,14 @@ from scipy.stats import beta, hypergeom
 from liuan_eval import metrics
 from liuan_eval.intake.log import read_log
 from liuan_eval.judge import scorecard
-from liuan_eval.judge.scorecard import Item, Scorecard, points, reliability, score, unit_reliability, which_denominator
-from liuan_eval.words.text import LogError
+from liuan_eval.judge.scorecard import Item, Scorecard, points, reliability, score, which_denominator
+from liuan_eval.words.text import LogError, Text
 
-LINE = Item("r", 100, "line", "线", "line")
+LINE = Item("r", 100, "line", Text("线", "line"))
 
 
 def card(*items, **more):
-    return Scorecard("试", "try", "-", "read", items or (LINE,), **more)
+    return Scorecard(Text("试", "try"), "-", "read", items or (LINE,), **more)
 
 
 def rates(name="r", **counts):
@@ -30,13 +32,13 @@ def rates(name="r", **counts):
 @pytest.mark.parametrize(("rate", "printed"), [(4 / 5, "5"), (0.6667, "0"), (0.8982, "14.82")])
 def test_lianyungang_bulletins_2021_07_2022_02_2023_01_points_for_closing_on_time(rate, printed):
     item = Scorecard.read("lianyungang_2022-02").items[0]
-    assert item.zh == "按时办结率" and round(float(points(item, rate)), 2) == float(printed)
+    assert item.label.zh == "按时办结率" and round(float(points(item, rate)), 2) == float(printed)
 
 
 @pytest.mark.parametrize(("rate", "printed"), [(0.7059, "12.8"), (0.6667, "12.5"), (0.5, "12.5")])
 def test_lianyungang_bulletin_2022_02_points_for_callback_satisfaction(rate, printed):
     item = Scorecard.read("lianyungang_2022-02").items[1]
-    assert item.zh == "回访满意率" and round(float(points(item, rate)), 1) == float(printed)
+    assert item.label.zh == "回访满意率" and round(float(points(item, rate)), 1) == float(printed)
 
 
 @pytest.mark.parametrize(
@@ -51,12 +53,12 @@ def test_lianyungang_bulletins_2022_08_2023_01_points_for_satisfaction_with_case
 
 def test_lianyungang_bulletin_2022_02_sign_in_is_compatible_with_many_shapes_and_so_in_no_card():
     for item in (
-        Item("s", 10, "cliff", "s", "s", edge=95, below=0),
-        Item("s", 10, "cliff", "s", "s", edge=80.01, below=0),
-        Item("s", 10, "target", "s", "s", target=90, per_point=1, floor=0),
+        Item("s", 10, "cliff", Text("s", "s"), edge=95, below=0),
+        Item("s", 10, "cliff", Text("s", "s"), edge=80.01, below=0),
+        Item("s", 10, "target", Text("s", "s"), target=90, per_point=1, floor=0),
     ):
         assert points(item, [0.8, 0.7727]).tolist() == [0, 0]  # 80 % -> 0, 77.27 % -> 0
-    assert not any("签收" in i.zh for n in ("lianyungang_2022-02", "lianyungang_province_2022-08") for i in Scorecard.read(n).items)
+    assert not any("签收" in i.label.zh for n in ("lianyungang_2022-02", "lianyungang_province_2022-08") for i in Scorecard.read(n).items)
 
 
 def test_lianyungang_cards_say_that_they_are_inferred_and_dachuans_that_it_was_read():
@@ -66,7 +68,7 @@ def test_lianyungang_cards_say_that_they_are_inferred_and_dachuans_that_it_was_r
 
 def test_dachuan_petitions_points_are_rate_times_5_10_10_5():
     c = Scorecard.read("petitions_2022")
-    assert [(i.zh, i.points) for i in c.items] == [("及时受理率", 5), ("按期答复率", 10), ("参评群众满意率", 10), ("群众参评率", 5)]
+    assert [(i.label.zh, i.points) for i in c.items] == [("及时受理率", 5), ("按期答复率", 10), ("参评群众满意率", 10), ("群众参评率", 5)]
     s = score(pd.concat([rates(i.indicator, A=(9, 10)) for i in c.items]), c)
     assert s.units.score.tolist() == [27.0] and c.out_of == 30
 
@@ -100,9 +102,9 @@ def test_a_half_may_have_been_rounded_either_way_and_nothing_is_a_share_of_nothi
 
 ITEMS = (
     LINE,
-    Item("r", 15, "target", "r", "r", target=90, per_point=1, floor=0),
-    Item("r", 25, "target", "r", "r", target=95, per_point=0.5, floor=12.5),
-    Item("r", 10, "cliff", "r", "r", edge=80, below=2),
+    Item("r", 15, "target", Text("r", "r"), target=90, per_point=1, floor=0),
+    Item("r", 25, "target", Text("r", "r"), target=95, per_point=0.5, floor=12.5),
+    Item("r", 10, "cliff", Text("r", "r"), edge=80, below=2),
 )
 
 
@@ -113,7 +115,7 @@ def test_points_never_fall_as_the_rate_rises_and_stay_within_full_marks(p, item)
 
 
 def test_29_of_100_is_29_percent():
-    assert points(Item("r", 1, "cliff", "r", "r", edge=29, below=0), [0.29, 29 / 100, 0.2899]).tolist() == [1, 1, 0]
+    assert points(Item("r", 1, "cliff", Text("r", "r"), edge=29, below=0), [0.29, 29 / 100, 0.2899]).tolist() == [1, 1, 0]
     assert np.isnan(points(ITEMS[3], np.nan)) and np.isnan(points(ITEMS[1], np.nan))
 
 
@@ -142,7 +144,7 @@ BAD = {
     "label": dict(item='zh = ""', says="zh = ''"),
     "lower is better": dict(replace=("on_time_rate", "pingpong_rate"), says="no rate of which more is better"),
     "no rate": dict(replace=("on_time_rate", "resolution_days"), says="no rate of which more is better"),
-    "toml": dict(top="= 3", says="not valid TOML"),
+    "toml": dict(top="= 3", says="not TOML"),
 }
 
 
@@ -153,19 +155,19 @@ def test_an_error_in_a_card_is_refused_with_its_place(name, tmp_path):
     (tmp_path / "mine.toml").write_text(text, "utf-8")
     with pytest.raises(LogError, match=b["says"]) as e:
         Scorecard.read(tmp_path / "mine.toml")
-    assert e.value.text.en.startswith("mine.toml") and e.value.text.zh.startswith("mine.toml") and "。" in e.value.text.zh
+    assert all(re.match(r"\S*mine\.toml\b", x) for x in (e.value.text.en, e.value.text.zh)) and "。" in e.value.text.zh
 
 
 def test_the_card_that_the_errors_are_made_from_is_right(tmp_path):
     (tmp_path / "mine.toml").write_text(GOOD.format(top="min_cases = 5", item=""), "utf-8")
     c = Scorecard.read(str(tmp_path / "mine.toml"))
-    assert c.min_cases == 5 and c.items[0].zh == metrics.INDICATORS["on_time_rate"].zh
+    assert c.min_cases == 5 and c.items[0].label.zh == metrics.INDICATORS["on_time_rate"].zh
 
 
 def test_unknown_cards_are_said_with_those_that_there_are():
-    with pytest.raises(LogError, match=r"did you mean lianyungang_2022-02.*\n.*petitions_2022"):
+    with pytest.raises(LogError, match=r"petitions_2022.*\n.*did you mean lianyungang_2022-02"):
         Scorecard.read("lianyungang_2022")
-    with pytest.raises(LogError, match="cannot be read"):
+    with pytest.raises(LogError, match="no such scorecard"):
         Scorecard.read("nowhere.toml")
 
 
@@ -193,7 +195,7 @@ def test_no_cases_is_not_100_percent_and_few_cases_are_not_ranked():
 
 
 def test_a_unit_without_one_of_two_items_has_no_total_but_the_points_it_has():
-    two = card(Item("a", 10, "line", "a", "a"), Item("b", 10, "line", "b", "b"))
+    two = card(Item("a", 10, "line", Text("a", "a")), Item("b", 10, "line", Text("b", "b")))
     s = score(pd.concat([rates("a", A=(1, 2), B=(1, 2)), rates("b", A=(1, 2))]), two)
     u = s.units.set_index("unit")
     assert (u.score["A"], u.out_of["A"]) == (10, 20) and pd.isna(u.score["B"])
@@ -206,7 +208,7 @@ def test_nobody_has_cases():
 
 
 def test_ties_share_their_places():
-    u = score(rates(A=(5, 5), B=(5, 5), C=(0, 500)), card(Item("r", 10, "cliff", "r", "r", edge=10, below=0))).units.set_index("unit")
+    u = score(rates(A=(5, 5), B=(5, 5), C=(0, 500)), card(Item("r", 10, "cliff", Text("r", "r"), edge=10, below=0))).units.set_index("unit")
     assert u["rank"].to_dict() == dict(A=1, B=1, C=3)
     assert u.loc["A", ["rank_low", "rank_high"]].tolist() == [1, 2] and u.loc["C", ["rank_low", "rank_high"]].tolist() == [3, 3]
 
@@ -334,12 +336,6 @@ def test_one_unit_and_single_cases_have_no_reliability():
     assert r.reliability.isna().all() and r.units.to_dict() == dict(one=1, none=0, single=2)
 
 
-def test_reliability_by_unit_grows_with_its_cases():
-    t = rates(A=(10, 10), B=(50, 100), C=(900, 1000), D=(0, 0))
-    u = unit_reliability(t).set_index("unit").reliability
-    assert u["A"] < u["B"] < u["C"] < 1 and pd.isna(u["D"])
-
-
 def test_a_billion_cases():
     big = 10**9
     r = reliability(rates(A=(int(0.9 * big), big), B=(int(0.8 * big), big), C=(5, 10)), draws=100).iloc[0]
@@ -347,5 +343,5 @@ def test_a_billion_cases():
 
 
 def test_weighted_counts_have_no_reliability():
-    with pytest.raises(LogError, match=r"no whole numbers.*\n.*不是整数"):
+    with pytest.raises(LogError, match=r"不是整数.*\n.*no whole numbers"):
         reliability(rates(A=(4.5, 6.25), B=(1, 2)))

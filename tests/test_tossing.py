@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liuan_eval import custody
-from liuan_eval.flow import graph as caseflow
+from liuan_eval.flow import graph
 from liuan_eval.flow import tossing
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.truth.city import City, simulate
@@ -95,7 +95,7 @@ def test_a_log_and_its_custody_agree():
     done = cases[cases.closed_at.notna() & (cases.n_spells > 0)]
     assert c.n_cases == len(done) and np.isclose(c.log_hops, done.n_hops.mean()) and c.pingpongs == done.n_pingpong.sum()
     assert c.units.visits.sum() == done.n_spells.sum() and c.units.resolved.sum() == len(done)
-    e = caseflow.edges(log)
+    e = graph.edges(log)
     assert c.actual.hops.sum() <= e.hops.sum()
 
 

@@ -1,4 +1,4 @@
-"Working time by walking the calendar day by day: the oracle of the tests of time, written from the text of the notebook `worktime`"
+"Working time by walking the calendar day by day: the oracle of the tests of time, written from the text of the notebook `words/rules`"
 
 from datetime import datetime, time, timedelta
 from fractions import Fraction

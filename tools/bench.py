@@ -114,7 +114,7 @@ def _intervals(_folder: Path):
 
 def ours_intervals(t):
     "working hours of 10 million intervals of up to 58 days, swapped working days counted, and their mean"
-    from liuan_eval.words.rules import WorkCalendar
+    from liuan_eval.words.calendar import WorkCalendar
 
     x = WorkCalendar().elapsed(t, "a", "b", "wh")
     return x.agg(mean=x.elapsed.mean()).execute()
@@ -122,7 +122,7 @@ def ours_intervals(t):
 
 def ours_due(t):
     "when a limit of 10 working days runs out for 10 million cases, and the latest"
-    from liuan_eval.words.rules import WorkCalendar
+    from liuan_eval.words.calendar import WorkCalendar
 
     x = WorkCalendar().due(t, "a", "10wd")
     return x.agg(last=x.due_at.max()).execute()

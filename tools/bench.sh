@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ours=${PYTHON:-.venv/bin/python} peer=.bench/venv/bin/python folder=.bench/log runs=${RUNS:-3}
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE PYTHONDONTWRITEBYTECODE
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS NUMEXPR_NUM_THREADS
 [ -x "$peer" ] || { "$ours" -m venv .bench/venv; .bench/venv/bin/pip install -q pm4py pyarrow; }
 [ -f "$folder/events.parquet" ] || "$ours" tools/bench.py make "$folder"
 [ -f "$folder/events.xes" ] || "$peer" tools/bench.py xes "$folder" > /dev/null

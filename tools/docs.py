@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import lxml.html
 import nbdev.doclinks
 import pypandoc
+import smalldocs.api
 import smalldocs.layout
 import yaml
 from lxml.html import builder as E
@@ -97,11 +98,31 @@ def documented(nb):
     return nb
 
 
+# --- the pages made from the package
+
+
+def dotted(make):
+    "Pages of Reference are named by floor and room, whatever other floors hold: `api/intake.tables`; smalldocs would call them by the room alone"
+
+    def build_api(settings):
+        named = {}
+        for page in make(settings):
+            title = json.loads(re.search(r"^title: (.*)$", page.read_text("utf-8"), re.M)[1])
+            package, _, room = title.partition(".")
+            named[page.name] = page.rename(page.with_name(f"{room or package}.qmd"))
+        index = settings.site / "_symbols.json"
+        text = re.sub(rf"(?<=/{settings.out}/)[^/#\"]+\.qmd(?=#)", lambda m: named[m[0]].name, index.read_text("utf-8"))
+        index.write_text(text, "utf-8")
+        return list(named.values())
+
+    return build_api
+
+
 # --- numbers and citations
 
 
 def labels(books):
-    "Number the labels of each notebook: `{('plots.ipynb', 'fig-rates'): 1}`"
+    "Number the labels of each notebook: `{('look.ipynb', 'fig-rates'): 1}`"
     res = {}
     for name, nb in books.items():
         count = {}
@@ -390,6 +411,7 @@ def main():
     for name, nb in books.items():
         (src / name).write_text(json.dumps(localise(documented(nb), name, labs, cites, refs), ensure_ascii=False), "utf-8")
     smalldocs.layout.KATEX = "KATEX"
+    smalldocs.api.build = dotted(smalldocs.api.build)
     site = build(str(src), quiet=True)
     out = (src / cfg.doc_path.name).resolve()
     shutil.copytree(nbs / "_katex", out / "site_libs/katex")

@@ -13,35 +13,40 @@ import ibis
 from ibis import _
 
 from .spells import coded_cases
-from ..intake.log import ROW, CaseLog, vocabulary
-from ..words.rules import SCOPES, parse_limit
+from ..intake.log import CaseLog
+from ..intake.tables import ROW, known_words
+from ..words.rules import SCOPES
 
 # %% ../../nbs/custody/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none
 
 
+def _events(log: CaseLog, *activities: str) -> ibis.Table:
+    "case, activity, timestamp, result (text), and the order of the source: the log's events of some activities."
+    e = log.events.filter(_.case_id.notnull() & _.timestamp.notnull() & _.activity.isin(activities))
+    result = e.result.cast("string") if "result" in e.columns else ibis.null("string")
+    return e.select("case_id", "activity", "timestamp", ROW, result=result).join(log.case_ids, "case_id").drop("case_id")
+
+
 def _milestones(log: CaseLog) -> ibis.Table:
     "Coded cases with the first time of each step and the number of things done."
-    steps = ["claimed", "contacted", "replied", "closed", "extended", "urged", "reopened"]
-    e = log.events.filter(_.case_id.notnull() & _.timestamp.notnull() & _.activity.isin(steps))
-    refused = e.result.cast("string").lower().isin(REFUSED).fill_null(False) if "result" in e.columns else ibis.literal(False)
-    e = e.select("case_id", "activity", "timestamp", refused=refused).join(log.case_ids, "case_id")
+    e = _events(log, "claimed", "contacted", "replied", "closed", "extended", "urged", "reopened")
+    granted = (e.activity == "extended") & ~e.result.lower().isin(REFUSED).fill_null(False)
+    counts = dict(n_extended=granted, n_urged=e.activity == "urged", n_reopened=e.activity == "reopened")
     t = e.group_by("case").agg(
         **{f"{c}_at": e.timestamp.min(where=e.activity == c) for c in ("claimed", "contacted", "replied")},
         closed_event=e.timestamp.min(where=e.activity == "closed"),
-        extended_at=e.timestamp.min(where=(e.activity == "extended") & ~e.refused),
-        n_extended=((e.activity == "extended") & ~e.refused).sum(),
-        n_urged=(e.activity == "urged").sum(),
-        n_reopened=(e.activity == "reopened").sum(),
+        extended_at=e.timestamp.min(where=granted),
+        **{name: events.sum() for name, events in counts.items()},
     )
     t = coded_cases(log).left_join(t, "case").drop("case_right")
-    counts = {c: t[c].fill_null(0).cast("int32") for c in ("n_extended", "n_urged", "n_reopened")}
     first = ibis.coalesce(ibis.least(t.closed_event, ibis.coalesce(t.closed_at, t.closed_event)), t.closed_at)
-    return t.mutate(dispatched_at=t.entered_at, first_closed_at=first, **counts).drop("closed_event")
+    counted = {c: t[c].fill_null(0).cast("int32") for c in counts}
+    return t.mutate(dispatched_at=t.entered_at, first_closed_at=first, **counted).drop("closed_event")
 
 
 def milestones(
-    log: CaseLog,
+    log: CaseLog,  # any
 ) -> ibis.Table:  # coded cases with dispatched_at, claimed_at, contacted_at, replied_at, first_closed_at, n_extended, n_urged, n_reopened
     "When each step of a case was first done, kept in the engine."
     return log.keep("milestones", lambda: _milestones(log))
@@ -49,17 +54,16 @@ def milestones(
 # %% ../../nbs/custody/milestones.ipynb #c008
 def _said(log: CaseLog) -> ibis.Table:
     "case, said: the result of the last closing, as a code where it is known."
-    e = log.events.filter((_.activity == "closed") & _.case_id.notnull() & _.timestamp.notnull())
-    e = e.select("case_id", "timestamp", "result", ROW).join(log.case_ids, "case_id")
+    e = _events(log, "closed")
     nth = ibis.row_number().over(group_by=e.case, order_by=[e.timestamp.desc(), e[ROW].desc()])
     e = e.mutate(nth=nth).filter(_.nth == 0)
-    word = e.result.cast("string").strip().lower()
-    pairs = [(word == w, code) for w, code in vocabulary(log.mapping, "ending").items()]
-    return e.select("case", said=ibis.cases(*pairs, else_=e.result.cast("string")))
+    word = e.result.strip().lower()
+    pairs = [(word == w, code) for w, code in known_words(log.mapping, "ending").items()]
+    return e.select("case", said=ibis.cases(*pairs, else_=e.result))
 
 
 def endings(
-    log: CaseLog,
+    log: CaseLog,  # any
 ) -> ibis.Table:  # case, ending: null while open or where nothing is said
     "How each case ended, in the unit's own word."
     t = coded_cases(log)
@@ -71,17 +75,19 @@ def endings(
     return t.select("case", ending=t.closed_at.notnull().ifelse(t.said, ibis.null("string")))
 
 
-def with_endings(log: CaseLog, t: ibis.Table) -> ibis.Table:
+def with_endings(
+    log: CaseLog,  # any
+    t: ibis.Table,  # coded, with `case`
+) -> ibis.Table:
     "A coded table of cases with `ending` as `endings` gives it."
     return t.drop(*[c for c in t.columns if c == "ending"]).left_join(endings(log), "case").drop("case_right")
 
 # %% ../../nbs/custody/milestones.ipynb #c010
 def pauses(
-    log: CaseLog,
+    log: CaseLog,  # any
 ) -> ibis.Table:  # case, nth, from_at, to_at
     "When each case was suspended; several suspensions without a resumption between them are one."
-    e = log.events.filter(_.case_id.notnull() & _.timestamp.notnull() & _.activity.isin(["suspended", "resumed"]))
-    e = e.select("case_id", "activity", "timestamp", ROW).join(log.case_ids, "case_id")
+    e = _events(log, "suspended", "resumed")
     order: dict[str, Any] = dict(group_by=e.case, order_by=[e.timestamp, e[ROW]])
     e = e.mutate(before=e.activity.lag().over(**order).fill_null("resumed"))
     e = e.filter(e.activity != e.before)
@@ -89,15 +95,28 @@ def pauses(
     e = e.join(coded_cases(log).select("case", "closed_at"), "case")
     stop = ibis.coalesce(e.closed_at, ibis.literal(log.end.to_pydatetime()))
     e = e.mutate(to_at=ibis.least(ibis.coalesce(e.to_at, stop), stop)).filter(_.to_at > _.timestamp)
-    nth = ibis.row_number().over(group_by=e.case, order_by=e.timestamp)
-    return e.select("case", "to_at", from_at=e.timestamp, nth=nth)
+    return e.select("case", "to_at", from_at=e.timestamp, nth=ibis.row_number().over(group_by=e.case, order_by=e.timestamp))
+
+# %% ../../nbs/custody/milestones.ipynb #n004
+_STARTS = dict(received="opened_at", dispatched="dispatched_at", claimed="claimed_at")
+
+
+def _scope(t: ibis.Table) -> list[str]:
+    "The columns of a table that rules may ask for."
+    return [c for c in SCOPES if c in t.columns]
+
+
+def _span(t: ibis.Table, *columns: str) -> tuple[Any, Any]:
+    "First and last time in columns of a kept table."
+    ends = t.agg(**{f"{k}_{c}": getattr(t[c], k)() for c in columns for k in ("min", "max")}).execute().iloc[0].dropna()
+    return (ends.filter(like="min_").min(), ends.filter(like="max_").max()) if len(ends) else (None, None)
 
 
 def _paused(log: CaseLog, due: ibis.Table) -> ibis.Table:
     "case, pause, until: the time that does not count, in units of the clock of the case's limit, and its last end; `due` holds milestones with started_at and clock."
-    t = pauses(log).join(due.select("case", "started_at", "clock", *_STARTS.values(), *[c for c in SCOPES if c in due.columns]), "case")
+    t = pauses(log).join(due.select("case", "started_at", "clock", *_STARTS.values(), *_scope(due)), "case")
     t = log.keep("pauses", lambda: t.mutate(from_at=ibis.greatest(t.from_at, t.started_at)).filter(_.to_at > _.from_at))
-    plain, clocks = replace(log.calendar, first="next"), sorted({parse_limit(r.limit)[1] for r in log.rules.of("handle")})
+    plain, clocks = replace(log.calendar, first="next"), sorted({r.clock for r in log.rules.of("handle") if r.clock})
     parts = [plain.elapsed(t.filter(t.clock == c), "from_at", "to_at", c, "pause").mutate(pause=_.pause.cast("float64")) for c in clocks]
     t = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     t = t.mutate(before=t.pause.sum().over(group_by=t.case, order_by=t.nth, rows=(None, -1)))
@@ -107,15 +126,6 @@ def _paused(log: CaseLog, due: ibis.Table) -> ibis.Table:
     return t.group_by("case").agg(pause=t.pause.sum(), until=t.to_at.max())
 
 # %% ../../nbs/custody/milestones.ipynb #c012
-_STARTS = dict(received="opened_at", dispatched="dispatched_at", claimed="claimed_at")
-
-
-def _span(t: ibis.Table, *columns: str) -> tuple[Any, Any]:
-    "First and last time in columns of a kept table."
-    ends = t.agg(**{f"{k}_{c}": getattr(t[c], k)() for c in columns for k in ("min", "max")}).execute().iloc[0].dropna()
-    return (ends.filter(like="min_").min(), ends.filter(like="max_").max()) if len(ends) else (None, None)
-
-
 def _unpaused(log: CaseLog) -> ibis.Table:
     "Milestones with the due date by the rules, pauses not counted: limit, started_at, rule, due_at; and what the ticket says."
     t = milestones(log)
@@ -128,34 +138,32 @@ def _moved_by_pauses(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "The same with `pause`, and due dates moved by it."
     if not (log.rules.of("handle") and log.has("suspended")):
         return t.mutate(pause=ibis.null("float64"))
-    pairs = [(t["limit"] == r.limit, ibis.literal(str(r.limit).strip(" 0123456789"), "string")) for r in log.rules.of("handle")]
-    clock = ibis.cases(*pairs, else_=ibis.null("string"))
+    clock = ibis.cases(*[(t["limit"] == r.limit, str(r.clock)) for r in log.rules.of("handle")], else_=ibis.null("string"))
     p = log.keep("paused", lambda: _paused(log, t.mutate(clock=clock).filter(_.due_at.notnull())))
     starts, ends = _span(milestones(log), *_STARTS.values()), _span(p, "until")
     last = max((x for x in (starts[1], ends[1]) if x is not None), default=None)  # the last moment from which a limit runs
     t = t.drop("limit", "started_at", "rule", "due_at").left_join(p.drop("until"), "case").drop("case_right")
     return log.rules.due(t, "handle", _STARTS, log.calendar, (starts[0], last), pause=t.pause)
 
+# %% ../../nbs/custody/milestones.ipynb #n008
+def _allowed(log: CaseLog, t: ibis.Table) -> ibis.Table:
+    "case, allowed: until when the rules let a case be extended, of those that were extended in time and whose ticket does not say."
+    base = t.filter((t.extended_at <= t.due_at) & t.ticket_extended_at.isnull()).select("case", "opened_at", "due_at", *_scope(t))
+    base, plain = base.rename(from_at="due_at"), replace(log.calendar, first="next", cutoff=None)
+    return log.rules.due(base, "extend", dict.fromkeys(_STARTS, "from_at"), plain, _span(base, "from_at")).select("case", allowed="due_at")
+
 
 def _extended(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "The same with `extended_due_at`: the ticket's later date, or what the rules allow where an extension was granted in time."
     if log.rules.of("extend"):
         t = log.keep("due_once", lambda: t)
-        base = t.filter((t.extended_at <= t.due_at) & t.ticket_extended_at.isnull()).select(
-            "case", "opened_at", "due_at", *[c for c in SCOPES if c in t.columns]
-        )
-        base, plain = base.rename(from_at="due_at"), replace(log.calendar, first="next", cutoff=None)
-        more = log.rules.due(base, "extend", dict.fromkeys(_STARTS, "from_at"), plain, _span(base, "from_at")).select(
-            "case", allowed="due_at"
-        )
-        t = t.left_join(more, "case").drop("case_right")
+        t = t.left_join(_allowed(log, t), "case").drop("case_right")
     else:
         t = t.mutate(allowed=ibis.null("timestamp"))
     own = ibis.coalesce(t.ticket_extended_at, t.allowed)
     unknown = (t.extended_at <= t.due_at).fill_null(False) & own.isnull()  # extended, but nobody says until when
-    return t.mutate(extended_due_at=unknown.ifelse(ibis.null("timestamp"), ibis.coalesce(own, t.due_at))).drop(
-        "allowed", "ticket_extended_at"
-    )
+    until = unknown.ifelse(ibis.null("timestamp"), ibis.coalesce(own, t.due_at))
+    return t.mutate(extended_due_at=until).drop("allowed", "ticket_extended_at")
 
 
 def _deadlines(log: CaseLog) -> ibis.Table:
@@ -166,14 +174,14 @@ def _deadlines(log: CaseLog) -> ibis.Table:
 
 
 def deadlines(
-    log: CaseLog,
+    log: CaseLog,  # any
 ) -> ibis.Table:  # milestones with due_at, extended_due_at, limit, rule (its place in `log.rules.rows`; 0: none), of_ticket, pause
     "When each case was due, by the rules or else by its ticket, kept in the engine."
     return log.keep("deadlines", lambda: _deadlines(log))
 
 # %% ../../nbs/custody/milestones.ipynb #c014
 def step_due(
-    log: CaseLog,
+    log: CaseLog,  # any
     step: str,  # `claim`, `respond`, …: a step of the rules
 ) -> ibis.Table:  # milestones with due_at, limit, started_at, rule
     "When each case's time for a step ran out, by the rules; null where no rule is for it."

@@ -117,8 +117,8 @@ class Estimate:
         return _summary(self, lang)
 
     def plot(self, lang: Lang = "zh", **kwargs: Any) -> Any:
-        "Observed and counterfactual, and the effect with its band: `plots.effect`, loaded when asked for."
-        from liuan_eval.figures.plots import effect
+        "Observed and counterfactual, and the effect with its band: `figures.effect`, loaded when asked for."
+        from liuan_eval.figures import effect
 
         return effect(self, lang, **kwargs)
 

@@ -18,31 +18,32 @@ from ..custody.spells import coded_hops, coded_spells
 from ..intake.log import CaseLog
 from ..indicators.shapes import period_column, rows, wilson
 from ..words.text import LogError
+from ..words.time import HOUR, SECOND
+from ..words.units import names
 
 # %% ../../nbs/flow/graph.ipynb #c006
 def edges(
-    log: CaseLog,
+    log: CaseLog,  # whose hops are counted
 ) -> pd.DataFrame:  # from_unit, to_unit, kind, hops, cases, median_hours, pingpongs, bounces; most hops first
-    "One row a pair of units between which cases were passed; `median_hours` is how long the sender had held them."
+    "One row per pair of units between which cases were passed; `median_hours` is how long the sender had held them."
     h = coded_hops(log)
     t = h.group_by("from_unit", "to_unit").agg(
         kind=h.kind.max(),
         hops=h.count(),
         cases=h.case.nunique(),
-        median_hours=h.held_seconds.median() / 3600,
+        median_hours=h.held_seconds.median() / (HOUR / SECOND),
         pingpongs=h.pingpong.sum(),
         bounces=(h.kind == "bounce").sum(),
     )
     f = t.execute().sort_values(["hops", "from_unit", "to_unit"], ascending=[False, True, True], ignore_index=True)
-    names = dict(zip(log.units.code, log.units.unit))
-    counts = {c: "int64" for c in ("hops", "cases", "pingpongs", "bounces")}
-    return f.assign(from_unit=f.from_unit.map(names), to_unit=f.to_unit.map(names)).astype(counts | {"median_hours": "float64"})
+    called, counts = names(log.units), {c: "int64" for c in ("hops", "cases", "pingpongs", "bounces")}
+    return f.assign(from_unit=f.from_unit.map(called), to_unit=f.to_unit.map(called)).astype(counts | {"median_hours": "float64"})
 
 # %% ../../nbs/flow/graph.ipynb #c014
 def pingpong_pairs(
-    log: CaseLog,
+    log: CaseLog,  # whose hops are counted
 ) -> pd.DataFrame:  # unit_a, unit_b, kind, hops, pingpongs, numerator, denominator, value, low, high; most ping-pongs first
-    "One row an unordered pair: hops both ways, ping-pongs, and of the cases passed between the two the share with a ping-pong."
+    "One row per unordered pair: hops both ways, ping-pongs, and of the cases passed between the two the share with a ping-pong."
     h = coded_hops(log).filter(_.from_unit != _.to_unit)
     h = h.mutate(a=ibis.least(h.from_unit, h.to_unit), b=ibis.greatest(h.from_unit, h.to_unit))
     t = h.group_by("a", "b").agg(
@@ -53,20 +54,19 @@ def pingpong_pairs(
         denominator=h.case.nunique(),
     )
     f = t.execute().sort_values(["pingpongs", "hops", "a", "b"], ascending=[False, False, True, True], ignore_index=True)
-    names, low_high = dict(zip(log.units.code, log.units.unit)), wilson(f.numerator, f.denominator)
-    f = f.astype({c: "int64" for c in ("hops", "pingpongs", "numerator", "denominator")})
+    called, (low, high) = names(log.units), wilson(f.numerator, f.denominator)
     kind = f.lateral.map({True: "lateral", False: "vertical"}).astype("str")
-    units = pd.DataFrame(dict(unit_a=f.a.map(names), unit_b=f.b.map(names), kind=kind))
-    value = f.numerator / f.denominator
-    return units.join(f[["hops", "pingpongs", "numerator", "denominator"]]).assign(value=value, low=low_high[0], high=low_high[1])
+    units = pd.DataFrame(dict(unit_a=f.a.map(called), unit_b=f.b.map(called), kind=kind))
+    counts = f[["hops", "pingpongs", "numerator", "denominator"]].astype("int64")
+    return units.join(counts).assign(value=f.numerator / f.denominator, low=low, high=high)
 
 # %% ../../nbs/flow/graph.ipynb #c020
 def paths(
-    log: CaseLog,
+    log: CaseLog,  # its cases, open ones too
     by: list[str] | None = None,  # columns of cases: `topic`, `channel`, ...
     period: str | None = None,  # as in `compute`; a date splits before from after
 ) -> pd.DataFrame:  # path (a tuple of units), closed, by, period, n; most frequent first
-    "Distinct ways of cases through units, dispatchers skipped, with the number of cases that went each; a bounced unit stands twice."
+    "Distinct paths of cases through units, dispatchers skipped, with the number of cases that took each; a bounced unit stands twice."
     by = list(by or [])
     c = rows(log, by, ("cases",), _.n_spells > 0)[0]
     c = c.select("case", *by, **period_column(c.at, period), closed=c.closed_at.notnull())
@@ -74,15 +74,15 @@ def paths(
     step = s.hop.cast("string").lpad(6, "0") + ":" + s.unit.cast("string")
     t = s.group_by("case").agg(path=step.collect().sort().join(" ")).join(c, "case").drop("case")
     f = t.group_by(t.columns).agg(n=_.count()).execute()
-    names = dict(zip(log.units.code.astype(str), log.units.unit))
-    way = {p: tuple(names[s.split(":")[1]] for s in p.split()) for p in f.path.unique()}
-    f = f.assign(path=f.path.map(way), rank=-f.n).astype({"n": "int64", "closed": bool})
+    called = names(log.units)
+    units = {p: tuple(called[int(s.split(":")[1])] for s in p.split()) for p in f.path.unique()}
+    f = f.assign(path=f.path.map(units), rank=-f.n).astype({"n": "int64", "closed": bool})
     f = f[["path", "closed", *by, *(["period"] if period else []), "n", "rank"]]
     return f.sort_values(["rank", *f.columns[:-2]], ignore_index=True).drop(columns="rank")
 
 # %% ../../nbs/flow/graph.ipynb #c023
 def _nodes(log: CaseLog) -> pd.DataFrame:
-    "One row a unit that ever held a case, in the order of the tree: counts of cases, labels, kind."
+    "One row per unit that ever held a case, in the order of the tree: counts of cases, labels, kind."
     s = coded_spells(log)
     t = s.group_by("unit").agg(
         received=s.case.nunique(), passed=s.case.nunique(where=s.exit == "passed"), resolved=s.case.nunique(where=s.exit == "resolved")
@@ -93,7 +93,7 @@ def _nodes(log: CaseLog) -> pd.DataFrame:
 
 
 def flow_graph(
-    log: CaseLog,
+    log: CaseLog,  # whose spells and hops make the graph
 ) -> nx.DiGraph:  # nodes: units with received, passed, resolved, kind, zh, en, is_dispatcher; edges: the columns of `edges`
     "The graph of departments: every unit that held a case, and an edge for every pair between which cases were passed."
     g = nx.DiGraph(source=str(log.source["name"]), simulated=bool(log.source.get("simulated", False)))
@@ -124,11 +124,19 @@ def _gexf(graph: nx.DiGraph) -> str:
     return text.replace("<creator>", f"<description>{what}</description>\n    <creator>", 1)
 
 
+def _edge_table(graph: nx.DiGraph) -> pd.DataFrame:
+    "Edges as a table; a simulated graph has one column more that says so."
+    columns = ["from_unit", "to_unit", "kind", "hops", "cases", "median_hours", "pingpongs", "bounces"]
+    f = pd.DataFrame([dict(from_unit=a, to_unit=b, **d) for a, b, d in graph.edges(data=True)])
+    f = f.reindex(columns=[*columns, *[c for c in f.columns if c not in columns]])
+    return f.assign(simulated="SIMULATED 模拟数据") if graph.graph.get("simulated") else f
+
+# %% ../../nbs/flow/graph.ipynb #n002
 def write_graph(
     graph: nx.DiGraph,  # from `flow_graph`
     path: str | Path,  # ends with .graphml, .gexf or .csv
 ) -> Path:  # the file
-    "Write the graph of departments for other programs; the ending of the name chooses the format."
+    "Write the graph of departments for other programs; the ending of the name chooses the format, and any other raises `LogError`."
     path, g = Path(path), _plain_graph(graph)
     if path.suffix.lower() not in (".graphml", ".gexf", ".csv"):
         raise LogError(
@@ -143,11 +151,3 @@ def write_graph(
     else:
         _edge_table(g).to_csv(path, index=False, encoding="utf-8-sig")
     return path
-
-
-def _edge_table(graph: nx.DiGraph) -> pd.DataFrame:
-    "Edges as a table; a simulated graph has one column more that says so."
-    columns = ["from_unit", "to_unit", "kind", "hops", "cases", "median_hours", "pingpongs", "bounces"]
-    f = pd.DataFrame([dict(from_unit=a, to_unit=b, **d) for a, b, d in graph.edges(data=True)])
-    f = f.reindex(columns=[*columns, *[c for c in f.columns if c not in columns]])
-    return f.assign(simulated="SIMULATED 模拟数据") if graph.graph.get("simulated") else f

@@ -6,66 +6,60 @@
 __all__ = ['known', 'find', 'load']
 
 # %% ../../nbs/intake/datasets.ipynb #c003
-import hashlib
 import os
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
 from .log import CaseLog, read_log
-from ..words.text import Lang, LogError
+from .source import fingerprint
+from ..words.text import DATA, Lang, LogError, packaged
 
 # %% ../../nbs/intake/datasets.ipynb #c005
-def _entries() -> dict[str, dict]:
-    return tomllib.loads((files("liuan_eval") / "data" / "datasets.toml").read_text(encoding="utf-8"))
-
-
-def _folder() -> Path:
-    "Where data sets are looked for."
-    return Path(os.environ.get("LIUAN_EVAL_DATA") or "../shared/data")
+def _place(name: str) -> Path:
+    "Where the file of a data set is looked for."
+    return Path(os.environ.get("LIUAN_EVAL_DATA") or "../shared/data") / name / packaged("datasets")[name]["file"]
 
 
 def known(
-    lang: Lang = "zh",
+    lang: Lang = "zh",  # of the titles
 ) -> pd.DataFrame:  # name, title, url, licence, file, here
     "The public data sets that the pages use, and which of them are here; licences are to be read where the data are."
     rows = [
-        dict(name=n, title=e[lang], url=e["url"], licence=e["licence"], file=e["file"], here=(_folder() / n / e["file"]).exists())
-        for n, e in _entries().items()
+        dict(name=n, title=e[lang], url=e["url"], licence=e["licence"], file=e["file"], here=_place(n).exists())
+        for n, e in packaged("datasets").items()
     ]
     return pd.DataFrame(rows)
 
-
+# %% ../../nbs/intake/datasets.ipynb #n003
 def find(
     name: str,  # a name from `known`
 ) -> Path:  # its file
     "The file of a data set, its checksum verified; raises `LogError` that says how to get it."
-    entries = _entries()
-    if name not in entries:
-        raise LogError(f"没有数据集“{name}”；可用：{'、'.join(entries)}。", f"There is no data set '{name}'; known: {', '.join(entries)}.")
-    e, path = entries[name], _folder() / name / entries[name]["file"]
+    if name not in packaged("datasets"):
+        have = packaged("datasets")
+        raise LogError(f"没有数据集“{name}”；可用：{'、'.join(have)}。", f"There is no data set '{name}'; known: {', '.join(have)}.")
+    e, path = packaged("datasets")[name], _place(name)
     if not path.exists():
         raise LogError(
             f"没有找到{e['zh']}：请从 {e['url']} 取得 {e['file']}，放入环境变量 LIUAN_EVAL_DATA 所指文件夹下的 {name}/ 中。",
             f"{e['en']} is not here: get {e['file']} from {e['url']} and put it into a folder {name}/ of the folder that LIUAN_EVAL_DATA names.",
         )
-    if (found := hashlib.sha256(path.read_bytes()).hexdigest()) != e["sha256"]:
+    if (found := fingerprint(path)) != e["sha256"]:
         raise LogError(
-            f"{e['file']} 与文档所用的文件不同（SHA-256 {found[:12]}…，应为 {e['sha256'][:12]}…）：请从 {e['url']} 重新取得。",
-            f"{e['file']} is another file than the one the pages were made from (SHA-256 {found[:12]}…, not {e['sha256'][:12]}…): get it again from {e['url']}.",
+            f"{e['file']} 与文档所用的文件不同（SHA-256 {str(found)[:12]}…，应为 {e['sha256'][:12]}…）：请从 {e['url']} 重新取得。",
+            f"{e['file']} is another file than the one the pages were made from (SHA-256 {str(found)[:12]}…, not {e['sha256'][:12]}…): get it again from {e['url']}.",
         )
     return path
 
-
+# %% ../../nbs/intake/datasets.ipynb #n005
 def load(
     name: str,  # a name from `known` that has a mapping
 ) -> CaseLog:
-    "A public log, read with the mapping that travels with this project."
-    path, mapping = find(name), _entries()[name].get("mapping")
+    "A public log, read with the mapping that travels with this project; raises `LogError` where it is absent or no case log."
+    path, mapping = find(name), packaged("datasets")[name].get("mapping")
     if mapping is None:
         raise LogError(
             f"{name} 不是工单日志；请直接读取 {path.parent} 中的文件。", f"{name} is no case log; read its files from {path.parent}."
         )
-    return read_log(path, mapping=Path(str(files("liuan_eval") / "data" / "mappings" / mapping)))
+    return read_log(path, mapping=DATA / "mappings" / mapping)

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['ENOUGH', 'MOVED', 'SIGNS', 'last_days', 'hazard', 'expected_curve', 'excess_on_last_day', 'bunching', 'newcombe',
-           'exclusions', 'signs']
+           'exclusions', 'Sign', 'signs', 'calibrate']
 
 # %% ../../nbs/judge/gaming.ipynb #c003
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
@@ -14,13 +16,15 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
-from .compare import dispersion
-from ..intake.log import CaseLog
-from ..indicators.shapes import missing, named_table, rows, wilson
-from ..metrics import available, compute
 from ..custody.milestones import deadlines
 from ..indicators.phone import calls
-from ..words.text import LogError
+from ..indicators.shapes import missing, named_table, rows, wilson
+from ..intake.log import CaseLog
+from .compare import dispersion
+from ..metrics import available, compute
+from ..truth.city import DEPARTMENTS, City, simulate
+from ..truth.trials import monte_carlo
+from ..words.text import DATA, LogError, Text
 
 # %% ../../nbs/judge/gaming.ipynb #c006
 _COUNTS = ["limit_days", "day", "closed", "n"]
@@ -28,8 +32,8 @@ ENOUGH = 60  # closings under one limit, below which its curve is not fitted
 
 
 def last_days(
-    log: CaseLog,
-    by: list[str] | None = None,
+    log: CaseLog,  # its cases with a due date
+    by: list[str] | None = None,  # columns of cases
 ) -> pd.DataFrame:  # by, limit_days, day, closed, n: cases by the working day of their first closing, or of the log's end while open
     "On which working day after its start each case was closed, by the length of its limit in working days."
     t = deadlines(log).filter(_.due_at.notnull())
@@ -53,11 +57,9 @@ def hazard(
     r = s.n[::-1].cumsum()[::-1] + late
     return pd.DataFrame(dict(day=s.index, r=r.astype(float), d=s.closed.astype(float)))[r.to_numpy() >= 5]
 
-
+# %% ../../nbs/judge/gaming.ipynb #n002
 def _curve(h: pd.DataFrame, limit: int) -> tuple[Any, np.ndarray] | None:
     "The logistic curve through the days that are neither the first nor near the end of the limit, and its design; None where there is too little to fit."
-    import warnings
-
     import statsmodels.api as sm
 
     free = ~h.day.isin([0, limit, limit + 1, limit + 2]).to_numpy()
@@ -72,13 +74,13 @@ def _curve(h: pd.DataFrame, limit: int) -> tuple[Any, np.ndarray] | None:
 
 def expected_curve(
     h: pd.DataFrame,  # from `hazard`
-    limit: int,
-) -> np.ndarray | None:
+    limit: int,  # working days
+) -> np.ndarray | None:  # one share per day of `h`; None where there is too little to fit
     "The share that the curve expects to be closed on each day."
     found = _curve(h, limit)
     return None if found is None else 1 / (1 + np.exp(-found[1] @ found[0].params))
 
-
+# %% ../../nbs/judge/gaming.ipynb #n005
 def _fitted(h: pd.DataFrame, limit: int) -> dict[str, float] | None:
     "Expected closings on the last day, their variance, and the residual chi-square with its degrees of freedom."
     found = _curve(h, limit)
@@ -101,33 +103,23 @@ def excess_on_last_day(
 
     size = counts.groupby("limit_days").closed.sum()
     found = [f for x in size.index[size >= ENOUGH] if (f := _fitted(hazard(counts, int(x)), int(x)))]
-    if not found:
-        return None
-    s = pd.DataFrame(found)
-    df = int(s["df"].sum())
-    phi = max(s.chi2.sum() / df, 1.0)
-    d, e = s.d.sum(), s.e.sum()
+    s = pd.DataFrame(found, columns=["d", "e", "chance", "own", "curve", "chi2", "df"])
+    d, e, df = float(s.d.sum()), float(s.e.sum()), int(s["df"].sum())
     if e < 5:  # too few for a t test
         return None
+    phi = max(s.chi2.sum() / df, 1.0)
     null, own = phi * (s.chance + s.curve).sum(), phi * (s.own + s.curve).sum()
     half = student.ppf(0.975, df) * np.sqrt(own)
     p = float(student.sf((d - e) / np.sqrt(null), df)) if null > 0 else float("nan")
-    return dict(
-        closings=float(d),
-        expected=float(e),
-        value=float(d / e),
-        low=float(max(d - half, 0) / e),
-        high=float((d + half) / e),
-        p=p,
-        limits=len(found),
-    )
+    bounds = dict(low=float(max(d - half, 0) / e), high=float((d + half) / e))
+    return dict(closings=d, expected=e, value=d / e) | bounds | dict(p=p, limits=len(found))
 
-
+# %% ../../nbs/judge/gaming.ipynb #n007
 def bunching(
-    log: CaseLog,
+    log: CaseLog,  # with due dates and closings
     by: str | None = None,  # `unit`, or another column of cases
 ) -> pd.DataFrame:  # by, closings, expected, value, low, high, p, limits; groups with too few cases have no row
-    "Closings on the last day of the limit, observed over expected, on the working clock."
+    "Closings on the last day of the limit, observed over expected, on the working clock; raises `LogError` without due dates or closings."
     if lack := missing(log, "on_time_rate"):
         raise LogError(
             f"“踩点办结”需要时限和办结时间；此日志缺少 {'、'.join(lack)}。",
@@ -143,34 +135,35 @@ def bunching(
 MOVED = ("on_time_rate", "claimed_in_time_rate", "response_rate", "resolution_rate", "satisfaction_rate", "final_satisfaction_rate")
 
 
-def newcombe(x1: Any, n1: Any, x2: Any, n2: Any) -> tuple[np.ndarray, np.ndarray]:
+def newcombe(
+    x1: Any,  # hits of the first
+    n1: Any,  # trials of the first
+    x2: Any,  # hits of the second
+    n2: Any,  # trials of the second
+) -> tuple[np.ndarray, np.ndarray]:  # low, high
     "The 95 % interval of a difference of two shares, from their Wilson intervals (Newcombe 1998, method 10)."
     p1, p2 = np.asarray(x1, float) / np.asarray(n1, float), np.asarray(x2, float) / np.asarray(n2, float)
     (l1, u1), (l2, u2) = wilson(x1, n1), wilson(x2, n2)
     d = p1 - p2
     return d - np.sqrt((p1 - l1) ** 2 + (u2 - p2) ** 2), d + np.sqrt((u1 - p1) ** 2 + (p2 - l2) ** 2)
 
-
+# %% ../../nbs/judge/gaming.ipynb #n011
 def exclusions(
-    log: CaseLog,
+    log: CaseLog,  # with the column `excluded`
     by: str | None = None,  # `unit`, `exclusion_by`, …
-    period: str | None = None,
+    period: str | None = None,  # as in `compute`
 ) -> pd.DataFrame:  # indicator, by, period, all_n, all_value, kept_n, kept_value, left_out, moved, low, high
-    "Rates of the appraisal with all cases and without those left out, and by how much leaving out moved them."
+    "Rates of the appraisal with all cases and without those left out, and by how much leaving out moved them; raises `LogError` without the column."
     if lack := missing(log, "exclusion_rate"):
         raise LogError(
             "需要 excluded 列：哪些工单被剔除考核。",
             f"This needs {', '.join(lack)}: a column that says which cases are left out of the appraisal.",
         )
-    names = [n for n in MOVED if n in available(log)[0]]
     keys = ["indicator", *([by] if by else []), *(["period"] if period else [])]
-    f = compute(log, names, by=[*([by] if by else []), "excluded"], period=period)
+    f = compute(log, [n for n in MOVED if n in available(log)[0]], by=[*([by] if by else []), "excluded"], period=period)
     f = f.assign(out=f.excluded.fillna(False).astype(bool))
     g = f.groupby([*keys, "out"], sort=False)[["numerator", "denominator"]].sum().astype(float).unstack("out", fill_value=0.0)
-    for k in ("numerator", "denominator"):
-        for o in (False, True):
-            if (k, o) not in g:
-                g[k, o] = 0.0
+    g = g.reindex(columns=pd.MultiIndex.from_product([["numerator", "denominator"], [False, True]]), fill_value=0.0)
     x, n, xo, no = g["numerator", False], g["denominator", False], g["numerator", True], g["denominator", True]
     share = no / (n + no)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -180,47 +173,48 @@ def exclusions(
     return t.astype({c: "int64" for c in ("all_n", "kept_n", "left_out")})
 
 # %% ../../nbs/judge/gaming.ipynb #c014
-SIGNS = {  # sign: zh, en, innocent zh, innocent en
-    "last_day": (
-        "踩点办结：最后一天办结多于预期",
-        "closed on the last day more often than a smooth course expects",
-        "到期前系统提醒、按时限排班",
-        "reminders before the limit, work planned by due date",
-    ),
-    "hollow_rate": (
-        "空办：单位称解决而诉求人称未解决",
-        "hollow closures: resolved says the unit, not resolved says the citizen",
-        "诉求超出职权或期望不同；接电话的人不了解情况",
-        "demands beyond the unit's powers, other expectations, the wrong person on the phone",
-    ),
-    "no_contact_rate": (
-        "未联系即办结",
-        "closed without contact",
-        "匿名诉求、现场处理、联系未登记",
-        "anonymous appeals, work on the spot, contacts not written down",
-    ),
-    "covered_rate": ("逾期件多以延期遮盖", "lateness covered by extensions", "工程类诉求本就需要更长时间", "works that truly take longer"),
-    "turned_rate": (
-        "只在末次回访变满意",
-        "ratings that turn between the first call and the last",
-        "重办确实解决了问题",
-        "the second handling did solve it",
-    ),
-    "comeback_rate": (
-        "办结后同一人再诉",
-        "the citizen comes back after closing",
-        "季节性或反复出现的问题（噪声、停水）",
-        "matters that recur by themselves: noise, water cuts",
-    ),
-    "excluded_unhappy": (
-        "剔除集中在不满意件",
-        "leaving out falls on the dissatisfied",
-        "不合理诉求本就更易不满意",
-        "unreasonable demands are dissatisfied more often anyway",
-    ),
-}
+@dataclass(frozen=True)
+class Sign:
+    "A trace that playing to an indicator leaves, and what else leaves it."
+
+    what: Text
+    innocent: Text
 
 
+SIGNS = dict(
+    last_day=Sign(
+        Text("踩点办结：最后一天办结多于预期", "closed on the last day more often than a smooth course expects"),
+        Text("到期前系统提醒、按时限排班", "reminders before the limit, work planned by due date"),
+    ),
+    hollow_rate=Sign(
+        Text("空办：单位称解决而诉求人称未解决", "hollow closures: resolved says the unit, not resolved says the citizen"),
+        Text(
+            "诉求超出职权或期望不同；接电话的人不了解情况",
+            "demands beyond the unit's powers, other expectations, the wrong person on the phone",
+        ),
+    ),
+    no_contact_rate=Sign(
+        Text("未联系即办结", "closed without contact"),
+        Text("匿名诉求、现场处理、联系未登记", "anonymous appeals, work on the spot, contacts not written down"),
+    ),
+    covered_rate=Sign(
+        Text("逾期件多以延期遮盖", "lateness covered by extensions"), Text("工程类诉求本就需要更长时间", "works that truly take longer")
+    ),
+    turned_rate=Sign(
+        Text("只在末次回访变满意", "ratings that turn between the first call and the last"),
+        Text("重办确实解决了问题", "the second handling did solve it"),
+    ),
+    comeback_rate=Sign(
+        Text("办结后同一人再诉", "the citizen comes back after closing"),
+        Text("季节性或反复出现的问题（噪声、停水）", "matters that recur by themselves: noise, water cuts"),
+    ),
+    excluded_unhappy=Sign(
+        Text("剔除集中在不满意件", "leaving out falls on the dissatisfied"),
+        Text("不合理诉求本就更易不满意", "unreasonable demands are dissatisfied more often anyway"),
+    ),
+)
+
+# %% ../../nbs/judge/gaming.ipynb #n012
 def _against_rest(f: pd.DataFrame, minimum: int) -> pd.DataFrame:
     "Units of one rate against the rest of the city: rest, p (mid-P, one-sided, widened for over-dispersion)."
     from scipy.stats import binom, norm
@@ -248,32 +242,58 @@ def _unhappy_left_out(log: CaseLog, minimum: int) -> pd.DataFrame:
     p = [fisher_exact([[b, d - b], [o - b, g - (o - b)]], alternative="greater").pvalue for b, d, o, g in zip(f.both, f.bad, f.out, good)]
     return pd.DataFrame(dict(unit=f.unit, numerator=f.both, denominator=f.bad, rest=(f.out - f.both) / good.where(good > 0), p=p))
 
-
-def signs(
-    log: CaseLog,
-) -> pd.DataFrame:  # sign, unit (None: all), numerator, denominator, value, low, high, rest, p, p_holm, marked
-    "All signs that the log can show, by unit, with one error rate for the whole table; units below the mapping's minimum are not tested."
-    from statsmodels.stats.multitest import multipletests
-
-    can, least = set(available(log)[0]), log.mapping.minimum
-    parts = []
+# %% ../../nbs/judge/gaming.ipynb #n015
+def _parts(log: CaseLog) -> list[pd.DataFrame]:
+    "The tests of each sign that the log can show."
+    can, least, parts = set(available(log)[0]), log.mapping.minimum, []
     if "on_time_rate" in can:
         b = pd.concat([bunching(log).assign(unit=None), bunching(log, "unit")], ignore_index=True)
-        b = b.rename(columns=dict(closings="numerator", expected="denominator")).assign(sign="last_day", rest=1.0)
-        parts.append(b.drop(columns="limits"))
+        parts.append(b.rename(columns=dict(closings="numerator", expected="denominator")).assign(sign="last_day", rest=1.0))
     for name in SIGNS:
         if name in can:
-            parts.append(_against_rest(compute(log, name, by="unit"), least).drop(columns="indicator").assign(sign=name))
+            parts.append(_against_rest(compute(log, name, by="unit"), least).assign(sign=name))
     if {"satisfaction_rate", "exclusion_rate"} <= can:
         u = _unhappy_left_out(log, least).assign(sign="excluded_unhappy")
         low, high = wilson(u.numerator, u.denominator)
         parts.append(u.assign(value=u.numerator / u.denominator.where(u.denominator > 0), low=low, high=high))
+    return parts
+
+
+def signs(
+    log: CaseLog,  # what it lacks is not tested
+) -> pd.DataFrame:  # sign, unit (None: all), numerator, denominator, value, low, high, rest, p, p_holm, marked
+    "All signs that the log can show, by unit, with one error rate for the whole table; units below the mapping's minimum are not tested."
+    from statsmodels.stats.multitest import multipletests
+
     columns = ["sign", "unit", "numerator", "denominator", "value", "low", "high", "rest", "p"]
-    t = (
-        pd.concat([x[columns].astype({c: float for c in columns[2:]}) for x in parts], ignore_index=True)
-        if parts
-        else pd.DataFrame(columns=columns)
-    )
+    parts = [x[columns].astype({c: float for c in columns[2:]}) for x in _parts(log)]
+    t = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     t = t[t.p.notna()].reset_index(drop=True)
     holm = multipletests(t.p, method="holm")[1] if len(t) else []
     return t.assign(p_holm=holm, marked=np.asarray(holm) < 0.05).sort_values("p", kind="stable", ignore_index=True)
+
+# %% ../../nbs/judge/gaming.ipynb #c019
+_PLAYS = {"nobody": (), "two departments": ("市监七局", "人社八局"), "all departments": tuple(DEPARTMENTS)}
+
+
+def _played(world: str, seed: int) -> CaseLog:
+    "The log of one simulated city."
+    s = simulate(City(seed=seed, n_cases=12_000, gamers=_PLAYS[world], handle_hours=40.0))
+    mapping = {k: v for k, v in s.mapping().items() if k != "tables"}
+    return CaseLog.from_frame(s.events, cases=s.cases, callbacks=s.callbacks, mapping=mapping)
+
+
+def _marked(world: str, seed: int) -> pd.DataFrame:
+    "One city: by sign (`any`: all of them) and who is tested, the tests and the shares of them with p below 5 % and marked, and whether any is marked."
+    t = signs(_played(world, seed))
+    who = np.where(t.unit.isna(), "city", np.where(t.unit.isin(_PLAYS[world]), "plays", "does not"))
+    t = pd.concat([t.assign(who=who), t.assign(who=who, sign="any"), t.assign(who="all", sign="any")])
+    g = t.assign(low=t.p < 0.05).groupby(["sign", "who"])
+    f = g.agg(tests=("p", "size"), below_5_percent=("low", "mean"), marked=("marked", "mean"), any_mark=("marked", "max"))
+    return f.reset_index().assign(world=world)
+
+
+def calibrate() -> pd.DataFrame:  # world, sign, who, measure, worlds, value, se
+    "How often signs speak up in forty cities where nobody plays to the indicators, and in ten each where two or all departments do; about five minutes."
+    cities = [("nobody", seed) for seed in range(40)] + [(w, seed) for w in list(_PLAYS)[1:] for seed in range(10)]
+    return monte_carlo(pd.concat([_marked(*city) for city in cities]), ["world", "sign", "who"])

@@ -18,7 +18,7 @@ from ..estimate import UNTESTABLE, Assumption, Estimate, Words, calibrated, t_in
 from ..panel import FREQ, Panel
 from .placebo import back, gap, scale_of, scaled
 from ...words.text import LogError
-from ...words.rules import known_days
+from ...words.calendar import known_days
 
 # %% ../../../nbs/effects/designs/its.ipynb #c006
 YEAR = dict(day=365.25, week=52.1786, month=12, quarter=4)

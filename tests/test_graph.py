@@ -133,6 +133,6 @@ def test_csv_opens_in_excel(small, tmp_path):
 
 
 def test_unknown_ending(small, tmp_path):
-    with pytest.raises(LogError, match=r"\.graphml.*\n.*后缀"):
+    with pytest.raises(LogError, match=r"后缀.*\n.*\.graphml"):
         write_graph(flow_graph(small), tmp_path / "flow.png")
     assert not list(tmp_path.iterdir())

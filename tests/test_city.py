@@ -14,6 +14,7 @@ from pandas.testing import assert_frame_equal
 
 from liuan_eval.truth.city import CHANNELS, FESTIVAL_DAYS, REQUESTS, City, intensity, office_add, office_hours, simulate
 from liuan_eval.truth.province import bulletins
+from liuan_eval.words.text import packaged
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLE = DATA / "sample"
@@ -55,7 +56,7 @@ def ledger(sim, *activities):
     return sim.events[sim.events.activity.isin(activities)].reset_index(names="row").sort_values(["case_id", "row"])
 
 
-def stays(sim):
+def spells(sim):
     "Arrivals before the first close, how they ended, and whether the unit was competent."
     e = ledger(sim, "dispatched", "transferred", "returned", "closed")
     e["exit"] = e.groupby("case_id").activity.shift(-1)
@@ -120,9 +121,9 @@ def test_columns_and_types(sim):
 
 
 def test_the_vocabulary_is_known(sim):
-    words = pytest.importorskip("liuan_eval.words.vocabulary")
-    assert set(sim.events.activity) <= set(words.Activity) and set(sim.cases.channel) == set(CHANNELS.columns) <= set(words.Channel)
-    assert set(sim.cases.request_type) == set(words.RequestType) and set(sim.units.kind) <= set(words.UnitKind)
+    words = packaged("dictionaries/words")
+    assert set(sim.events.activity) <= set(words["activity"]) and set(sim.cases.channel) == set(CHANNELS.columns) <= set(words["channel"])
+    assert set(sim.cases.request_type) == set(words["request_type"]) and set(sim.units.kind) <= set(words["kind"])
 
 
 def test_each_case_is_consistent(sim):
@@ -172,7 +173,7 @@ def test_the_volume_ratio_comes_back(alone):
 
 
 def test_who_shirks_comes_back(sim):
-    s = stays(sim)
+    s = spells(sim)
     s = s[s.own].assign(shirked=lambda d: d.exit.eq("returned") | (d.exit.eq("transferred") & d.exit_unit.ne(d.unit)))
     for (unit, after), g in s.groupby(["unit", "after"]):
         if len(g) > 100:
@@ -181,7 +182,7 @@ def test_who_shirks_comes_back(sim):
 
 
 def test_wrong_dispatches_come_back(sim):
-    first = stays(sim).drop_duplicates("case_id")
+    first = spells(sim).drop_duplicates("case_id")
     within((~first.own).mean(), sim.city.misdispatch, len(first))
 
 

@@ -1,0 +1,146 @@
+"The house keeps its rules: floors, names, cells short enough to read, every parameter explained"
+
+import ast
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = "words", "intake", "truth", "custody", "indicators", "metrics", "flow", "judge", "effects", "figures", "report"
+MODULES = sorted(f for f in (ROOT / "liuan_eval").rglob("*.py") if not f.name.startswith("_"))
+NOTEBOOKS = sorted((ROOT / "nbs").rglob("*.ipynb"))
+LONGEST = 60  # lines of an exported cell; 30 is the aim
+
+
+def name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def floor(module: str) -> str:
+    "`liuan_eval.effects.designs.its` lies on the floor `effects`"
+    return module.split(".")[1] if "." in module else ""
+
+
+def imported(path: Path) -> list[tuple[str, str]]:
+    "(module, name) of everything a file imports from the package, wherever in the file"
+    here, found = name(path).split("."), []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            top = here[: len(here) - node.level] if node.level else []
+            module = ".".join([*top, *(node.module or "").split(".")]).strip(".")
+            found += [(module, a.name) for a in node.names if module.split(".")[0] == "liuan_eval"]
+        elif isinstance(node, ast.Import):
+            found += [(a.name, "") for a in node.names if a.name.split(".")[0] == "liuan_eval"]
+    return found
+
+
+def room(module: str, what: str) -> str:
+    "The room that an import leads to: `from liuan_eval.effects import plan` leads to effects.plan"
+    full = f"{module}.{what}"
+    return full if (ROOT / Path(*full.split("."))).with_suffix(".py").exists() else module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_room_imports_only_from_its_own_floor_and_floors_above(path):
+    mine = FLOORS.index(floor(name(path)))
+    below = [f"{m}.{w}" for m, w in imported(path) if floor(room(m, w)) in FLOORS[mine + 1 :]]
+    assert not below, f"{name(path)} imports from below: {', '.join(below)}"
+
+
+def test_no_circle_of_rooms():
+    arrows = {name(f): {room(m, w) for m, w in imported(f)} - {name(f)} for f in MODULES}
+    done, path = set(), []
+
+    def visit(module):
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module in done:
+            return
+        path.append(module)
+        for other in arrows.get(module, ()):
+            visit(other)
+        done.add(path.pop())
+
+    for module in arrows:
+        visit(module)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_what_is_private_stays_in_its_room(path):
+    taken = [f"{m}.{w}" for m, w in imported(path) if w.startswith("_") and not w.startswith("__")]
+    assert not taken
+
+
+def test_a_public_name_has_one_meaning():
+    homes = defaultdict(set)
+    for path in MODULES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+                for word in ast.literal_eval(node.value):
+                    homes[word].add(name(path))
+    assert {k: sorted(v) for k, v in homes.items() if len(v) > 1} == {}
+
+
+def cells(path: Path) -> list[dict]:
+    return [c | {"source": "".join(c["source"])} for c in json.loads(path.read_text("utf-8"))["cells"]]
+
+
+def exported(path: Path) -> list[dict]:
+    return [c for c in cells(path) if c["cell_type"] == "code" and re.match(r"#\|\s*exports?\b", c["source"])]
+
+
+ROOMS = [f for f in NOTEBOOKS if exported(f)]
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda f: f.relative_to(ROOT / "nbs").as_posix())
+def test_exported_cells_are_short(path):
+    sizes = {c["id"]: sum(1 for x in c["source"].splitlines() if x.strip() and not x.startswith("#|")) for c in exported(path)}
+    assert {k: n for k, n in sizes.items() if n > LONGEST} == {}
+
+
+def functions(source: str) -> list[tuple[str, ast.FunctionDef]]:
+    "Public functions of a cell and public methods of its public classes"
+    found = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            found += [(f"{node.name}.{f.name}", f) for f in node.body if isinstance(f, ast.FunctionDef)]
+        elif isinstance(node, ast.FunctionDef):
+            found.append((node.name, node))
+    return [(n, f) for n, f in found if not f.name.startswith("_")]
+
+
+def unexplained(source: str) -> list[str]:
+    "What a reader of a signature is not told"
+    lines, out = source.splitlines(), []
+    for called, f in functions(source):
+        a, doc = f.args, ast.get_docstring(f) or ""
+        out += [] if doc else [f"{called}: no docstring"]
+        for p in [*a.posonlyargs, *a.args, *filter(None, [a.vararg]), *a.kwonlyargs, *filter(None, [a.kwarg])]:
+            if p.arg not in ("self", "cls") and "#" not in lines[p.end_lineno - 1][p.end_col_offset :]:
+                out.append(f"{called}: no comment on {p.arg}")
+        raised = {getattr(r.exc.func, "id", "") for r in ast.walk(f) if isinstance(r, ast.Raise) and isinstance(r.exc, ast.Call)}
+        out += [f"{called}: raises {r} and does not say so" for r in raised if r and r not in doc]
+    return out
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda f: f.relative_to(ROOT / "nbs").as_posix())
+def test_every_parameter_is_explained_and_every_error_named(path):
+    assert [f"{c['id']} {x}" for c in exported(path) for x in unexplained(c["source"])] == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda f: f.relative_to(ROOT / "nbs").as_posix())
+def test_plain_english(path):
+    dialect = r"\b(?:one )?(?:row|line|file|column|cell|number|table) an? (?!time\b|day\b)\w+|\bcan not\b|\bhas not\b(?! \w+(?:ed|en)\b)"
+    text = [f"{c['id']}: {m[0]}" for c in cells(path) for m in re.finditer(dialect, c["source"])]
+    assert text == []
+
+
+def test_the_rules_find_what_they_look_for():
+    bad = 'def f(x, y=1):  # of both\n    "Doc."\n    raise LogError("a", "b")\n'
+    assert unexplained(bad) == [
+        "f: raises LogError and does not say so",
+    ] or "f: no comment" in " ".join(unexplained(bad))
+    good = 'def f(\n    x,  # a number\n):\n    "Doc; raises `LogError`."\n    raise LogError("a", "b")\n'
+    assert unexplained(good) == []

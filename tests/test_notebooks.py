@@ -1,0 +1,24 @@
+"Every notebook runs, and what comes out is what it stores: one item a notebook, so that notebooks and tests share the workers"
+
+import time
+
+import notebooks
+import pytest
+
+HINT = "if the new outputs are right: python tools/notebooks.py"
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory):
+    return notebooks.copied(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_a_notebook_gives_what_it_stores(copy, name):
+    since = time.time() - 1  # a file's time may be rounded
+    failed = notebooks.run(copy, name)
+    assert not failed, failed
+    stored, fresh = (notebooks.read(root / name) for root in (notebooks.ROOT, copy))
+    found = [f"cell {cell['id']}: {text}" for cell, _new, text in notebooks.differences(stored, fresh)]
+    found += [f"figures/{path.name} draws something else than what is stored" for path in notebooks.new_figures(copy, since)]
+    assert not found, "\n".join([*found, f"{HINT} {name}"])
