@@ -3,7 +3,6 @@
 python .ci/extras.py WHEEL [EXTRA...]     each in an environment and an empty folder of its own; exit code 1 if one fails
 
 What an extra is for stands in .ci/extras/EXTRA.py: an extra without such a file fails.
-
 """
 
 import subprocess

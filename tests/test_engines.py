@@ -17,6 +17,7 @@ from liuan_eval.flow import graph as caseflow
 from liuan_eval.indicators import lifetable
 from liuan_eval.indicators import phone as satisfaction
 from liuan_eval.indicators import speed as responsiveness
+from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.mapping import Mapping
 from liuan_eval.words.calendar import WorkCalendar
@@ -315,7 +316,7 @@ def test_postgres_is_read_where_it_lies_and_never_pulled_whole(server, duck, fet
     log = read_log(server, mapping=mapping())
     for more in (dict(), dict(by="unit"), dict(by="channel")):
         metrics.compute(log, **more)
-    log.check("en")
+    check(log, "en")
     assert {
         t._find_backend().name
         for t in (log.events, log.core, log.case_ids, log.attributes, log.callbacks, log.kept["spells"], log.kept["cases"])
@@ -371,7 +372,7 @@ def test_postgres_clocks_are_those_of_a_frame(postgres):
 
 
 def test_postgres_check_is_that_of_duckdb(postgres, duck):
-    assert postgres.check("en")[["code", "count", "of"]].values.tolist() == duck.check("en")[["code", "count", "of"]].values.tolist()
+    assert check(postgres, "en")[["code", "count", "of"]].values.tolist() == check(duck, "en")[["code", "count", "of"]].values.tolist()
 
 
 def test_postgres_times_with_a_zone_are_shown_on_beijing_time(server, duck):
@@ -385,7 +386,7 @@ def test_postgres_ties_without_an_order_are_counted_and_come_out_the_same_every_
     events = frames[0]
     logs = [read_log(server, mapping=mapping(events=f"{SCHEMA}.unordered")) for _ in range(2)]
     tied = events.duplicated(["case_id", "timestamp"], keep=False).sum()
-    assert tied > 50 and [log.check("en").set_index("code")["count"]["tie"] for log in logs] == [tied, tied]
+    assert tied > 50 and [check(log, "en").set_index("code")["count"]["tie"] for log in logs] == [tied, tied]
     a, b = (custody.spells(log).execute() for log in logs)
     equal(a, b, ["case_id", "spell"], set())
 
@@ -557,7 +558,7 @@ def test_spark_clocks_are_those_of_a_frame(spark_tables):
 
 
 def test_spark_check_is_that_of_duckdb(on_spark, duck):
-    assert on_spark.check("en")[["code", "count", "of"]].values.tolist() == duck.check("en")[["code", "count", "of"]].values.tolist()
+    assert check(on_spark, "en")[["code", "count", "of"]].values.tolist() == check(duck, "en")[["code", "count", "of"]].values.tolist()
 
 
 def test_spark_times_with_a_zone_are_shown_on_beijing_time(spark_tables, duck):

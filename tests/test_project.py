@@ -76,8 +76,10 @@ def test_package_carries_its_data(place):
 
 def test_public_names_import_from_where_the_design_says():
     from liuan_eval.flow.graph import flow_graph
-    from liuan_eval.intake.log import CaseLog, Mapping, read_log
-    from liuan_eval.metrics import Indicator, catalogue, compute
+    from liuan_eval.indicators.shapes import Indicator
+    from liuan_eval.intake.log import CaseLog, read_log
+    from liuan_eval.intake.mapping import Mapping
+    from liuan_eval.metrics import catalogue, compute
     from liuan_eval.report.study import render
     from liuan_eval.truth.city import City, simulate
     from liuan_eval.words.text import LogError

@@ -76,12 +76,12 @@ def test_every_page_loads_without_network_errors_missing_pictures_or_bare_maths(
 @pytest.mark.parametrize(
     ("word", "leads"),
     [
-        ("按时办结率", "indicators.html"),
+        ("按时办结率", "explanation/catalogue.html"),
         ("来回推", "pingpong"),
         ("conformal", "placebo"),
         ("restricted mean", "lifetable"),
         ("数据保护", "privacy"),
-        ("下推率", "indicators.html#downward_shift_rate"),
+        ("下推率", "explanation/catalogue.html#downward_shift_rate"),
         ("首接负责制", "domain/glossary.html#term-first_receiver"),
         ("皖政办秘", "domain/rules.html#anhui_2022-claim"),
     ],
@@ -103,16 +103,16 @@ def test_captions_can_be_searched(browser, site):
 
 
 def test_the_menu_works_on_a_phone(browser, site):
-    page, wrong = opened(browser, site, "effects/placebo.html", viewport=dict(width=390, height=800))
+    page, wrong = opened(browser, site, "effects/designs/placebo.html", viewport=dict(width=390, height=800))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the phone"
     page.locator(".quarto-btn-toggle").click()
     link = page.locator("#quarto-sidebar a[href='synthetic.html']")
     link.wait_for(state="visible")
     link.click()
-    page.wait_for_url("**/effects/synthetic.html")
+    page.wait_for_url("**/effects/designs/synthetic.html")
     page.locator(".navbar-toggler").click()
-    page.locator(".navbar-collapse a[href='../indicators.html']").click()
-    page.wait_for_url("**/indicators.html")
+    page.locator(".navbar-collapse a[href='../../explanation/catalogue.html']").click()
+    page.wait_for_url("**/explanation/catalogue.html")
     assert wrong == []
     page.close()
 
@@ -127,9 +127,9 @@ def test_the_keyboard_reaches_the_text_first(browser, site):
 KINDS = [
     "index",
     "zh",
-    "indicators",
+    "explanation/catalogue",
     "reference",
-    "effects/placebo",
+    "effects/designs/placebo",
     "studies/campaign",
     "domain/glossary",
     "domain/rules",

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liuan_eval import custody
-from liuan_eval.flow import graph
-from liuan_eval.flow import tossing
+from liuan_eval.flow import graph, tossing
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.truth.city import City, simulate
 

@@ -4,12 +4,7 @@
     make test-elsewhere KIND=old      one of the kinds
     python tools/arithmetic.py old tests/test_compare.py      other tests under it
 
-| kind | OpenBLAS | NumPy | as on |
-|---|---|---|---|
-| old | Nehalem | nothing above SSE 4.2 | any 64-bit Intel or AMD processor |
-| avx2 | Haswell | no AVX-512 | most processors of the last ten years; AMD before Zen 4 |
-| avx512 | SkylakeX | everything | servers by Intel, AMD from Zen 4 on |
-| threads | as it is | as it is | a run with two BLAS threads, where sums are added in another order |
+CONTRIBUTING.md says what the kinds are.
 """
 
 import json

@@ -16,7 +16,8 @@ from scipy import sparse
 
 from ..custody.spells import coded_cases, coded_hops
 from .graph import paths
-from ..indicators.shapes import Z, garwood
+from ..indicators.shapes import garwood
+from ..indicators.lifetable import Z
 from ..intake.log import CaseLog, read_log
 from ..truth.city import City, simulate
 from ..truth.trials import monte_carlo

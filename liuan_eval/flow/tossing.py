@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..custody.spells import coded_cases, coded_spells
 from .graph import paths
-from ..indicators.shapes import Z
+from ..indicators.lifetable import Z
 from ..intake.log import CaseLog
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND, elapsed
@@ -45,7 +45,7 @@ class Steps:
         "Weights of the paths in Bayesian bootstrap replicates over cases (Rubin 1981); no unit ever drops out."
         return np.random.default_rng(seed).standard_gamma(self.n, (repeats, len(self.n)))
 
-
+# %% ../../nbs/flow/tossing.ipynb #n009
 def steps(
     table: pd.DataFrame,  # path (a tuple of units), n: cases that took it
 ) -> Steps:

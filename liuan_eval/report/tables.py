@@ -19,7 +19,8 @@ from IPython.display import HTML
 from ..indicators.shapes import INDICATORS, NEEDS
 from ..intake.log import CaseLog
 from ..metrics import COLUMNS, header, translated
-from ..words.rules import STATUS, Rule, limit_text
+from ..words.rules import STATUS, Rule
+from ..words.calendar import limit_text
 from ..words.text import Lang, Text
 
 # %% ../../nbs/report/tables.ipynb #n036

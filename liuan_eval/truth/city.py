@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import tomli_w
 
-from ..words.rules import WorkCalendar, known_days
+from ..words.calendar import WorkCalendar, known_days
 from ..words.time import HOUR, SECOND
 
 # %% ../../nbs/truth/city.ipynb #c006
