@@ -13,8 +13,9 @@ from steps import deadline, random_log, rule_for, runs_out, steps
 from test_milestones import HOURS, law, log_of
 from walk import time_between
 
-from liuan_eval.indicators import speed as room
+from liuan_eval.indicators import punctuality, speed, volume
 from liuan_eval.intake.log import CaseLog
+from liuan_eval.metrics import INDICATORS
 from liuan_eval.words.calendar import parse_limit
 
 RULES = law(0)
@@ -77,12 +78,12 @@ def test_a_rate_is_what_plain_loops_count_over_all_by_unit_and_by_month(log, fou
     among, hit = RATES[name]
     of = [c for c in found if among(c)]
     whole = tally((None, hit(c)) for c in of)[None]
-    assert getattr(room, name)(log)[["numerator", "denominator"]].values.tolist() == [whole] and 0 < whole[0] < whole[1]
+    assert INDICATORS[name](log)[["numerator", "denominator"]].values.tolist() == [whole] and 0 < whole[0] < whole[1]
     want = tally((c["unit"], hit(c)) for c in of)
-    got = pairs(getattr(room, name)(log, by="unit"), "unit")
+    got = pairs(INDICATORS[name](log, by="unit"), "unit")
     assert {u: v for u, v in got.items() if v[1]} == dict(want) and len(want) > 3
     month = tally((datetime(c["opened_at"].year, c["opened_at"].month, 1), hit(c)) for c in of)
-    assert pairs(getattr(room, name)(log, period="month"), "period") == dict(month)
+    assert pairs(INDICATORS[name](log, period="month"), "period") == dict(month)
 
 
 def test_a_case_is_claimed_in_time_if_it_was_at_every_stay_whose_time_has_run_out(log, found):
@@ -96,17 +97,17 @@ def test_a_case_is_claimed_in_time_if_it_was_at_every_stay_whose_time_has_run_ou
                 late.append((s["unit"], not by_then(s["claimed_at"], due)))
         whole += [(None, not any(x for _, x in late))] if late else []
         units += [(u, not any(x for v, x in late if v == u)) for u in {u for u, _ in late}]
-    assert room.claimed_in_time_rate(log)[["numerator", "denominator"]].values.tolist() == [tally(whole)[None]]
-    assert pairs(room.claimed_in_time_rate(log, by="unit"), "unit") == dict(tally(units))
+    assert punctuality.claimed_in_time_rate(log)[["numerator", "denominator"]].values.tolist() == [tally(whole)[None]]
+    assert pairs(punctuality.claimed_in_time_rate(log, by="unit"), "unit") == dict(tally(units))
     assert len(units) > len(whole) > 50
 
 
 def test_the_age_of_what_is_overdue_is_the_median_of_days_since_the_due_date(log, found):
     late = [c for c in found if c["closed_at"] is None and by_then(c["due_at"], c["end"])]
     age = lambda cs: np.median([(c["end"] - c["due_at"]) / timedelta(days=1) for c in cs])
-    whole = room.overdue_days(log).iloc[0]
+    whole = punctuality.overdue_days(log).iloc[0]
     assert (whole.n, whole.n_open) == (len(late), 0) and np.isclose(whole.value, age(late), rtol=1e-12) and len(late) > 40
-    for r in room.overdue_days(log, by="unit").itertuples():
+    for r in punctuality.overdue_days(log, by="unit").itertuples():
         own = [c for c in late if c["unit"] == r.unit]
         assert r.n == len(own) and (np.isclose(r.value, age(own), rtol=1e-12) if own else np.isnan(r.value))
 
@@ -133,9 +134,9 @@ def test_the_backlog_at_any_moment_is_what_loops_find_and_by_unit_what_lay_with_
         found[0]["end"],
     ]
     late = lambda cs, m: sum(by_then(c["due_at"], m) for c in cs)
-    got = room.backlog(log, at).set_index("at")
+    got = volume.backlog(log, at).set_index("at")
     assert all([got.open[m], got.overdue[m]] == [len(open_at(found, m)), late(open_at(found, m), m)] for m in map(pd.Timestamp, at))
-    own = room.backlog(log, at, by="unit")
+    own = volume.backlog(log, at, by="unit")
     for r in own.itertuples():
         cases = [c for u, c in lying_at(found, r.at) if u == r.unit]
         assert (r.open, r.overdue) == (len(cases), late(cases, r.at))
@@ -149,17 +150,17 @@ def test_stocks_by_month_are_the_backlog_at_the_ends_of_months(log, found, table
         for m in pd.date_range(first.replace(day=1).normalize(), end, freq="MS")
     ]
     n, late = ([len(open_at(found, m)) for m in ends], [sum(by_then(c["due_at"], m) for c in open_at(found, m)) for m in ends])
-    r, s = room.open_cases(log, period="month"), room.overdue_share(log, period="month")
+    r, s = volume.open_cases(log, period="month"), punctuality.overdue_share(log, period="month")
     assert r.numerator.tolist() == n and r.period.tolist() == [m.replace(day=1).normalize() for m in ends]
     assert s[["numerator", "denominator"]].values.tolist() == [list(x) for x in zip(late, n)] and np.allclose(s.value, np.divide(late, n))
-    assert room.open_cases(log).numerator.item() == n[-1]
-    by = room.open_cases(log, by="unit", period="month").groupby("period").numerator.sum()
+    assert volume.open_cases(log).numerator.item() == n[-1]
+    by = volume.open_cases(log, by="unit", period="month").groupby("period").numerator.sum()
     assert by.tolist() == [len(lying_at(found, m)) for m in ends]
 
 
 def test_what_is_overdue_is_unknown_where_nothing_has_a_due_date():
     events, cases = random_log(32, n=30, ticket_dates=False)
-    f = room.backlog(log_of(events, cases), [datetime(2022, 3, 1)])
+    f = volume.backlog(log_of(events, cases), [datetime(2022, 3, 1)])
     assert f.open.item() > 0 and f.overdue.isna().all()
 
 
@@ -215,7 +216,7 @@ KEY = dict(claim="claimed_at", contact="contacted_at", reply="replied_at", close
 def test_a_wait_is_the_plain_kaplan_meier_median_of_hours_walked(log, found, step, start, working):
     name = f"{'working_' if working else ''}{step}_hours{'_from_claim' if start == 'claimed' else ''}"
     rows = durations([(c[f"{start}_at"], c[KEY[step]]) for c in found], found[0]["end"], working)
-    r = getattr(room, name)(log).iloc[0]
+    r = INDICATORS[name](log).iloc[0]
     assert (r.n, r.n_open) == (len(rows), sum(not e for _, e in rows)) and r.n > 50
     want = plain_median(rows)
     assert np.isclose(r.value, want, rtol=1e-9) if want is not None else np.isnan(r.value)
@@ -228,8 +229,8 @@ def test_a_wait_is_the_plain_kaplan_meier_median_of_hours_walked(log, found, ste
 @pytest.mark.parametrize("working", [False, True], ids=["calendar", "working"])
 def test_by_unit_the_wait_for_a_claim_is_of_every_stay_and_the_wait_for_a_closing_of_the_last_unit(log, found, working):
     pre = "working_" if working else ""
-    stays = getattr(room, f"{pre}claim_hours")(log, by="unit").set_index("unit")
-    closes = getattr(room, f"{pre}close_hours")(log, by="unit").set_index("unit")
+    stays = speed.WAITS[f"{pre}claim_hours"](log, by="unit").set_index("unit")
+    closes = speed.WAITS[f"{pre}close_hours"](log, by="unit").set_index("unit")
     for u in stays.index:
         own = durations([(s["entered_at"], s["claimed_at"]) for c in found for s in c["stays"] if s["unit"] == u], found[0]["end"], working)
         done = durations([(c["dispatched_at"], c["closed_at"]) for c in found if c["unit"] == u], found[0]["end"], working)
@@ -252,7 +253,7 @@ def lives(found):
 
 def test_ends_are_the_plain_aalen_johansen_estimate_and_add_up_to_the_share_closed(log, found):
     rows, days = lives(found), (1, 5, 20, 60)
-    got = room.ends(log, days=days).set_index(["end", "at"]).value
+    got = speed.ends(log, days=days).set_index(["end", "at"]).value
     F, s, left = defaultdict(Fraction), Fraction(1), len(rows)
     steps_, closed = [], {}
     for t in sorted({x for x, _ in rows}):
@@ -276,14 +277,14 @@ def test_without_open_cases_ends_are_plain_shares(tables, found):
     events, cases = (f[f.case_id.isin(done)].reset_index(drop=True) for f in tables)
     own = steps(events, cases)
     assert all(c["closed_at"] for c in own)
-    rows, got = lives(own), room.ends(log_of(events, cases), days=(2, 10, 50)).set_index(["end", "at"])
+    rows, got = lives(own), speed.ends(log_of(events, cases), days=(2, 10, 50)).set_index(["end", "at"])
     for (e, d), r in got.iterrows():
         n = sum(w == e and x <= timedelta(days=d) for x, w in rows)
         assert (r.ended, r.n) == (n, len(rows)) and r.value == pytest.approx(n / len(rows), rel=1e-9)
 
 
 def test_ends_by_unit_count_the_cases_of_the_unit(log, found):
-    got = room.ends(log, days=(30,), by="unit").groupby("unit").n.first()
+    got = speed.ends(log, days=(30,), by="unit").groupby("unit").n.first()
     for u in ("甲局", "丁镇"):
         assert got[u] == len(lives([c for c in found if c["unit"] == u]))
 
@@ -306,9 +307,9 @@ def again(found, days, same, closing):
 
 
 def test_repeats_are_those_of_comparing_every_case_with_every_other(log, found):
-    assert room.repeat_rate(log)[["numerator", "denominator"]].values.tolist() == [again(found, 30, "topic", False)]
-    assert room.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [again(found, 30, "topic", True)]
-    r = room.repeat_sensitivity(log, days=(3, 20, 60))
+    assert volume.repeat_rate(log)[["numerator", "denominator"]].values.tolist() == [again(found, 30, "topic", False)]
+    assert volume.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [again(found, 30, "topic", True)]
+    r = volume.repeat_sensitivity(log, days=(3, 20, 60))
     want = [
         (closing, same, d, *again(found, d, same, closing)) for same in ("topic", "area") for closing in (False, True) for d in (3, 20, 60)
     ]
@@ -331,10 +332,10 @@ def test_windows_of_repetition_include_their_last_moment_and_the_moment_of_closi
         ("4", "2022-05-02", "2022-05-03"),
     ]
     log = hand(made)
-    assert room.repeat_rate(log)[["numerator", "denominator"]].values.tolist() == [
+    assert volume.repeat_rate(log)[["numerator", "denominator"]].values.tolist() == [
         [2, 3]
     ]  # 31 March is 30 days after the first, 1 May 31 after that
-    assert room.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [
+    assert volume.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [
         [2, 4]
     ]  # 3 May ends the log of none; 2 May is 3's own closing
     assert hand(made).rules.rows == ()
@@ -342,4 +343,4 @@ def test_windows_of_repetition_include_their_last_moment_and_the_moment_of_closi
 
 def test_a_case_that_was_closed_before_it_was_submitted_is_not_its_own_repeat():
     log = hand([("1", "2022-03-01", "2022-03-05")], submitted_at="2022-03-20")
-    assert room.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [[0, 0]]
+    assert volume.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [[0, 0]]

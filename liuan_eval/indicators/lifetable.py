@@ -41,7 +41,7 @@ def _life_table(t: ibis.Table, keys: list[str], **counts: Any) -> ibis.Table:
     )
     return lt.mutate(surv=(lt.d == lt.r).ifelse(0.0, lt.log_s.exp()))
 
-
+# %% ../../nbs/indicators/lifetable.ipynb #n002
 def _banded(t: ibis.Table, keys: list[str]) -> ibis.Table:
     "The life table with the curve's log-log 95 % band."
     lt = _life_table(t, keys)
@@ -125,7 +125,7 @@ def _end_terms(t: ibis.Table, keys: list[str], ends: list[str]) -> ibis.Table:
         terms |= {f"b{i}": lt.g * w + f / lt.r, f"c{i}": lt.g * w * w + own + 2 * w * f / lt.r}
     return lt.mutate(**terms)
 
-
+# %% ../../nbs/indicators/lifetable.ipynb #n005
 def _summed(lt: ibis.Table, keys: list[str], sums: list[str], at: list[float]) -> pd.DataFrame:
     "keys, at, n, known, and the `sums` over the times up to each of `at`: few rows from one pass over the life table."
     span = ibis.cases(*((lt.x <= a, j) for j, a in enumerate(at)), else_=len(at))
@@ -140,7 +140,7 @@ def _summed(lt: ibis.Table, keys: list[str], sums: list[str], at: list[float]) -
     )
     return grid.execute()
 
-
+# %% ../../nbs/indicators/lifetable.ipynb #n007
 def _shares(s: pd.DataFrame, i: int) -> pd.DataFrame:
     "ended, value, low, high, se of end number i, from the sums."
     known, value = s.known, s[f"f{i}"].astype(float).where(s.known)
