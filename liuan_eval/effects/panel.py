@@ -31,7 +31,7 @@ def outcome_name(
 ) -> Text:
     "What an outcome is called; a name that is not in the catalogue is its own."
     o = INDICATORS.get(indicator)
-    return Text(o.zh, o.en) if o else Text(indicator, indicator)
+    return o.label if o else Text(indicator, indicator)
 
 
 def first_after(

@@ -239,5 +239,5 @@ def placebos(
     ax.plot(drawn, level, "o", ms=5, color=BLUE, alpha=0.75)
     ax.axvline(at, color=ACCENT, lw=1.6)
     words = e.detail.get("statistic_words")
-    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=(_text(words) if words else w["statistic"])[lang])
+    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=(words or w["statistic"])[lang])
     return fig

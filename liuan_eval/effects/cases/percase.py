@@ -18,7 +18,7 @@ from ...custody.spells import coded_cases
 from .survival import before_and_after, described
 from ..estimate import Assumption, Estimate, TooFew, t_interval
 from ...indicators.phone import calls
-from ...indicators.shapes import rows
+from ...indicators.rows import rows
 from ...intake.log import CaseLog
 from ...judge.compare import pooled
 from ...words.text import LogError, Text

@@ -18,7 +18,7 @@ from ibis import _
 from ...custody.milestones import milestones, with_endings
 from ..estimate import NAN, UNTESTABLE, Assumption, Estimate, TooFew, t_interval
 from ...indicators.lifetable import restricted_mean
-from ...indicators.shapes import rows
+from ...indicators.rows import rows
 from ...intake.log import CaseLog
 from ...words.text import LogError, Text
 from ...words.time import DAY, elapsed, start_day
