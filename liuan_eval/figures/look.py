@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'SOFT', 'STEEL', 'ASH', 'GROUPS', 'WIDTH', 'theme', 'width', 'wrap', 'short',
            'said', 'Sheet', 'page', 'simulated', 'span', 'unit_labels', 'no_flow', 'percent', 'percent_axis', 'bare',
-           'name_rows', 'headed', 'mark', 'beside', 'above', 'dots', 'step', 'time_axis', 'start_line']
+           'name_rows', 'headed', 'mark', 'beside', 'written_above', 'dots', 'step', 'time_axis', 'start_line']
 
 # %% ../../nbs/figures/look.ipynb #n003
 import sys
@@ -259,7 +259,7 @@ def beside(
         mark(ax, i, text, shift=(away, 0), ha="right", size=size)
 
 
-def above(
+def written_above(
     ax: Axes,  # to write above
     x: float,  # place, in data
     text: str,  # what to write
@@ -306,4 +306,4 @@ def start_line(
     at = float(date2num(first))
     for ax in axes:
         ax.axvline(at, color=ACCENT, lw=1, zorder=1)
-    above(axes[0], at, f"{said('page')['start'][lang]} {first:%Y-%m-%d}")
+    written_above(axes[0], at, f"{said('page')['start'][lang]} {first:%Y-%m-%d}")

@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .indicators import column
 from liuan_eval.figures.look import (
     ACCENT,
     ASH,
@@ -92,7 +91,7 @@ def funnel(
     "Observed over expected passes by expected passes, with 95 % and 99.8 % limits; units outside are named."
     c = compare_units(log) if comparison is None else comparison
     u, days, wide = c.units, span(log), float(np.sqrt(max(c.phi_winsorised, 1.0)))
-    n, out, what = f"{u.observed.sum():,}", int((u.outside != "").sum()), [column(a) for a in c.adjust if a != "month"]
+    n, out, what = f"{u.observed.sum():,}", int((u.outside != "").sum()), [column_name(a) for a in c.adjust if a != "month"]
     mix = Text("、".join(t.zh for t in what), ", ".join(t.en for t in what))
     sub = Text(
         f"{len(u)} 个单位，转出 {n} 件，按{mix.zh}、月份标准化；{out} 个在 95% 线外；过度离散 φ = {c.phi_winsorised:.1f}；{days.zh}",

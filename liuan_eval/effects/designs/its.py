@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Errors', 'Control', 'FITS', 'NOTHING_ELSE', 'ALONE', 'STRAIGHT', 'NOTHING_LEFT', 'RETURNS', 'ENOUGH', 'APART',
            'ONE_DEFINITION', 'CHANGES', 'METHODS', 'spring_festival', 'calendar', 'independent', 'terms', 'Kind',
-           'observed', 'mean_effect', 'its', 'side_by_side']
+           'observed', 'mean_effect', 'its', 'under_all_errors']
 
 # %% ../../../nbs/effects/designs/its.ipynb #c003
 from collections.abc import Callable, Sequence
@@ -324,7 +324,7 @@ def _detail(x: pd.DataFrame, fit: Fit, kind: Kind, level: float) -> dict[str, An
     return own | dict(rho=fit.rho, dispersion=fit.dispersion, resid=fit.resid, df=fit.df)
 
 # %% ../../../nbs/effects/designs/its.ipynb #i020
-def side_by_side(
+def under_all_errors(
     panel: Panel,  # of one outcome
     **how: Any,  # as for `its`
 ) -> pd.DataFrame:  # errors, mean effect with interval and p, level, slope, rho, Durbin-Watson, unit_root
