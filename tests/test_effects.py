@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liuan_eval.effects import calibration, choices, estimate, evaluate, failures, many
+from liuan_eval.effects import calibration, choices, estimate, evaluate, many
 from liuan_eval.effects.calibration import simulated_panel
 from liuan_eval.effects.cases import survival
 from liuan_eval.effects.designs import did, its, placebo, registry, series, structural, synthetic, trends
@@ -17,7 +17,7 @@ from liuan_eval.effects.panel import panel, with_controls
 from liuan_eval.effects.plan import Plan
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.truth.province import OUTCOMES, Province, true_effect
-from liuan_eval.words.text import DATA, LogError, Text
+from liuan_eval.words.text import LogError, Text
 
 ALONE = (its.its, structural.structural)
 AGAINST_OTHERS = (
@@ -306,7 +306,7 @@ def test_the_example_plan_reads_and_its_outcomes_are_simulated_too():
     ],
     ids=str,
 )
-def test_a_plan_that_cannot_be_is_refused_wherever_it_is_made(change, words, tmp_path):
+def test_a_plan_that_cannot_be_is_refused_wherever_it_is_made(change, words):
     with pytest.raises(LogError, match=words):
         replace(Plan.read(), **change)
 
@@ -352,22 +352,22 @@ def test_alpha_of_the_plan_decides():
 
 @pytest.mark.parametrize("design", [n for n, d in registry.known(studied=True).items()])
 def test_every_design_that_a_plan_may_name_decides_at_its_alpha(months, design):
-    for alpha in (0.5, 0.05, 0.001):
+    for alpha in (0.05, 0.001):
         e = registry.known()[design].run(months, 1 - alpha)
-        assert e.design == design and (np.isnan(e.low) or e.level == 1 - alpha)
+        assert e.design == design and e.level == 1 - alpha
         plan = replace(Plan.read(), design=design, alpha=alpha)
         f = evaluate.finding(months, {design: e}, plan)
         if abs(e.p - alpha) > 0.002:  # quantiles of a thousand paths and their share beyond 0 are not one number
-            assert (not np.isnan(e.low) and f.found == (e.p <= alpha)) or np.isnan(e.low)
+            assert f.found == (e.p <= alpha)
         if e.smallest_p > alpha:
-            assert (not f.found and "at the plan's alpha it can find no change" in f.words("en")) or design in ("its", "structural")
+            assert not f.found and "at the plan's alpha it can find no change" in f.words("en")
 
 
 def test_the_designs_of_the_plan_run_and_no_others(months):
     plan = replace(Plan.read(), design="conformal", robustness=["in_time", "difference_series"])
     assert list(evaluate.designs(months, plan)[0]) == ["conformal", "in_time", "difference_series"]
     free = replace(plan, robustness=[])
-    assert set(evaluate.designs(months, free)[0]) == set(registry.known(studied=True))
+    assert set(free.designs) == set(registry.known(studied=True)) and free.designs[0] == "conformal"
     alone = months.only(months.treated)
     assert set(evaluate.designs(alone, free)[0]) == {"its", "structural"}
     done, lack = evaluate.designs(alone, plan)
@@ -428,18 +428,6 @@ def test_a_registered_design_can_be_named_by_a_plan_and_one_that_is_only_measure
         assert list(found) == ["mean_gap", "conformal"] and "mean gap" in evaluate.as_table({"on_time_rate": found}, "en").design.tolist()
     finally:
         del registry.DESIGNS["mean_gap"]
-
-
-# --- stored tables of simulated worlds
-
-
-@pytest.mark.parametrize("name", ["errors", "cluster", "placebo", "did", "its", "many", "choices"])
-def test_a_stored_table_is_what_its_function_gives(name):
-    stored = pd.read_csv(DATA / "calibration" / f"{name}.csv")
-    live = getattr(failures, name)(dict(errors=30, cluster=30, many=5, choices=2).get(name, 10))
-    keys = [c for c in stored if c not in ("rejected", "reps")]
-    assert list(live.columns) == list(stored.columns)
-    assert failures.within(live.set_index(keys), stored.set_index(keys))
 
 
 # --- trends

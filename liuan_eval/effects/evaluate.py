@@ -179,8 +179,9 @@ class Finding:
 def decided(
     e: Estimate,  # at the plan's level
 ) -> bool:
-    "Whether a change was found: by the interval, or by p where there is none."
-    return bool(e.found) if e.found is not None else bool(e.p <= 1 - e.level + 1e-9)
+    "Whether a change was found: by the interval, or by p where there is none; never where no p could have been small enough."
+    alpha = 1 - e.level + 1e-9
+    return e.smallest_p <= alpha and bool(e.found if e.found is not None else e.p <= alpha)
 
 
 def same_question(

@@ -86,9 +86,10 @@ class Design:
         level: float = 0.95,  # of the interval: 1 - alpha
         shocks: Sequence[tuple[str, str, str]] = (),  # first day, last day, name: for the designs that take them
     ) -> Estimate:
-        "The design on a panel, with those of these settings that it takes."
+        "The design on a panel, with those of these settings that it takes; without an interval the level is that at which its p is judged."
         takes = signature(self.function).parameters
-        return self.function(panel, **{k: v for k, v in dict(level=level, shocks=shocks).items() if k in takes})
+        e = self.function(panel, **{k: v for k, v in dict(level=level, shocks=shocks).items() if k in takes})
+        return replace(e, level=level) if e.found is None else e
 
 
 DESIGNS: dict[str, Design] = {}  # those of the rooms that have been imported; `known` imports all
