@@ -14,9 +14,8 @@ from city import MAPPING, city
 from liuan_eval import custody, metrics
 from liuan_eval.flow import competence
 from liuan_eval.flow import graph as caseflow
-from liuan_eval.indicators import lifetable
+from liuan_eval.indicators import lifetable, speed, volume
 from liuan_eval.indicators import phone as satisfaction
-from liuan_eval.indicators import speed as responsiveness
 from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.mapping import Mapping
@@ -53,7 +52,7 @@ def frames():
 def duck(frames):
     events, cases, calls = frames
     log = CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
-    assert metrics.available(log)[0] == list(metrics.ORDER)
+    assert metrics.available(log)[0] == list(metrics.INDICATORS)
     c = custody.cases(log).execute()
     assert (
         min(c.n_bounced.sum(), c.n_pingpong.sum(), c.closed_at.isna().sum(), custody.hops(log).kind.nunique().execute()) > 3
@@ -92,7 +91,7 @@ def same_custody(log, duck):
 def same_indicators(log, duck, group):
     more = GROUPS[group]
     got, want = metrics.compute(log, **more), metrics.compute(duck, **more)
-    assert set(want.indicator) == set(more.get("indicators", metrics.ORDER))
+    assert set(want.indicator) == set(more.get("indicators", metrics.INDICATORS))
     pd.testing.assert_series_equal(got.dtypes, want.dtypes)
     keys = [c for c in want.columns if c not in metrics.COLUMNS]
     sums = want.indicator.isin(["limbo_share", "delay_hours", "delay_share"])  # sums of time, all others are counts, or halves
@@ -137,10 +136,10 @@ def same_tables(log, duck):
     "Ends, backlog, repeats, the chain, the unheard and the evaluation"
     moments = [pd.Timestamp(d) for d in ("2022-02-17", "2022-04-01 12:00", "2023-01-01")]
     for of in (
-        lambda g: responsiveness.ends(g, (1, 10), by="channel"),
-        lambda g: responsiveness.backlog(g, moments),
-        lambda g: responsiveness.backlog(g, moments, by="unit"),
-        lambda g: responsiveness.repeat_sensitivity(g, (7, 30)),
+        lambda g: speed.ends(g, (1, 10), by="channel"),
+        lambda g: volume.backlog(g, moments),
+        lambda g: volume.backlog(g, moments, by="unit"),
+        lambda g: volume.repeat_sensitivity(g, (7, 30)),
         lambda g: satisfaction.chain(g, by="channel", period="quarter"),
         lambda g: satisfaction.unheard(g, by="unit", what="resolved_last"),
         lambda g: satisfaction.evaluation(g, by="surveyor", final=True),
@@ -160,9 +159,9 @@ def plainer(events, cases, calls):
 def same_plainer(log, duck):
     for names in (["on_time_rate", "on_time_extended_rate", "satisfaction_rate", "final_satisfaction_rate"],):
         pd.testing.assert_frame_equal(metrics.compute(log, names, by="unit"), metrics.compute(duck, names, by="unit"), rtol=1e-9)
-    want = responsiveness.ends(duck, (5,))
+    want = speed.ends(duck, (5,))
     assert {"resolved", "merged", "unsaid"} <= set(want.end)
-    pd.testing.assert_frame_equal(responsiveness.ends(log, (5,)), want, check_dtype=False, rtol=1e-9)
+    pd.testing.assert_frame_equal(speed.ends(log, (5,)), want, check_dtype=False, rtol=1e-9)
 
 
 def clocks():

@@ -161,7 +161,7 @@ def test_an_error_in_a_card_is_refused_with_its_place(name, tmp_path):
 def test_the_card_that_the_errors_are_made_from_is_right(tmp_path):
     (tmp_path / "mine.toml").write_text(GOOD.format(top="min_cases = 5", item=""), "utf-8")
     c = Scorecard.read(str(tmp_path / "mine.toml"))
-    assert c.min_cases == 5 and c.items[0].label.zh == metrics.INDICATORS["on_time_rate"].zh
+    assert c.min_cases == 5 and c.items[0].label.zh == metrics.INDICATORS["on_time_rate"].label.zh
 
 
 def test_unknown_cards_are_said_with_those_that_there_are():

@@ -56,7 +56,7 @@ SAMPLE_BULLETINS = Path(str(files("liuan_eval") / "data" / "sample" / "bulletins
 
 def label(name: str, lang: Lang = "zh") -> str:
     "An outcome's name for people."
-    return getattr(INDICATORS[name], lang)
+    return INDICATORS[name].label[lang]
 
 
 def usual_plan(

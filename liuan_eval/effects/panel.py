@@ -70,7 +70,7 @@ class Panel:
     def label(self) -> Words:
         "The indicator's name in both languages."
         o = INDICATORS[self.indicator] if self.indicator in INDICATORS else None
-        return (o.zh, o.en) if o else (self.indicator, self.indicator)
+        return (o.label.zh, o.label.en) if o else (self.indicator, self.indicator)
 
     def wide(self, column: str = "value") -> pd.DataFrame:
         "Periods down, units across: the treated first."

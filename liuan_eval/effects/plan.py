@@ -20,8 +20,7 @@ import pandas as pd
 
 from .estimate import Words
 from .panel import FREQ, Panel, day
-from ..indicators.shapes import INDICATORS
-from ..metrics import ORDER
+from ..metrics import INDICATORS
 from ..words.text import Lang, LogError
 
 # %% ../../nbs/effects/plan.ipynb #c006
@@ -155,8 +154,8 @@ def _checked(content: dict, name: str) -> None:
         for n in content.get(key, []):
             if n not in INDICATORS:
                 raise LogError(
-                    f"{name}：{key} 中的“{n}”不是指标；可用：{'、'.join(ORDER)}。",
-                    f"{name}: {key} outcome '{n}' is no indicator; known: {', '.join(ORDER)}.",
+                    f"{name}：{key} 中的“{n}”不是指标；可用：{'、'.join(INDICATORS)}。",
+                    f"{name}: {key} outcome '{n}' is no indicator; known: {', '.join(INDICATORS)}.",
                 )
     for span in content.get("donut", []):
         if not isinstance(span, list) or len(span) != 2:

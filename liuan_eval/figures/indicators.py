@@ -46,7 +46,7 @@ def label_of(
     o: Indicator,  # of the catalogue
 ) -> Text:
     "The indicator's name for people."
-    return Text(o.zh, o.en)
+    return o.label
 
 
 def passport(
@@ -54,8 +54,8 @@ def passport(
 ) -> Text:
     "Definition and formula of an indicator, for a footnote; a count needs no formula."
     if o.unit == "cases":
-        return Text(o.definition_zh, o.definition_en)
-    return Text(f"{o.definition_zh}算法：{o.formula_zh}。", f"{o.definition_en} Formula: {o.formula_en}.")
+        return o.definition
+    return Text(f"{o.definition.zh}算法：{o.formula.zh}。", f"{o.definition.en} Formula: {o.formula.en}.")
 
 
 def column(

@@ -105,7 +105,7 @@ _SHOWN = [s for s in phone.STAGES if s != "closed_once"]
 
 def _stage(name: str) -> Text:
     "A stage or an exit in words."
-    return Text(*(phone.STAGES[name][:2] if name in phone.STAGES else phone.EXITS[name]))
+    return phone.STAGES[name].label if name in phone.STAGES else phone.EXITS[name]
 
 
 def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
@@ -114,7 +114,7 @@ def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
         part = f[f.stage == stage].set_index("to").cases
         total, left = int(part.sum()), 0.0
         mark(ax, i, f"{total:,}", shift=(40, 0), ha="right")
-        for k, to in enumerate([phone.STAGES[stage][2], *phone.STAGES[stage][3]]):
+        for k, to in enumerate([phone.STAGES[stage].onward, *phone.STAGES[stage].leaves]):
             wide = float(part.get(to, 0)) / total if total else 0.0
             ax.barh(i, wide, left=left, color=BLUE if k == 0 else ("#B7C9D9", "#E3C9B5")[k % 2], height=0.66)
             text = f"{_stage(to)[lang]} {wide:.1%}"
@@ -152,7 +152,7 @@ def chain_bars(
 def _onward(f: pd.DataFrame, key: str, top: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     "By group and stage: the cases that came, and the share that goes on."
     f = f[f.stage.isin(_SHOWN)]
-    on = f[f.to == f.stage.map({s: phone.STAGES[s][2] for s in _SHOWN})]
+    on = f[f.to == f.stage.map({s: phone.STAGES[s].onward for s in _SHOWN})]
     total, on = (t.pivot_table(index=key, columns="stage", values="cases", aggfunc="sum") for t in (f, on))
     total = total.reindex(columns=_SHOWN).fillna(0)
     if key != "period":
@@ -180,7 +180,7 @@ def chain_grid(
         colour = GREY if k < 10 and v < 0.6 else "white" if v > 0.6 else INK
         ax.annotate(f"{v:.0%}  {k:,}", (j, i), ha="center", va="center", size=6.5, color=colour)
     ax.set_yticks(range(len(share)), [f"{p:%Y-%m}" for p in share.index] if by == "month" else row_labels(log, share.index, by, lang))
-    across = [f"{_stage(s)[lang]}\n→\n{_stage(phone.STAGES[s][2])[lang]}" for s in _SHOWN]
+    across = [f"{_stage(s)[lang]}\n→\n{_stage(phone.STAGES[s].onward)[lang]}" for s in _SHOWN]
     ax.set_xticks(range(len(_SHOWN)), across, size=6.5)
     ax.tick_params(length=0, labelcolor=INK)
     ax.xaxis.tick_top()

@@ -35,7 +35,8 @@ from liuan_eval.figures.look import (
 )
 from ..indicators import speed
 from ..indicators.lifetable import km_curve
-from ..indicators.shapes import rows, wilson
+from ..indicators.rows import rows
+from ..indicators.shapes import wilson
 from ..intake.log import CaseLog
 from ..judge import gaming
 from ..metrics import compute

@@ -14,7 +14,7 @@ import pandas as pd
 from ibis import _
 
 from ..custody.spells import coded_cases, coded_hops, coded_spells
-from ..indicators.shapes import columns_of, rows
+from ..indicators.rows import columns_of, rows
 from ..intake.log import CaseLog
 from ..truth.city import AREAS, TOPICS, City, Simulated, simulate
 from ..truth.trials import monte_carlo

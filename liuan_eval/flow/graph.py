@@ -16,7 +16,8 @@ from ibis import _
 
 from ..custody.spells import coded_hops, coded_spells
 from ..intake.log import CaseLog
-from ..indicators.shapes import period_column, rows, wilson
+from ..indicators.rows import period_column, rows
+from ..indicators.shapes import wilson
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND
 from ..words.units import names

@@ -17,7 +17,8 @@ import pandas as pd
 from ibis import _
 
 from ..custody.spells import coded_cases, coded_spells
-from ..indicators.shapes import columns_of, garwood
+from ..indicators.rows import columns_of
+from ..indicators.shapes import garwood
 from ..intake.log import CaseLog
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, LogError

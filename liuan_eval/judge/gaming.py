@@ -18,7 +18,8 @@ from ibis import _
 
 from ..custody.milestones import deadlines
 from ..indicators.phone import calls
-from ..indicators.shapes import missing, named_table, rows, wilson
+from ..indicators.rows import named_table, rows
+from ..indicators.shapes import missing, wilson
 from ..intake.log import CaseLog
 from .compare import dispersion
 from ..metrics import available, compute

@@ -18,8 +18,7 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 import pandas as pd
 
-from ..indicators.shapes import INDICATORS
-from ..metrics import ORDER  # noqa: F401  the rooms register their indicators
+from ..metrics import INDICATORS
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, LogError, Text, read_toml
 
@@ -118,7 +117,7 @@ def _item(r: dict, name: str, i: int) -> Item:
             f"{what} 不是越高越好的比率，而得分随比率上升。请改用相反的比率，另起名称。",
             f"{what} is no rate of which more is better, and points rise with the rate. Use its opposite under a name of your own.",
         )
-    known = Text(o.zh, o.en) if o else Text(what, what)
+    known = o.label if o else Text(what, what)
     given: dict[str, Any] = {f.name: r[f.name] for f in fields(Item) if f.name in r}
     return Item(label=Text(r.get("zh", known.zh), r.get("en", known.en)), **given)
 

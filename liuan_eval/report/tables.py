@@ -56,7 +56,7 @@ def in_words(
 ) -> Text:  # label, value with interval, what it is of, definition
     "An indicator in a sentence."
     o, value, of = INDICATORS[row.indicator], shown(row.indicator, row), of_what(row)
-    return Text(f"{o.zh} **{value}**，{of}：{o.definition_zh}", f"{o.en} **{value}**, {of}: {o.definition_en}")
+    return Text(f"{o.label.zh} **{value}**，{of}：{o.definition.zh}", f"{o.label.en} **{value}**, {of}: {o.definition.en}")
 
 # %% ../../nbs/report/tables.ipynb #n000
 def lacking(
@@ -64,7 +64,7 @@ def lacking(
     lang: Lang = "zh",  # the one to write
 ) -> str:  # Markdown
     "What a log cannot serve, and what it would need for that."
-    needs = {k: Text(zh, en) for k, (en, zh, *_) in NEEDS.items()}
+    needs = {k: n.words for k, n in NEEDS.items()}
     return "\n".join(f"- `{name}`: {'; '.join(needs[k][lang] for k in keys)}" for name, keys in lack.items())
 
 # %% ../../nbs/report/tables.ipynb #n003
@@ -194,7 +194,7 @@ def defended(
     rows = []
     for _i, r in table.iterrows():
         o = INDICATORS[r.indicator]
-        named = Text(f"{o.zh}\n{o.formula_zh}", f"{o.en}\n{o.formula_en}")
+        named = Text(f"{o.label.zh}\n{o.formula.zh}", f"{o.label.en}\n{o.formula.en}")
         rows.append((named[lang], shown(o.name, r), of_what(r), rule_of(log, o.name, lang), CLOCKS[o.clock][lang]))
     heads = [Text("指标及算法", "Indicator and formula"), VALUE, OF, Text("规则与出处", "Rule and source"), Text("时钟", "Clock")]
     return as_html(dict(zip(heads, zip(*rows))), len(rows), lang)

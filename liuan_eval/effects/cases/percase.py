@@ -19,7 +19,7 @@ from ...custody.spells import coded_cases
 from ..estimate import Assumption, Estimate, TooFew, t_interval
 from .survival import _described, start_of
 from ...intake.log import CaseLog
-from ...indicators.shapes import rows
+from ...indicators.rows import rows
 from ...indicators.phone import calls
 from ...words.text import LogError
 

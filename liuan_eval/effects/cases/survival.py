@@ -19,7 +19,7 @@ from ..estimate import NAN, UNTESTABLE, Assumption, Estimate, TooFew, t_interval
 from ..panel import day
 from ...indicators.lifetable import restricted_mean
 from ...intake.log import CaseLog
-from ...indicators.shapes import rows
+from ...indicators.rows import rows
 from ...custody.milestones import milestones, with_endings
 from ...words.text import LogError
 
