@@ -35,6 +35,7 @@ from liuan_eval.figures.look import (
     start_line,
     step,
     time_axis,
+    written_above,
 )
 from ..indicators.shapes import INDICATORS, Indicator
 from ..intake.log import CaseLog
