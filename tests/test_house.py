@@ -85,6 +85,15 @@ def test_a_public_function_or_class_has_one_meaning():
     assert {k: sorted(v) for k, v in homes.items() if len(v) > 1} == {}
 
 
+def test_the_design_page_tells_of_every_room_and_of_no_other():
+    page = next(c["source"] for c in cells(ROOT / "nbs/explanation/design.ipynb") if "## Rooms" in c["source"])
+    drawn = page[page.index("    liuan_eval/\n") : page.index("Four habits")]
+    told = re.findall(
+        r"(?:^ {6}\w+/ +|· |\()(\w+)(?= ·| \(|:|\)|$)", re.sub(r" \((?!registry|survival)[^()]*(?:\([^()]*\)[^()]*)*\)", "", drawn), re.M
+    )
+    assert sorted(told) == sorted(f.stem for f in MODULES if f.parent.name != "liuan_eval")
+
+
 def cells(path: Path) -> list[dict]:
     return [c | {"source": "".join(c["source"])} for c in json.loads(path.read_text("utf-8"))["cells"]]
 
