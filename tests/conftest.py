@@ -13,7 +13,7 @@ LONG = (  # what takes long comes first, so that at the end no worker waits for 
     "tests/test_report.py",
     "tests/test_hierarchy.py",
     "tests/test_custody.py",
-    "tests/test_plots.py",
+    "tests/test_figures.py",
     "tests/test_readers.py",
     "tests/test_compare.py",
     "nbs/judge/gaming.ipynb",

@@ -7,9 +7,9 @@ from liuan_eval.words.text import LogError
 
 
 def test_every_data_set_has_what_a_reader_needs():
-    t = datasets.known("en")
+    t = datasets.listed("en")
     assert t.name.is_unique and t.url.str.startswith("https://").all() and t.licence.str.len().gt(2).all()
-    assert datasets.known("zh").title.str.contains("[\u4e00-\u9fff]").all()
+    assert datasets.listed("zh").title.str.contains("[\u4e00-\u9fff]").all()
 
 
 @pytest.mark.parametrize("name", ["bpic2013_incidents", "receipt", "tossing_eclipse"])
@@ -29,4 +29,4 @@ def test_what_is_absent_unknown_or_no_log_is_said(tmp_path, monkeypatch):
         with pytest.raises(LogError, match=word) as e:
             datasets.load(name)
         assert e.value.text.zh != e.value.text.en
-    assert not datasets.known().here.any()
+    assert not datasets.listed().here.any()

@@ -1,4 +1,4 @@
-"Designs keep their promises, refuse what they can not give, and say it in words"
+"Designs keep their promises, refuse what they cannot give, and say it in words"
 
 from dataclasses import replace
 
@@ -9,18 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liuan_eval.effects import calibration, choices, estimate, evaluate, many
+from liuan_eval.effects.calibration import simulated_panel
 from liuan_eval.effects.cases import survival
-from liuan_eval.effects.designs import did, its, placebo, structural, synthetic, trends
+from liuan_eval.effects.designs import did, its, placebo, registry, series, structural, synthetic, trends
 from liuan_eval.effects.errors import ols, reml_ar1
 from liuan_eval.effects.panel import panel, with_controls
 from liuan_eval.effects.plan import Plan
 from liuan_eval.intake.log import CaseLog, read_log
-from liuan_eval.truth.province import OUTCOMES, Province, simulated_panel, true_effect
-from liuan_eval.words.text import LogError
+from liuan_eval.truth.province import OUTCOMES, Province, true_effect
+from liuan_eval.words.text import LogError, Text
 
 ALONE = (its.its, structural.structural)
 AGAINST_OTHERS = (
-    placebo.difference_series,
+    series.difference_series,
     placebo.conformal,
     placebo.in_space,
     placebo.in_time,
@@ -49,7 +50,7 @@ def test_every_design_returns_the_same_frozen_estimate(months, design):
     e = design(months)
     assert isinstance(e, estimate.Estimate) and e.simulated and e.start == months.start
     assert (e.n_before, e.n_after, e.n_treated) == (months.n_before, months.n_after, 1)
-    assert e.assumptions and all(len(w) == 2 and all(w) for a in e.assumptions for w in (a.says, a.checked, a.found))
+    assert e.assumptions and all(isinstance(w, Text) and w.zh and w.en for a in e.assumptions for w in (a.says, a.checked, a.found))
     assert list(e.path.columns) == list(estimate.PATH)
     assert np.isnan(e.p) or e.p >= e.smallest_p - 1e-12
     assert np.isnan(e.p) == (e.refused is not None)
@@ -96,14 +97,14 @@ def test_conformal_p_equals_shifting_by_hand(d, data):
     after = np.arange(len(d)) >= len(d) - k
     if np.ptp(d) < 1e-9:
         return
-    p = placebo._shifted(np.array(d), after, 0.0)[0]
+    p = placebo.shifted(np.array(d), after, 0.0)[0]
     assert p == pytest.approx(naive_conformal(d, after)) and p >= 1 / len(d) - 1e-12
 
 
 def test_conformal_interval_holds_what_its_p_does_not_reject(months):
-    e, d = placebo.conformal(months), placebo.gap(months).to_numpy()
+    e, d = placebo.conformal(months), series.gap(months).to_numpy()
     for tau, inside in ((e.low + 1e-5, True), (e.high - 1e-5, True), (e.low - 1e-4, False), (e.high + 1e-4, False)):
-        assert (placebo._shifted(d, months.after, tau)[0] > 0.05) == inside
+        assert (placebo.shifted(d, months.after, tau)[0] > 0.05) == inside
 
 
 def test_the_smallest_p_over_sixteen_cities_is_one_sixteenth(months):
@@ -114,7 +115,7 @@ def test_the_smallest_p_over_sixteen_cities_is_one_sixteenth(months):
 
 def test_clustered_inference_is_refused_with_one_treated_unit(months):
     for e in (did.did(months), did.event_study(months, 3)):
-        assert e.refused and np.isnan([e.p, e.se, e.low, e.high]).all() and "half" in e.refused[1] and "半数" in e.summary("zh")
+        assert e.refused and np.isnan([e.p, e.se, e.low, e.high]).all() and "half" in e.refused["en"] and "半数" in e.summary("zh")
     two = simulated_panel(Province(), "on_time_rate", "month", treated=2)
     assert did.did(two).refused is None and np.isfinite(did.did(two).p)
     one_control = months.only(["city", "01市"])
@@ -123,7 +124,7 @@ def test_clustered_inference_is_refused_with_one_treated_unit(months):
 
 def test_a_noisy_treated_city_is_warned_of():
     e = placebo.in_space(simulated_panel(Province(noisy=6, cases=500, effect=0), "on_time_rate"))
-    assert any("noisy" in w[1] for w in e.warnings)
+    assert any("noisy" in w["en"] for w in e.warnings)
 
 
 REPS = 120
@@ -156,13 +157,13 @@ def test_a_planted_effect_is_found_with_honest_intervals():
 
 
 def test_the_shipped_calibration_is_of_this_grid_and_its_failures_reach_the_estimates(months):
-    t = estimate.calibration()
-    assert set(t.design) == set(calibration.DESIGNS) and (t.reps > 0).all()
+    t = registry.calibration()
+    assert set(t.design) == {d.name for d in registry.known().values() if d.runs} and (t.reps > 0).all()
     null = t[(t.effect == 0) & (t.noisy == 1)]
     rate = null.groupby("design").rejected.mean()
     assert rate["clustered"] > 0.4 and rate["difference_series"] < 0.12 and rate["conformal"] < 0.1
     alone = simulated_panel(Province(effect=0, start="2020-02-17", end="2022-12-31"), "on_time_rate")
-    assert any("simulations nearest in length" in w[1] for w in its.its(alone).warnings)
+    assert any("simulations nearest in length" in w["en"] for w in its.its(alone).warnings)
 
 
 # --- interrupted time series
@@ -189,7 +190,7 @@ def test_reml_honours_gaps(months):
 
 def test_a_shock_named_twice_is_told_not_hidden(months):
     e = its.its(months, shocks=[("2022-04-01", "2022-05-31", "a"), ("2022-04-01", "2022-05-31", "b")])
-    assert any("left out: b" in a.found[1] for a in e.assumptions)
+    assert any("left out: b" in a.found["en"] for a in e.assumptions)
 
 
 # --- panels
@@ -197,9 +198,9 @@ def test_a_shock_named_twice_is_told_not_hidden(months):
 
 def test_panel_counts_what_is_left_out(log):
     p = panel(log, "n_cases", period="month")
-    assert any("2022-02-17" in n[1] for n in p.notes) and pd.Timestamp("2022-02-01") not in p.periods
+    assert any("2022-02-17" in n["en"] for n in p.notes) and pd.Timestamp("2022-02-01") not in p.periods
     q = p.without(("2022-04-04", "2022-05-02"))
-    assert len(q.periods) == len(p.periods) - 2 and "2 periods" in q.notes[-1][1]
+    assert len(q.periods) == len(p.periods) - 2 and "2 periods" in q.notes[-1]["en"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_panel_by_area_has_every_unit_in_every_period(log):
         (lambda t: pd.concat([t, t.head(1)]), "two rows"),
     ],
 )
-def test_bulletins_that_can_not_be_read_are_named_by_row_and_column(log, change, words, tmp_path):
+def test_bulletins_that_cannot_be_read_are_named_by_row_and_column(log, change, words, tmp_path):
     p = panel(log, "n_cases", period="month")
     t = pd.DataFrame(dict(unit="B", period=p.periods.strftime("%Y-%m"), indicator="n_cases", numerator=5, denominator=1, value=5))
     change(t).to_csv(tmp_path / "b.csv", index=False)
@@ -245,7 +246,7 @@ def test_bulletins_that_can_not_be_read_are_named_by_row_and_column(log, change,
 
 def test_too_few_periods_are_an_answer_in_words(months):
     short = replace(months, table=months.table[months.table.period >= "2021-12-01"])
-    for design in (its.its, placebo.difference_series, placebo.conformal, synthetic.synthetic_did):
+    for design in (its.its, series.difference_series, placebo.conformal, synthetic.synthetic_did):
         with pytest.raises(estimate.TooFew, match=r"at least 3 and 3 \(EPOC\)") as e:
             design(short)
         assert "不给出数字" in e.value.text.zh
@@ -268,14 +269,14 @@ def test_romano_wolf_lies_between_the_plain_p_and_bonferroni(k, seed):
 
 
 def test_a_family_that_can_find_nothing_is_called_hopeless():
-    e = estimate.Estimate(("", ""), 1.0, 0.0, 2.0, ("", ""), ("", ""), p=1 / 16, smallest_p=1 / 16)
+    e = estimate.Estimate(Text("", ""), 1.0, 0.0, 2.0, Text("", ""), Text("", ""), p=1 / 16, smallest_p=1 / 16)
     f = many.adjust({"a": e, "b": replace(e, p=np.nan)}, dict(x=["a", "b"]))
     assert f.hopeless.all() and f["of"].tolist() == [1, 1]
 
 
 def test_a_specification_without_a_number_stays_in_the_table(months):
     c = choices.specification_curve(
-        lambda donut: placebo.difference_series(months.without(*donut)), dict(donut={"none": (), "all": (("2022-03-01", "2023-12-31"),)})
+        lambda donut: series.difference_series(months.without(*donut)), dict(donut={"none": (), "all": (("2022-03-01", "2023-12-31"),)})
     )
     assert (c.failed != "").sum() == 1 and choices.agreement(c)["failed"] == 1
 
@@ -283,6 +284,150 @@ def test_a_specification_without_a_number_stays_in_the_table(months):
 def test_the_example_plan_reads_and_its_outcomes_are_simulated_too():
     plan = Plan.read()
     assert set(plan.outcomes) == set(OUTCOMES.index) and plan.start == pd.Timestamp("2022-02-17")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (dict(design="nonsense"), "'design' is 'nonsense'; known: "),
+        (dict(design="clustered"), "'design' is 'clustered'"),
+        (dict(robustness=["its", "nonsense"]), "'robustness' is 'nonsense'"),
+        (dict(robustness="its"), "must be a list"),
+        (dict(period="fortnight"), "'period' is 'fortnight'"),
+        (dict(start="spring"), "is no date"),
+        (dict(primary=[]), "'primary' is missing"),
+        (dict(primary=["speed"]), "'primary' is 'speed'"),
+        (dict(alpha=5), "between 0 and 1"),
+        (dict(alpha="0.05"), "between 0 and 1"),
+        (dict(donut=["2022-04-04"]), "pairs of days"),
+        (dict(donut=[["2022-04-04", "Easter"]]), "is no date"),
+        (dict(shocks=[{"from": "2022-02-07"}]), "lacks zh, en"),
+        (dict(title=1), "must be text"),
+    ],
+    ids=str,
+)
+def test_a_plan_that_cannot_be_is_refused_wherever_it_is_made(change, words):
+    with pytest.raises(LogError, match=words):
+        replace(Plan.read(), **change)
+
+
+def test_a_plan_is_checked_when_it_is_made():
+    with pytest.raises(LogError):
+        Plan(dict(design="nonsense"))
+    with pytest.raises(LogError, match="'start' is missing"):
+        Plan()
+
+
+def test_the_hash_is_of_what_is_planned_not_of_how_it_is_written(tmp_path):
+    plan, text = Plan.read(), Plan.read().path.read_text(encoding="utf-8")
+    head, *shocks = text.split("[[shocks]]")
+    lines = sorted(x for x in head.splitlines() if "=" in x)
+    (tmp_path / "p.toml").write_text("\n\n".join(lines) + "\n[[shocks]]" + "[[shocks]]".join(shocks), encoding="utf-8")
+    again = Plan.read(tmp_path / "p.toml")
+    assert again == plan and again.sha256 == plan.sha256
+    for change in (
+        dict(alpha=0.01),
+        dict(secondary=plan.secondary[1:]),
+        dict(robustness=["its"]),
+        dict(donut=[("2022-04-04", "2022-05-02")]),
+    ):
+        assert replace(plan, **change).sha256 != plan.sha256
+    assert Plan(**plan.content).sha256 == plan.sha256
+
+
+def test_alpha_of_the_plan_decides():
+    "p = 0.0271: a change at .05 and none at .001, in the decision, in the sentence and in the interval"
+    p = simulated_panel(Province(seed=18, effect=0.4), "close_hours", "month")
+    said = {}
+    for alpha in (0.05, 0.001):
+        plan = replace(Plan.read(), alpha=alpha, robustness=["conformal"])
+        found = evaluate.designs(p, plan)[0]
+        e = found["difference_series"]
+        assert e.level == 1 - alpha and round(e.p, 4) == 0.0271 and e.found == (alpha == 0.05)
+        said[alpha] = evaluate.verdict(p, found, plan, evaluate.detectable(p, alpha), "en")
+        assert f"{100 * (1 - alpha):g} % interval" in evaluate.shown_table({"close_hours": found}, "en")
+        assert f"({100 * (1 - alpha):g}% interval" in e.summary("en")
+    assert "a change was found" in said[0.05] and "no change was found" in said[0.001]
+
+
+@pytest.mark.parametrize("design", [n for n, d in registry.known(studied=True).items()])
+def test_every_design_that_a_plan_may_name_decides_at_its_alpha(months, design):
+    for alpha in (0.05, 0.001):
+        e = registry.known()[design].run(months, 1 - alpha)
+        assert e.design == design and e.level == 1 - alpha
+        plan = replace(Plan.read(), design=design, alpha=alpha)
+        f = evaluate.finding(months, {design: e}, plan)
+        if abs(e.p - alpha) > 0.002:  # quantiles of a thousand paths and their share beyond 0 are not one number
+            assert f.found == (e.p <= alpha)
+        if e.smallest_p > alpha:
+            assert not f.found and "at the plan's alpha it can find no change" in f.words("en")
+
+
+def test_the_designs_of_the_plan_run_and_no_others(months):
+    plan = replace(Plan.read(), design="conformal", robustness=["in_time", "difference_series"])
+    assert list(evaluate.designs(months, plan)[0]) == ["conformal", "in_time", "difference_series"]
+    free = replace(plan, robustness=[])
+    assert set(free.designs) == set(registry.known(studied=True)) and free.designs[0] == "conformal"
+    alone = months.only(months.treated)
+    assert set(evaluate.designs(alone, free)[0]) == {"its", "structural"}
+    done, lack = evaluate.designs(alone, plan)
+    assert not done and set(lack) == {"in_time", "difference_series"}
+
+
+@pytest.fixture(scope="module")
+def small(log):
+    "The sample's primary outcome by month, by plan: what ran"
+
+    def run(ran):
+        made = evaluate.panels(log, ran, evaluate.SAMPLE_BULLETINS)[0]
+        found = {n: evaluate.designs(p, ran)[0] for n, p in made.items()}
+        return made, found, {n: evaluate.finding(made[n], found[n], ran) for n in made}
+
+    return replace(Plan.read(), secondary=[], robustness=["conformal"]), run
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        dict(alpha=0.001),
+        dict(design="conformal", robustness=["difference_series"]),
+        dict(robustness=["conformal", "in_space"]),
+        dict(donut=[("2022-04-04", "2022-05-02")]),
+        dict(start="2022-04-17"),
+        dict(primary=["on_time_rate"], secondary=["close_hours"]),
+    ],
+    ids=lambda c: "+".join(c) or "none",
+)
+def test_what_ran_otherwise_than_planned_is_a_deviation(small, change):
+    plan, run = small
+    done = evaluate.carried_out(plan, *run(replace(plan, **change)))
+    assert set(plan.deviations(done, "en").key) == ({"secondary"} if "primary" in change else set(change))
+
+
+def test_another_period_and_an_outcome_without_a_number_are_deviations(small):
+    plan, run = small
+    weekly = plan.deviations(evaluate.carried_out(plan, *run(replace(plan, period="week", robustness=["its"]))), "en").set_index("key")
+    assert weekly.done["period"] == "week" and weekly.done["design"] == "its"  # the others publish by month
+    lost = replace(plan, secondary=["on_time_rate"])
+    f = lost.deviations(evaluate.carried_out(lost, *run(plan)), "en")
+    assert f.to_numpy().tolist() == [["secondary", "on_time_rate", "–"]]
+
+
+def test_a_registered_design_can_be_named_by_a_plan_and_one_that_is_only_measured_cannot(months):
+    @registry.design("mean_gap", Text("均值之差", "mean gap"), compares=True, studied=False, runs=0)
+    def mean_gap(panel, level=0.95):
+        return series.result(panel, 0.0, -1.0, 1.0, method=Text("", ""), inference=Text("", ""), level=level)
+
+    try:
+        with pytest.raises(LogError, match="'design' is 'mean_gap'"):
+            replace(Plan.read(), design="mean_gap")
+        registry.design("mean_gap", Text("均值之差", "mean gap"), compares=True, runs=0)(mean_gap.__wrapped__)
+        plan = replace(Plan.read(), design="mean_gap", robustness=["conformal"])
+        found = evaluate.designs(months, plan)[0]
+        assert list(found) == ["mean_gap", "conformal"] and "mean gap" in evaluate.as_table({"on_time_rate": found}, "en").design.tolist()
+    finally:
+        del registry.DESIGNS["mean_gap"]
 
 
 # --- trends
@@ -361,4 +506,4 @@ def test_with_a_reform_and_no_effect_the_sentence_credits_nothing(seed):
 def test_true_effect_is_what_the_panel_shows_without_noise():
     quiet = Province(cases=1e8, noisy=0, common=0, outbreak_cities=0, recording={}, rho=0.0, seed=3)
     p = simulated_panel(quiet, "callback_coverage", "month")
-    assert abs(placebo.difference_series(p).value - true_effect(quiet, "callback_coverage", "month")) < 0.02
+    assert abs(series.difference_series(p).value - true_effect(quiet, "callback_coverage", "month")) < 0.02

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from liuan_eval.effects.cluster import cr2, wild_bootstrap
 from liuan_eval.effects.designs.did import did, event_study
-from liuan_eval.effects.designs.trends import flci, folded_quantile, sensitivity
+from liuan_eval.effects.designs.trends import flci, folded_quantile, optimal, sensitivity, widening
 from liuan_eval.effects.estimate import TooFew
 from liuan_eval.effects.panel import Panel
 from liuan_eval.words.text import LogError
@@ -105,9 +105,7 @@ def test_flci_covers_under_the_worst_bend_of_the_trend():
     C, l = 0.02 * (np.eye(5) + 1), np.array([0, 0, 0, 0.5, 0.5])
     bent, sd = m * np.array([0, 0, 0, 1.0, 3.0]), np.sqrt(l @ C @ l)
     low, high = flci(np.zeros(5), C, times, m)
-    from liuan_eval.effects.designs.trends import _optimal
-
-    a = _optimal(C, times, m, None, 0.95)[0]
+    a = optimal(C, times, m)[0]
     draws = bent + 0.1 * (times + 1) + rng.multivariate_normal(np.zeros(5), C, 4000)
     held = np.abs(draws @ a) <= (high - low) / 2
     assert held.mean() > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 4000)
@@ -131,10 +129,8 @@ def test_sensitivity_keeps_its_size_with_few_units(treated, others, years):
 
 def sensitivity_at_zero(e):
     "The interval at M = 0 without the search for the breakdown."
-    from liuan_eval.effects.designs.trends import _cost
-
     d = e.detail
-    return flci(d["beta"], d["cov"] * _cost(d["df"], d["n_pre"] - 1), d["event_time"], 0.0, base=d["base"])
+    return flci(d["beta"], d["cov"] * widening(d["df"], d["n_pre"] - 1), d["event_time"], 0.0, base=d["base"])
 
 
 def test_breakdown_is_where_the_finding_is_lost_and_zero_where_nothing_is_found():
@@ -208,7 +204,7 @@ def test_leads_jointly_as_hotelling_by_hand():
 
 
 def joint(e):
-    return next(a for a in e.assumptions if a.says[1] == "all leads are zero")
+    return next(a for a in e.assumptions if a.says["en"] == "all leads are zero")
 
 
 def test_joint_test_of_leads_keeps_its_size_and_never_says_parallel():
@@ -232,7 +228,7 @@ def test_leads_that_part_are_told():
 )
 def test_more_leads_than_units_and_one_treated_unit_are_answered_in_words(units, treated, words):
     e = event_study(panel_of(np.random.default_rng(5).standard_normal((units, 9)), treated, 6))  # five leads
-    assert e.detail["leads"] is None and joint(e).holds is None and words in joint(e).found[1]
+    assert e.detail["leads"] is None and joint(e).holds is None and words in joint(e).found["en"]
 
 
 def test_five_leads_of_seven_units_can_just_be_tested():

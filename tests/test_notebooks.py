@@ -4,6 +4,7 @@ import time
 
 import notebooks
 import pytest
+from conftest import LONG
 
 HINT = "if the new outputs are right: python tools/notebooks.py"
 
@@ -22,3 +23,7 @@ def test_a_notebook_gives_what_it_stores(copy, name):
     found = [f"cell {cell['id']}: {text}" for cell, _new, text in notebooks.differences(stored, fresh)]
     found += [f"figures/{path.name} draws something else than what is stored" for path in notebooks.new_figures(copy, since)]
     assert not found, "\n".join([*found, f"{HINT} {name}"])
+
+
+def test_what_comes_first_is_there():
+    assert [name for name in LONG if not (notebooks.ROOT / name).exists()] == []

@@ -18,7 +18,7 @@ from liuan_eval import read_log
 from liuan_eval.intake.log import sample
 from liuan_eval.report import study
 from liuan_eval.report.cli import COMMANDS, main
-from liuan_eval.report.study import page, render, start_of, studies
+from liuan_eval.report.study import html_of, render, start_of, studies
 from liuan_eval.words.text import LogError
 
 
@@ -73,7 +73,7 @@ def made(tmp_path_factory, small) -> Path:
 def html(request, made) -> tuple[str, str]:
     if request.param == "en":
         return (made / "index.html").read_text(encoding="utf-8"), "en"
-    return page(nbformat.read(ROOT / "nbs/studies/report.ipynb", 4), "工单流转报告", "zh"), "zh"
+    return html_of(nbformat.read(ROOT / "nbs/studies/report.ipynb", 4), "工单流转报告", "zh"), "zh"
 
 
 def test_report_is_one_page_that_needs_nothing_from_anywhere(html):

@@ -14,8 +14,8 @@ from test_milestones import HOURS, law, log_of
 from walk import time_between
 
 from liuan_eval.indicators import punctuality, speed, volume
+from liuan_eval.indicators.shapes import INDICATORS
 from liuan_eval.intake.log import CaseLog
-from liuan_eval.metrics import INDICATORS
 from liuan_eval.words.calendar import parse_limit
 
 RULES = law(0)

@@ -12,9 +12,9 @@ from steps import known, random_log, rule_for, runs_out, steps
 from test_milestones import HOURS, law, log_of
 
 from liuan_eval.indicators import phone as room
+from liuan_eval.indicators.shapes import INDICATORS
 from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog
-from liuan_eval.metrics import INDICATORS
 from liuan_eval.words.calendar import parse_limit
 from liuan_eval.words.text import LogError
 

@@ -66,7 +66,7 @@ def test_a_page_on_public_data_shows_what_its_code_gives(name, data_dir, monkeyp
 )
 def test_the_stored_study_is_a_whole_page_in_its_language(name, lang):
     "Studies are stored in one language and run below in the other"
-    page = report.page(nbformat.read(ROOT / "nbs" / "studies" / f"{name}.ipynb", 4), name, lang)
+    page = report.html_of(nbformat.read(ROOT / "nbs" / "studies" / f"{name}.ipynb", 4), name, lang)
     assert ("模拟数据" if lang == "zh" else "SIMULATED") in page and page.count("<figure>") >= 3 and "Traceback" not in page
     assert not re.search(r"""<link|<script|@import|src=["']?(https?:)?//""", page)
     words = re.sub(r"<style>.*?</style>|<[^>]+>", " ", re.sub(r'src="data:[^"]*"', "", page), flags=re.S)
@@ -163,7 +163,7 @@ def test_an_unknown_study_is_refused(tmp_path):
 
 def test_the_bulletin_names_rule_clock_denominator_interval_and_exclusions(made):
     page, out = made("bulletin", lang="en", month="2022-05", card="lianyungang_2022-02")
-    stored = report.page(nbformat.read(ROOT / "nbs/studies/bulletin.ipynb", 4), "月度通报", "zh")
+    stored = report.html_of(nbformat.read(ROOT / "nbs/studies/bulletin.ipynb", 4), "月度通报", "zh")
     for zh, en in (
         ("", "May 2022"),
         ("3个工作日", "3 working days"),

@@ -1,39 +1,71 @@
-"""Measure how often each design is wrong: `make calibrate` writes data/calibration.csv. Seeded; about twenty minutes on two cores.
+"""Tables of simulated worlds, made once and stored: `make calibrate` writes data/calibration/NAME.csv for each of TABLES.
 
-The same cells and seeds give the same table, whatever the number of processes."""
+python tools/calibrate.py              all of them; `designs` takes about twenty minutes on two cores, the rest about ten
+python tools/calibrate.py did trends   only these
+
+Each function is called without arguments and gives a table; all are seeded. A page that shows such a table reads the file
+and checks a few worlds live."""
 
 import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"  # many small matrices: one thread a process
 
+import sys  # noqa: E402
 from concurrent.futures import ProcessPoolExecutor  # noqa: E402
+from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 from time import perf_counter  # noqa: E402
 
 import pandas as pd  # noqa: E402
 
-from liuan_eval.effects.calibration import DESIGNS, GRID, REPS, Cell, run, summarise  # noqa: E402
+FAILURES = "liuan_eval.effects.failures"
+TABLES = {
+    n: f"{FAILURES}:{n}"
+    for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
+} | {
+    n: f"liuan_eval.{floor}.{n}:calibrate"
+    for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
+    for n in names
+}
+TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
+OUT = Path(__file__).parents[1] / "data" / "calibration"
 
 
-def jobs() -> list[tuple[Cell, tuple[str, ...], int]]:
-    "The quick designs together, each slow one alone; synthetic DiD only where a fit is quick, on two years of weeks."
-    quick = tuple(n for n in DESIGNS if n not in REPS)
-    slow = [(c, (n,), r) for n, r in REPS.items() for c in GRID if n != "synthetic_did" or c.before == 104]
-    return [(c, quick, 200) for c in GRID] + slow
+def function(where: str):
+    module, name = where.split(":")
+    return getattr(import_module(module), name)
 
 
-def one(job: tuple[Cell, tuple[str, ...], int]) -> pd.DataFrame:
-    cell, designs, reps = job
-    return summarise(cell, run(cell, designs, reps))
+def table(where: str) -> pd.DataFrame:
+    return function(where)()
+
+
+def designs() -> pd.DataFrame:
+    "The study of all designs, its parts spread over the processors; the same parts and seeds give the same table on any number of them."
+    from liuan_eval.effects.calibration import one
+
+    todo, done, start = function(TABLES["designs"])(), [], perf_counter()
+    with ProcessPoolExecutor() as pool:
+        for i, part in enumerate(pool.map(one, todo), 1):
+            done.append(part)
+            print(f"\r{i}/{len(todo)} cells, {perf_counter() - start:.0f} s", end="", flush=True)
+    print()
+    return pd.concat(done, ignore_index=True)
+
+
+def write(name: str, made: pd.DataFrame) -> None:
+    made.to_csv(OUT / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    print(OUT / f"{name}.csv")
 
 
 if __name__ == "__main__":
-    start, todo, done = perf_counter(), jobs(), []
+    names = sys.argv[1:] or list(TABLES)
+    if odd := [n for n in names if n not in TABLES]:
+        sys.exit(f"no table {', '.join(odd)}; there are: {', '.join(TABLES)}")
+    quick = [n for n in names if n != "designs"]
     with ProcessPoolExecutor() as pool:
-        for i, table in enumerate(pool.map(one, todo), 1):
-            done.append(table)
-            print(f"\r{i}/{len(todo)} cells, {perf_counter() - start:.0f} s", end="", flush=True)
-    out = Path(__file__).parents[1] / "data" / "calibration.csv"
-    pd.concat(done, ignore_index=True).to_csv(out, index=False, float_format="%.6g")
-    print(f"\n{out}")
+        for name, made in zip(quick, pool.map(table, [TABLES[n] for n in quick])):
+            write(name, made)
+    if "designs" in names:
+        write("designs", designs())

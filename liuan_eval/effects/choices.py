@@ -20,7 +20,7 @@ from ..words.text import LogError
 def specification_curve(
     make: Callable[..., Estimate],  # called with one value of each choice
     choices: Mapping[str, Mapping[str, Any]],  # choice -> label -> value
-) -> pd.DataFrame:  # a row a combination: the labels, value, low, high, p, null, failed; sorted by value
+) -> pd.DataFrame:  # one row per combination: the labels, value, low, high, p, null, failed; sorted by value
     "All combinations of choices; one that gives no number stays in the table with its reason."
     rows = []
     for combo in product(*[c.items() for c in choices.values()]):
@@ -33,11 +33,11 @@ def specification_curve(
         rows.append(row)
     return pd.DataFrame(rows).sort_values("value", ignore_index=True)
 
-
+# %% ../../nbs/effects/choices.ipynb #x000
 def agreement(
     curve: pd.DataFrame,  # from `specification_curve`
 ) -> dict[str, Any]:  # n, failed, median, same_sign, found (share whose interval leaves out no effect)
-    "How far the specifications agree."
+    "How far the specifications agree; raises `LogError` where none gave a number."
     ran = curve[curve.value.notna()]
     if ran.empty:
         raise LogError("没有一种设定给出数字；原因见 failed 列。", "No specification gave a number; the column `failed` says why.")

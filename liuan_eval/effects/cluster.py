@@ -29,11 +29,22 @@ def _root(B: np.ndarray) -> np.ndarray:
     return (vector * inverse) @ vector.T
 
 
+def _satterthwaite(X: np.ndarray, M: np.ndarray, rows: list[np.ndarray], left: list[np.ndarray], j: int) -> float:
+    "Degrees of freedom of the variance of coefficient j."
+    p = np.zeros((len(X), len(rows)))
+    for g, (r, A) in enumerate(zip(rows, left)):
+        v = A @ (X[r] @ M[:, j])
+        p[r, g] += v
+        p[:, g] -= X @ (M @ (X[r].T @ v))
+    P = p.T @ p
+    return float(np.trace(P) ** 2 / (P**2).sum())
+
+# %% ../../nbs/effects/cluster.ipynb #k002
 def cr2(
     X: Any,  # n x k, full rank
     y: Any,  # n
     groups: Any,  # n, cluster of each row
-) -> pd.DataFrame:  # a row a coefficient: beta, se (CR2), df (Satterthwaite), low, high, p; cr1 (t with G-1), cr3
+) -> pd.DataFrame:  # one row per coefficient: beta, se (CR2), df (Satterthwaite), low, high, p; cr1 (t with G-1), cr3
     "Least squares with CR2 standard errors and Satterthwaite's degrees of freedom, working model independent errors."
     X, y = np.asarray(X, float), np.asarray(y, float)
     M, beta, e = _parts(X, y)
@@ -50,31 +61,29 @@ def cr2(
     V2, V1, V3 = M @ S2 @ M, M @ S1 @ M * G / (G - 1) * (n - 1) / (n - k), M @ S3 @ M
     df = np.array([_satterthwaite(X, M, rows, left, j) for j in range(k)])
     se = np.sqrt(np.diag(V2))
-    found = [t_interval(b, s, d) for b, s, d in zip(beta, se, df)]
-    low, high, p = map(np.array, zip(*found))
+    low, high, p = map(np.array, zip(*(t_interval(b, s, d) for b, s, d in zip(beta, se, df))))
     return pd.DataFrame(dict(beta=beta, se=se, df=df, low=low, high=high, p=p, cr1=np.sqrt(np.diag(V1)), cr3=np.sqrt(np.diag(V3))))
 
-
-def _satterthwaite(X: np.ndarray, M: np.ndarray, rows: list[np.ndarray], left: list[np.ndarray], j: int) -> float:
-    "Degrees of freedom of the variance of coefficient j."
-    n = len(X)
-    p = np.zeros((n, len(rows)))
-    for g, (r, A) in enumerate(zip(rows, left)):
-        v = A @ (X[r] @ M[:, j])
-        p[r, g] += v
-        p[:, g] -= X @ (M @ (X[r].T @ v))
-    P = p.T @ p
-    return float(np.trace(P) ** 2 / (P**2).sum())
-
-
+# %% ../../nbs/effects/cluster.ipynb #k005
 ENUMERATED = 12  # clusters up to which all sign flips are made
 WEBB = np.array([-np.sqrt(1.5), -1, -np.sqrt(0.5), np.sqrt(0.5), 1, np.sqrt(1.5)])
 
 
+def _t(X: np.ndarray, Y: np.ndarray, codes: np.ndarray, j: int) -> np.ndarray:
+    "CR1 t statistics of coefficient j for many outcomes (columns of Y) at once."
+    M = np.linalg.pinv(X.T @ X)
+    c = M[j] @ X.T
+    beta, E = c @ Y, Y - X @ (M @ (X.T @ Y))
+    n, k, G = len(X), X.shape[1], codes.max() + 1
+    sums = np.zeros((G, Y.shape[1]))
+    np.add.at(sums, codes, c[:, None] * E)
+    return beta / np.sqrt((sums**2).sum(axis=0) * G / (G - 1) * (n - 1) / (n - k))
+
+# %% ../../nbs/effects/cluster.ipynb #x000
 def wild_bootstrap(
-    X: Any,
-    y: Any,
-    groups: Any,
+    X: Any,  # n x k, full rank
+    y: Any,  # n
+    groups: Any,  # n, cluster of each row
     j: int,  # coefficient tested to be 0
     seed: int = 1,  # for more than twelve clusters
 ) -> tuple[float, float, float]:  # t (CR1), p, least possible p
@@ -92,14 +101,3 @@ def wild_bootstrap(
     if G <= ENUMERATED:
         return float(real), float(extreme.mean()), 2 / 2**G
     return float(real), float((1 + extreme.sum()) / (1 + len(drawn))), 1 / (1 + len(drawn))
-
-
-def _t(X: np.ndarray, Y: np.ndarray, codes: np.ndarray, j: int) -> np.ndarray:
-    "CR1 t statistics of coefficient j for many outcomes (columns of Y) at once."
-    M = np.linalg.pinv(X.T @ X)
-    c = M[j] @ X.T
-    beta, E = c @ Y, Y - X @ (M @ (X.T @ Y))
-    n, k, G = len(X), X.shape[1], codes.max() + 1
-    sums = np.zeros((G, Y.shape[1]))
-    np.add.at(sums, codes, c[:, None] * E)
-    return beta / np.sqrt((sums**2).sum(axis=0) * G / (G - 1) * (n - 1) / (n - k))

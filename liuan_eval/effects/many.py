@@ -14,16 +14,16 @@ import pandas as pd
 
 from .estimate import Estimate
 from .panel import Panel
-from .designs.placebo import gap
+from .designs.series import gap
 from ..words.text import LogError
 
 # %% ../../nbs/effects/many.ipynb #c005
 def adjust(
-    estimates: Mapping[str, Estimate],
+    estimates: Mapping[str, Estimate],  # by name
     families: Mapping[str, Sequence[str]],  # family -> names of estimates
-    alpha: float = 0.05,
+    alpha: float = 0.05,  # a family is hopeless where no p can be small enough
 ) -> pd.DataFrame:  # outcome, family, of (size), p, smallest_p, holm, bh, hopeless
-    "Holm and Benjamini-Hochberg within each family; estimates without a p are listed and not counted."
+    "Holm and Benjamini-Hochberg within each family; estimates without a p are listed and not counted; raises `LogError` for a name without an estimate."
     from statsmodels.stats.multitest import multipletests
 
     rows = []
@@ -52,7 +52,7 @@ def romano_wolf(
         p[k] = last
     return p
 
-
+# %% ../../nbs/effects/many.ipynb #m004
 def _shifts(d: np.ndarray, after: np.ndarray) -> np.ndarray:
     "For each shift round the circle (the first is none) the size of the mean after, over the spread of all shifts."
     r, n, where = d - d.mean(), len(d), np.flatnonzero(after)
@@ -63,7 +63,7 @@ def _shifts(d: np.ndarray, after: np.ndarray) -> np.ndarray:
 def stepdown(
     panels: Mapping[str, Panel],  # outcome -> panel, the same periods
 ) -> pd.DataFrame:  # outcome, p, romano_wolf, smallest_p
-    "Romano-Wolf over outcomes by shifting all difference series at once."
+    "Romano-Wolf over outcomes by shifting all difference series at once; raises `LogError` where their periods differ."
     first = next(iter(panels.values()))
     for name, p in panels.items():
         if not p.periods.equals(first.periods):
@@ -79,9 +79,9 @@ def stepdown(
 def e_value(
     ratio: float,  # a risk ratio
     low: float = np.nan,  # of its interval
-    high: float = np.nan,
+    high: float = np.nan,  # of its interval
 ) -> tuple[float, float]:  # of the estimate, of the interval's end nearer to 1 (1 where the interval holds 1)
-    "How strong hidden confounding would have to be to explain a risk ratio away."
+    "How strong hidden confounding would have to be to explain a risk ratio away; raises `LogError` for a ratio that is not above 0."
 
     def of(r: float) -> float:
         r = 1 / r if r < 1 else r

@@ -34,7 +34,7 @@ def _unit_axis(axis: Axis, unit: str) -> None:
 def _middles(periods: Any) -> pd.Series:
     "The middle of each period."
     x = pd.Series(pd.DatetimeIndex(periods))
-    return x + step(x) / 2
+    return x + pd.to_timedelta(step(x) / 2, "D")
 
 
 def _broken(x: pd.Series, y: Any) -> tuple[pd.Series, np.ndarray]:
@@ -60,8 +60,8 @@ def _draw_marks(ax: Axes, marks: Sequence[tuple[str, str]], start: pd.Timestamp)
     for i, (when, what) in enumerate(marks):
         at, early = float(date2num(day(when))), day(when) < start
         ax.axvline(at, color=GREY, lw=0.8, ls=":")
-        place = dict(xycoords=("data", "axes fraction"), xytext=(-3 if early else 3, 0), textcoords="offset points")
-        upright = dict(rotation=90, va="bottom", ha="right" if early else "left")
+        place: dict[str, Any] = dict(xycoords=("data", "axes fraction"), xytext=(-3 if early else 3, 0), textcoords="offset points")
+        upright: dict[str, Any] = dict(rotation=90, va="bottom", ha="right" if early else "left")
         ax.annotate(what, (at, 0.02 + 0.45 * (i % 2)), **place, **upright, size=7.5, color=GREY)
 
 # %% ../../nbs/figures/effects.ipynb #n010
@@ -124,14 +124,9 @@ def _draw_effect(fig: Figure, e: Estimate, lang: Lang) -> None:
             start_line(list(axes), e.start, lang)
 
 # %% ../../nbs/figures/effects.ipynb #n014
-def _text(words: tuple[str, str]) -> Text:
-    "What an estimate says of itself."
-    return Text(*words)
-
-
 def _design(e: Estimate) -> Text:
     "The design, and where its interval comes from."
-    method, inference = _text(e.method), _text(e.inference)
+    method, inference = e.method, e.inference
     return Text(f"{method.zh}；{inference.zh}", f"{method.en}; {inference.en}")
 
 # %% ../../nbs/figures/effects.ipynb #n015
@@ -142,7 +137,7 @@ def effect(
     "Observed and counterfactual, and below it the effect by period with its band; raises `LogError` where the design has no path."
     if e.path.empty:
         raise LogError("此设计没有可画的逐期路径。", "This design has no path of periods to draw.")
-    what, how, value = _text(e.estimand), _design(e), f"{e.number(e.value)}"
+    what, how, value = e.estimand, _design(e), f"{e.number(e.value)}"
     span, p = f"{e.number(e.low)} … {e.number(e.high)}", "" if np.isnan(e.p) else p_text(e.p, e.smallest_p)
     sub = Text(f"{what.zh}：{value}（{span}）" + (p and f"，{p}"), f"{what.en}: {value} ({span})" + (p and f", {p}"))
     note = Text(
@@ -244,5 +239,5 @@ def placebos(
     ax.plot(drawn, level, "o", ms=5, color=BLUE, alpha=0.75)
     ax.axvline(at, color=ACCENT, lw=1.6)
     words = e.detail.get("statistic_words")
-    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=(_text(words) if words else w["statistic"])[lang])
+    ax.set(yticks=[], ylim=(-0.8, level.max() + 1.2), xlabel=(words or w["statistic"])[lang])
     return fig

@@ -7,6 +7,7 @@ __all__ = ['square', 'grouped', 'flow_matrix', 'flow_map', 'hops_distribution', 
 
 # %% ../../nbs/figures/flow.ipynb #n003
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -232,8 +233,8 @@ def _arrow(ax: Axes, ends: tuple, bend: float, strength: float, sizes: tuple, ho
     "One curved arrow; where its number stands: beside a short arrow, upon a long one."
     (a, b), colour, width = ends, ACCENT if hot else STEEL, 0.7 + 2.8 * strength
     head = f"-|>,head_length={0.5 + 0.08 * width},head_width={0.2 + 0.06 * width}"
-    shape = dict(connectionstyle=f"arc3,rad={bend}", arrowstyle=head, mutation_scale=8, capstyle="butt", joinstyle="miter")
-    room = dict(shrinkA=sizes[0] / 2 + 1, shrinkB=sizes[1] / 2 + 2, zorder=3 if hot else 2)
+    shape: dict[str, Any] = dict(connectionstyle=f"arc3,rad={bend}", arrowstyle=head, mutation_scale=8, capstyle="butt", joinstyle="miter")
+    room: dict[str, Any] = dict(shrinkA=sizes[0] / 2 + 1, shrinkB=sizes[1] / 2 + 2, zorder=3 if hot else 2)
     ax.add_patch(FancyArrowPatch(tuple(a), tuple(b), lw=width, color=colour, **shape, **room))
     aside = np.array([(b - a)[1], -(b - a)[0]]) * bend  # from the middle of the chord towards the arrow
     near = np.hypot(*(b - a)) < 1
@@ -333,7 +334,7 @@ def hops_distribution(
     ax, (low, high), p = fig.subplots(), wilson(n, total), n.to_numpy() / total
     ax.barh(n.index, p, height=0.62, color=BLUE)
     ax.hlines(n.index, low, high, color=INK, lw=1.2)
-    for i, k in n.items():
+    for i, k in enumerate(n):
         ax.text(high[i] + 0.012, i, f"{percent(p[i])}   {Text(f'{k:,} 件', f'{k:,} cases')[lang]}", va="center", size=8.5, color=INK)
     names = [Text(f"{i} 次", f"{i}") if i < most else Text(f"{most} 次及以上", f"{most} or more") for i in n.index]
     ax.set_yticks(n.index, [t[lang] for t in names])
@@ -395,7 +396,7 @@ def flow_change_dots(
     top: int = 15,  # flows drawn, the surest first
 ) -> Figure:
     "Lateral flows per hundred cases before and after a day, as differences with intervals; those that changed by the family-wise test in colour."
-    t, w = excess.flow_change(log, start), said("flow_change_dots")
+    t, w = excess.changed_flows(log, start), said("flow_change_dots")
     before, after, many = t.n_before.iloc[0], t.n_after.iloc[0], int((t.p_family <= 0.05).sum())
     first = f"{start_day(start, log.mapping.start):%Y-%m-%d}"
     shown = t.head(top).sort_values("difference", ignore_index=True)

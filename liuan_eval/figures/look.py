@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'SOFT', 'STEEL', 'ASH', 'GROUPS', 'WIDTH', 'theme', 'width', 'wrap', 'short',
            'said', 'Sheet', 'page', 'simulated', 'span', 'unit_labels', 'no_flow', 'percent', 'percent_axis', 'bare',
-           'name_rows', 'headed', 'mark', 'beside', 'above', 'dots', 'step', 'time_axis', 'start_line']
+           'name_rows', 'headed', 'mark', 'beside', 'written_above', 'dots', 'step', 'time_axis', 'start_line']
 
 # %% ../../nbs/figures/look.ipynb #n003
 import sys
@@ -30,7 +30,7 @@ from PIL import Image
 
 from ..intake.log import CaseLog
 from ..words.text import Lang, LogError, Text, packaged
-from ..words.time import day
+from ..words.time import DAY, SECOND, day
 
 # %% ../../nbs/figures/look.ipynb #n006
 INK, GREY, PALE, BLUE, ACCENT = "#1F2933", "#6B7280", "#E5E7EB", "#2F6B9A", "#D55E00"
@@ -50,11 +50,11 @@ def _font() -> str:
 
 def theme() -> None:
     "The look of all figures; every page calls it, because a later `sns.set_theme()` would lose the Chinese font."
-    letters = {"font.family": "sans-serif", "font.sans-serif": [_font(), "DejaVu Sans"], "font.size": 9}
+    letters: dict[str, Any] = {"font.family": "sans-serif", "font.sans-serif": [_font(), "DejaVu Sans"], "font.size": 9}
     letters |= {"axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.unicode_minus": False}
     colours = {"text.color": INK, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY, "axes.edgecolor": "#9CA3AF"}
     colours |= {"grid.color": PALE, "figure.facecolor": "white", "savefig.facecolor": "white"}
-    lines = {"axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False, "grid.linewidth": 0.8}
+    lines: dict[str, Any] = {"axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False, "grid.linewidth": 0.8}
     lines |= {f"{x}tick.major.{what}": v for x in "xy" for what, v in (("size", 3), ("width", 0.8))}
     sns.set_theme(style="ticks", rc=letters | colours | lines | {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval"})
 
@@ -209,7 +209,7 @@ def bare(
 
 def name_rows(
     ax: Axes,  # to be divided
-    names: Sequence[str],  # from top to bottom
+    names: Sequence[str] | pd.Index,  # from top to bottom
 ) -> None:
     "One row per name, at the heights 0, 1, 2 …, counted downward."
     ax.set_yticks(range(len(names)), names)
@@ -219,8 +219,8 @@ def name_rows(
 
 def headed(
     ax: Axes,  # of a table of cells, one unit wide and high
-    across: Sequence[str],  # names of columns
-    down: Sequence[str],  # names of rows
+    across: Sequence[str] | pd.Index,  # names of columns
+    down: Sequence[str] | pd.Index,  # names of rows
     size: float = 8,  # of the rows' letters
 ) -> None:
     "Names of a table of cells: of columns above, slanted, of rows at the left; pale lines between rows."
@@ -244,7 +244,7 @@ def mark(
 ) -> None:
     "A word at a height, at a point or at the right edge."
     coords = ("axes fraction" if x is None else "data", "data")
-    style = dict(va="center", size=8.5) | style
+    style = {"va": "center", "size": 8.5} | style
     ax.annotate(text, (1 if x is None else x, y), xycoords=coords, xytext=shift, textcoords="offset points", color=colour, **style)
 
 
@@ -259,14 +259,14 @@ def beside(
         mark(ax, i, text, shift=(away, 0), ha="right", size=size)
 
 
-def above(
+def written_above(
     ax: Axes,  # to write above
     x: float,  # place, in data
     text: str,  # what to write
     colour: str = ACCENT,  # of the letters
 ) -> None:
     "A word above the axes, over a place."
-    at = dict(xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points")
+    at: dict[str, Any] = dict(xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points")
     ax.annotate(text, (x, 1), **at, color=colour, size=8.5, ha="center")
 
 # %% ../../nbs/figures/look.ipynb #n032
@@ -282,9 +282,9 @@ def dots(
 # %% ../../nbs/figures/look.ipynb #n036
 def step(
     periods: pd.Series,  # their first days, sorted
-) -> pd.Timedelta:
-    "How long a period is; 30 days if there is only one."
-    return pd.Timedelta(days=30) if len(periods) < 2 else periods.diff().median()
+) -> float:
+    "How many days a period lasts; 30 if there is only one."
+    return 30.0 if len(periods) < 2 else float(periods.diff().dt.total_seconds().median()) / (DAY / SECOND)
 
 
 def time_axis(
@@ -306,4 +306,4 @@ def start_line(
     at = float(date2num(first))
     for ax in axes:
         ax.axvline(at, color=ACCENT, lw=1, zorder=1)
-    above(axes[0], at, f"{said('page')['start'][lang]} {first:%Y-%m-%d}")
+    written_above(axes[0], at, f"{said('page')['start'][lang]} {first:%Y-%m-%d}")

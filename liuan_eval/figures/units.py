@@ -7,6 +7,7 @@ __all__ = ['funnel', 'scorecard_dots', 'item_shape']
 
 # %% ../../nbs/figures/units.ipynb #n003
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .indicators import column
 from liuan_eval.figures.look import (
     ACCENT,
     ASH,
@@ -60,7 +60,7 @@ def _name_beside(ax: Axes, t: pd.DataFrame, names: dict[str, str]) -> None:
     at += max(0.02 - at.min(), 0) if len(at) else 0
     lead = dict(arrowstyle="-", color=ASH, lw=0.7, shrinkB=3)
     for y, unit, x, ratio in zip(at, t.unit, t.expected, t.ratio):
-        place = dict(xytext=(1.03, y), textcoords="axes fraction", va="center")
+        place: dict[str, Any] = dict(xytext=(1.03, y), textcoords="axes fraction", va="center")
         ax.annotate(names[unit], (x, ratio), **place, size=8.5, color=INK, arrowprops=lead)
 
 # %% ../../nbs/figures/units.ipynb #n008
@@ -91,7 +91,7 @@ def funnel(
     "Observed over expected passes by expected passes, with 95 % and 99.8 % limits; units outside are named."
     c = compare_units(log) if comparison is None else comparison
     u, days, wide = c.units, span(log), float(np.sqrt(max(c.phi_winsorised, 1.0)))
-    n, out, what = f"{u.observed.sum():,}", int((u.outside != "").sum()), [column(a) for a in c.adjust if a != "month"]
+    n, out, what = f"{u.observed.sum():,}", int((u.outside != "").sum()), [column_name(a) for a in c.adjust if a != "month"]
     mix = Text("、".join(t.zh for t in what), ", ".join(t.en for t in what))
     sub = Text(
         f"{len(u)} 个单位，转出 {n} 件，按{mix.zh}、月份标准化；{out} 个在 95% 线外；过度离散 φ = {c.phi_winsorised:.1f}；{days.zh}",
@@ -165,8 +165,8 @@ def scorecard_dots(
     shown = pd.concat([u.head(-(-top // 2)), u.tail(top // 2)]) if cut > 0 else u
     small = Text(f"，{few} 个件数太少、", f", {few} with too few and ") if few else Text("，", ", ")
     sub = Text(
-        f"{card.zh}：{ranked} 个单位排名{small.zh}{apart} 个在某项没有工单，不排名",
-        f"{card.en}: {ranked} units ranked{small.en}{apart} without cases in some item, set apart",
+        f"{card.label.zh}：{ranked} 个单位排名{small.zh}{apart} 个在某项没有工单，不排名",
+        f"{card.label.en}: {ranked} units ranked{small.en}{apart} without cases in some item, set apart",
     )
     middle = [Text(f"中间 {cut} 个单位未画。", f"Not drawn: {cut} units in the middle.")] if cut > 0 else []
     notes = [w["note"], *([w["hollow"]] if few else []), *_inferred(card), *middle]
@@ -216,9 +216,9 @@ def item_shape(
     r = score(t, replace(card, items=(item,), min_cases=None)).items.iloc[0]
     got, low, high = f"{r.points:.4g}", f"{r.low:.3g}", f"{r.high:.3g}"
     sub = Text(
-        f"{card.zh}：{denominator:g} 件中 {numerator:g} 件，{percent(r.value)}，{got} 分（满分 {item.points:g}），95% 区间 {low} 至 {high} 分",
-        f"{card.en}: {numerator:g} of {denominator:g} cases, {percent(r.value)}, {got} points of {item.points:g}, 95 % interval {low} to {high}",
+        f"{card.label.zh}：{denominator:g} 件中 {numerator:g} 件，{percent(r.value)}，{got} 分（满分 {item.points:g}），95% 区间 {low} 至 {high} 分",
+        f"{card.label.en}: {numerator:g} of {denominator:g} cases, {percent(r.value)}, {got} points of {item.points:g}, 95 % interval {low} to {high}",
     )
-    fig = page(lang, Text(item.zh, item.en), sub, [said("item_shape")["note"], *_inferred(card)], False, 3.2)
+    fig = page(lang, item.label, sub, [said("item_shape")["note"], *_inferred(card)], False, 3.2)
     _draw_shape(fig.subplots(), item, r, lang)
     return fig

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..custody.milestones import milestones
-from .indicators import column
 from liuan_eval.figures.look import (
     ACCENT,
     BLUE,
@@ -156,7 +155,7 @@ def resolution_curve(
         f"{int(whole.n):,} 件工单，其中 {int(whole.n_open):,} 件在日志末仍未办结；{days.zh}{groups.zh}",
         f"{int(whole.n):,} cases, {int(whole.n_open):,} of them still open at the end of the log; {days.en}{groups.en}",
     )
-    title = Text(f"{w['title'].zh}，按{column(by).zh}", f"{w['title'].en}, by {column(by).en}") if by else w["title"]
+    title = Text(f"{w['title'].zh}，按{column_name(by).zh}", f"{w['title'].en}, by {column_name(by).en}") if by else w["title"]
     fig = page(lang, title, sub, [w["note"]], simulated(log), 3.7 + 0.2 * k)
     ax = _draw_open(fig, log, drawn, by, lang, w)
     if not by and pd.notna(whole.value):
@@ -180,7 +179,7 @@ def limbo_curves(
         f"{n:,} 件平级转出过或退单被驳回过的工单，其中 {left:,} 件未办结；{days.zh}；最大的 {k} 组",
         f"{n:,} cases that were passed on laterally or returned in vain, {left:,} of them open; {days.en}; the {k} largest groups",
     )
-    title = Text(f"{w['title'].zh}，按{column(by).zh}", f"{w['title'].en} by {column(by).en}")
+    title = Text(f"{w['title'].zh}，按{column_name(by).zh}", f"{w['title'].en} by {column_name(by).en}")
     fig = page(lang, title, sub, [w["note"]], simulated(log), 3.7 + 0.2 * k)
     _draw_open(fig, log, drawn, by, lang, w)
     return fig

@@ -18,7 +18,7 @@ from ibis import _
 
 from .mapping import Mapping, amend
 from .source import connect, fingerprint, is_address, kept, masked, open_table
-from .tables import ROW, attributes, calls, coded, column, events, numbered, present_name, wide_events
+from .tables import ROW, attributes, calls_of, coded, column, events, numbered, present_name, wide_events
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
 from ..words.text import DATA, Lang, LogError, Text
@@ -207,7 +207,7 @@ def _log(con: Any, raw: dict[str, ibis.Table], mapping: Mapping, source: dict) -
     e = wide_events(first, mapping) if wide else events(first, mapping)
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
     about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
-    callbacks = calls(phone, mapping) if phone is not None else calls(first, mapping) if wide else None
+    callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
     core = _core(con, e, case_ids, units)
     if n_rows(core) == 0:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROW', 'text', 'known_words', 'coded', 'column', 'numbered', 'events', 'wide_events', 'present_name', 'attributes',
-           'calls']
+           'calls_of']
 
 # %% ../../nbs/intake/tables.ipynb #n003
 from functools import reduce
@@ -226,7 +226,7 @@ def attributes(
     )
 
 # %% ../../nbs/intake/tables.ipynb #n035
-def calls(
+def calls_of(
     table: ibis.Table,  # any table with callback columns
     mapping: Mapping,  # of the log
 ) -> ibis.Table | None:  # case_id, called_at, satisfied (0 to 1), round, surveyor, reached, resolved; None without an answer column

@@ -18,7 +18,7 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 import pandas as pd
 
-from ..metrics import INDICATORS
+from ..indicators.shapes import INDICATORS
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, LogError, Text, read_toml
 
@@ -254,7 +254,7 @@ def _totals(items: pd.DataFrame, card: Scorecard, draws: int, unranked: set[str]
     u = u.assign(low=np.minimum(low, u.score), high=np.maximum(high, u.score))
     r = (~u.unit.isin(unranked)).to_numpy()
     places = _places(u.score[r].to_numpy(), drawn[:, r]).set_index(u.index[r]) if r.any() else None
-    u = u.join(places) if r.any() else u.reindex(columns=["unit", "score", "low", "high", "rank", "rank_low", "rank_high"])
+    u = u.join(places) if places is not None else u.reindex(columns=["unit", "score", "low", "high", "rank", "rank_low", "rank_high"])
     u = u.astype({c: "Int64" for c in ("rank", "rank_low", "rank_high")})
     return u.sort_values(["rank", "score", "unit"], ascending=[True, False, True], na_position="last", ignore_index=True)
 

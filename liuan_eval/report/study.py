@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ADDRESS', 'SIMULATED', 'SAMPLE', 'LIBRARIES', 'PAGE', 'TONGUE', 'Study', 'heading', 'start_of', 'month_of', 'record',
-           'Parameter', 'settled', 'Notebook', 'studies', 'refused', 'declared', 'filled', 'page', 'executed',
+           'Parameter', 'settled', 'Notebook', 'studies', 'refused', 'declared', 'filled', 'html_of', 'executed',
            'folder_of', 'render']
 
 # %% ../../nbs/report/study.ipynb #c003
@@ -330,7 +330,7 @@ PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta n
 TONGUE = Text("zh-CN", "en")  # for screen readers
 
 
-def page(
+def html_of(
     notebook: Any,  # an executed notebook
     title: str,  # of the page
     lang: Lang = "zh",  # that it is written in
@@ -417,5 +417,5 @@ def render(
     executed(nb, {ADDRESS: str(source)} if is_address(source) else {}, progress)
     nbformat.write(nb, folder / f"{study}.ipynb")
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    (folder / "index.html").write_text(page(nb, f"{_title(nb)}: {run['source']['name']}", lang), encoding="utf-8")
+    (folder / "index.html").write_text(html_of(nb, f"{_title(nb)}: {run['source']['name']}", lang), encoding="utf-8")
     return folder / "index.html"

@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from ..indicators.shapes import INDICATORS, NEEDS
+from ..indicators.shapes import INDICATORS
+from ..indicators.needs import NEEDS
 from ..intake.log import CaseLog
 from ..metrics import COLUMNS, header, translated
 from ..words.rules import STATUS, Rule
@@ -162,7 +163,7 @@ def _source(
     lang: Lang,
 ) -> str:
     "The name of a rule, where it stands, and how well it was read."
-    name, status = Text(rule.zh, rule.en)[lang], Text(*STATUS[rule.status])[lang]
+    name, status = Text(rule.zh, rule.en)[lang], STATUS[rule.status][lang]
     return f"{name} {rule.source}".strip() + f" [{status}]"
 
 
