@@ -36,6 +36,7 @@ from liuan_eval.figures.look import (
     unit_labels,
 )
 from ..intake.log import CaseLog
+from .indicators import column_name
 from ..judge.compare import Comparison, compare_units, funnel_limits
 from ..judge.scorecard import Item, Scorecard, points, score
 from ..metrics import compute

@@ -37,6 +37,7 @@ from ..indicators.lifetable import km_curve
 from ..indicators.rows import rows
 from ..indicators.shapes import wilson
 from ..intake.log import CaseLog
+from .indicators import column_name
 from ..judge import gaming
 from ..metrics import compute
 from ..words.text import Lang, LogError, Text

@@ -1,0 +1,1 @@
+"Where cases go, and whose they were · 流向与归属"

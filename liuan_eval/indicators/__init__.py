@@ -1,0 +1,1 @@
+"Numbers with numerator, denominator and interval · 指标"

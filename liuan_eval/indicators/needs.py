@@ -9,14 +9,14 @@ __all__ = ['NEEDS', 'Need', 'paired', 'lacking']
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .rows import attributes
+from .rows import attribute_names
 from ..intake.log import CaseLog
 from ..words.text import LogError, Text, packaged
 
 # %% ../../nbs/indicators/needs.ipynb #n006
 def _closes(log: CaseLog) -> bool:
     "Whether the log says which cases are closed."
-    return log.mapping.complete or log.has("closed") or "closed_at" in attributes(log)
+    return log.mapping.complete or log.has("closed") or "closed_at" in attribute_names(log)
 
 
 def _moves(log: CaseLog) -> bool:
@@ -34,18 +34,18 @@ _TESTS: dict[str, Callable[[CaseLog], bool]] = {
     "custody": _moves,
     "dispatchers": lambda log: bool(log.units.is_dispatcher.any()),
     "callbacks": lambda log: log.callbacks is not None,
-    "excluded": lambda log: "excluded" in attributes(log),
-    "person": lambda log: {"person_key", "topic"} <= set(attributes(log)),
+    "excluded": lambda log: "excluded" in attribute_names(log),
+    "person": lambda log: {"person_key", "topic"} <= set(attribute_names(log)),
 }
 
 # %% ../../nbs/indicators/needs.ipynb #n008
 _TESTS |= {
-    "due_at": lambda log: "due_at" in attributes(log) or bool(log.rules.of("handle")),
-    "extended_due_at": lambda log: "extended_due_at" in attributes(log) or (log.has("extended") and bool(log.rules.of("extend"))),
+    "due_at": lambda log: "due_at" in attribute_names(log) or bool(log.rules.of("handle")),
+    "extended_due_at": lambda log: "extended_due_at" in attribute_names(log) or (log.has("extended") and bool(log.rules.of("extend"))),
     "return_window": lambda log: bool(log.rules.of("return")),
     "rule_claim": lambda log: bool(log.rules.of("claim")),
     "rule_respond": lambda log: bool(log.rules.of("respond")),
-    "owners": lambda log: bool(log.mapping.owners) and "topic" in attributes(log) and bool(log.units.kind.notna().any()),
+    "owners": lambda log: bool(log.mapping.owners) and "topic" in attribute_names(log) and bool(log.units.kind.notna().any()),
 }
 
 # %% ../../nbs/indicators/needs.ipynb #n010

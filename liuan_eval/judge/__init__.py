@@ -1,0 +1,1 @@
+"What may be said about a unit · 评判"

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ADDRESS', 'SIMULATED', 'SAMPLE', 'LIBRARIES', 'PAGE', 'TONGUE', 'Study', 'heading', 'start_of', 'month_of', 'record',
-           'Parameter', 'settled', 'Notebook', 'studies', 'refused', 'declared', 'filled', 'html_of', 'executed',
+           'Parameter', 'in_notebook', 'Notebook', 'studies', 'refused', 'declared', 'filled', 'html_of', 'executed',
            'folder_of', 'render']
 
 # %% ../../nbs/report/study.ipynb #c003
@@ -225,7 +225,7 @@ class Parameter:
         return f"# {self.kind}: {self.help.zh}\n# {self.help.en}\n{self.name} = {value!r}"
 
 # %% ../../nbs/report/study.ipynb #n016
-def settled(
+def in_notebook(
     parameter: Parameter,  # what is set
     value: Any,  # what was given
 ) -> Any:  # what can stand in a notebook
@@ -318,7 +318,7 @@ def filled(
     for name in values:
         if name not in own.takes:
             raise refused(study, name, {s: list(n.takes) for s, n in studies().items()})
-    given = {name: settled(own.takes[name], value) for name, value in values.items() if value is not None}
+    given = {name: in_notebook(own.takes[name], value) for name, value in values.items() if value is not None}
     nb = nbformat.reads(own.path.read_text(encoding="utf-8"), 4)
     cell = next(c for c in nb.cells if "parameters" in c.metadata.get("tags", []))
     cell.source = "\n\n".join([f"# {own.example}", *(p.lines(given.get(p.name, p.default)) for p in own.takes.values())])

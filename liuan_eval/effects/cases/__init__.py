@@ -1,0 +1,1 @@
+"Waiting times and outcomes case by case, before and after · 逐件的前后"
