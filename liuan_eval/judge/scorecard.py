@@ -18,7 +18,7 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 import pandas as pd
 
-from ..indicators.shapes import INDICATORS
+from ..metrics import INDICATORS
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, LogError, Text, read_toml
 
