@@ -13,7 +13,7 @@ from liuan_eval.figures.flow import grouped, square
 from liuan_eval.figures.waiting import open_share
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.metrics import catalogue, compute
-from liuan_eval.words.text import LogError
+from liuan_eval.words.text import LogError, Text
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SERVED = [n for n in catalogue("en").name if n != "defied_designation_rate"]  # nobody is designated in the sample
@@ -274,7 +274,7 @@ def test_units_set_apart_are_counted_and_those_with_few_cases_are_hollow():
     from liuan_eval.judge.scorecard import Item, Scorecard
 
     log = path_log(a="A B", b="B A", c="C", d="D")
-    card = Scorecard("试", "try", "-", "read", (Item("r", 10, "line", "率", "rate"),), min_cases=5)
+    card = Scorecard(Text("试", "try"), "-", "read", (Item("r", 10, "line", Text("率", "rate")),), min_cases=5)
     rates = pd.DataFrame(
         [("r", "A", 9, 10), ("r", "B", 8, 10), ("r", "C", 1, 2), ("r", "D", 0, 0)],
         columns=["indicator", "unit", "numerator", "denominator"],
