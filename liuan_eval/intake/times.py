@@ -9,6 +9,7 @@ __all__ = ['engine', 'parse_time']
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 
 from ..words.text import LogError
 
@@ -30,11 +31,11 @@ def _one_spelling(text: Any) -> Any:
     return text.strip()
 
 # %% ../../nbs/intake/times.ipynb #n009
-@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp('UTC')"), "timestamp"))
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, dt.Timestamp("UTC")), dt.timestamp))
 def _timezone(zone, ts): ...
 
 
-@ibis.udf.scalar.builtin(name="from_utc_timestamp", signature=(("timestamp('UTC')", "string"), "timestamp"))
+@ibis.udf.scalar.builtin(name="from_utc_timestamp", signature=((dt.Timestamp("UTC"), dt.string), dt.timestamp))
 def _from_utc(ts, zone): ...
 
 
