@@ -46,8 +46,9 @@ def shown(nb):
     for c in nb.cells:
         for o in c.get("outputs", []):
             d = o.get("data", {})
-            out.append("".join(d.get("text/markdown") or d.get("text/plain") or o.get("text", "")))
-    return [t for t in out if not t.startswith("<Figure")]
+            if not any(kind.startswith("image/") for kind in d):
+                out.append("".join(d.get("text/markdown") or d.get("text/plain") or o.get("text", "")))
+    return out
 
 
 @pytest.mark.parametrize("name", PAGES)
