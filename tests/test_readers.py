@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -469,6 +470,7 @@ def test_a_package_that_is_not_installed_is_said_as_such_and_never_as_a_broken_f
         source.write_text(xes(), encoding="utf-8") if name == "a.xes" else EVENTS.to_excel(source, index=False)
     for module in [m for m in sys.modules if m.split(".")[0] == "r4pm"]:
         monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(vars(ibis), "postgres", raising=False)  # another test may have loaded it
     monkeypatch.setitem(sys.modules, lacks, None)
     with pytest.raises(LogError) as e:
         read_log(source, **(dict(tables=dict(events="t")) if source == name else {}))

@@ -169,7 +169,9 @@ def localise(nb, name, labs, cites, refs):
         text = re.sub(r"\$\$(.+?)\$\$\s*\{#(eq-[\w-]+)\}", numbered, CITATION.sub(cited, text), flags=re.S)
         text = re.sub(rf"(?<![\w`/@])@({LABEL})", lambda m: f"[{title(m[1])}](#{m[1]})", text)
         text = re.sub(r"^\[source\]\(/blob/.*\n", "", text, flags=re.M)  # no public repository to lead to
-        text = re.sub(r"\]\(((?:\.\./)*)\.\./(figures/)", r"](\1\2", text)  # figures/ lies beside nbs/ and is copied into the site
+        text = re.sub(
+            r"\]\(((?:\.\./)*)\.\./(figures/[\w.-]+\.(?:png|svg))", r"](\1\2", text
+        )  # figures/ lies beside nbs/ and is copied into the site
         return re.sub(r"\]\(/([\w./#-]*)\)", rf"]({up}\1)", text)  # nbdev's links to symbols begin at the root
 
     def resolved(text):
