@@ -31,11 +31,11 @@ def _one_spelling(text: Any) -> Any:
     return text.strip()
 
 # %% ../../nbs/intake/times.ipynb #n009
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, dt.Timestamp("UTC")), dt.timestamp))
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, dt.Timestamp(timezone="UTC")), dt.timestamp))
 def _timezone(zone, ts): ...
 
 
-@ibis.udf.scalar.builtin(name="from_utc_timestamp", signature=((dt.Timestamp("UTC"), dt.string), dt.timestamp))
+@ibis.udf.scalar.builtin(name="from_utc_timestamp", signature=((dt.Timestamp(timezone="UTC"), dt.string), dt.timestamp))
 def _from_utc(ts, zone): ...
 
 
