@@ -870,4 +870,8 @@ def test_unknown_words_are_kept_in_events_and_in_indicators():
 def test_open_table_of_a_path_and_of_its_name_are_the_same(tmp_path):
     EVENTS.to_csv(tmp_path / "a.csv", index=False)
     con = connect(tmp_path / "a.csv")
-    assert open_table(con, str(tmp_path / "a.csv")).count().execute() == open_table(con, tmp_path / "a.csv").count().execute() == 10
+    assert (
+        open_table(con, str(tmp_path / "a.csv")).table.count().execute()
+        == open_table(con, tmp_path / "a.csv").table.count().execute()
+        == 10
+    )

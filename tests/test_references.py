@@ -21,7 +21,7 @@ def bpic_tables():
     from liuan_eval.intake.source import connect, open_table
 
     path = next(find_data("bpic2013_incidents").glob("*.xes.gz"))
-    return open_table(connect(path), path)
+    return open_table(connect(path), path).table
 
 
 # unit column: units, hops, cases with a hop, ping-pong cases, ping-pongs, cases with a revisit, revisits

@@ -185,7 +185,7 @@ def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
 # %% ../../nbs/intake/log.ipynb #n006
 def _opened(con: Any, sources: dict, mapping: Mapping) -> dict[str, ibis.Table]:
     "The tables as they are, numbered; raises `LogError` where the mapping names a column that none of them has."
-    raw = {k: numbered(open_table(con, v), mapping) for k, v in sources.items() if v is not None}
+    raw = {k: numbered(open_table(con, v).table, mapping) for k, v in sources.items() if v is not None}
     for ours, theirs in mapping.columns.items():
         if not any(theirs in t.columns for t in raw.values()):
             column(raw["events"], theirs, ours)
