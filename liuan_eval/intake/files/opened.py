@@ -11,8 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import ibis
