@@ -140,7 +140,7 @@ def usual_shapes(
         if 2 * len(values) < len(sample):
             continue
         seen = Counter(s for s in map(_shape, values) if "9" in s and len(s) < 40).most_common(8)
-        common = [s for s, n in seen if n > 0.02 * len(values)]
+        common = [s for s, n in seen if n > max(0.02 * len(values), len(values) > 4)]
         if common and sum(n for s, n in seen if s in common) > 0.6 * len(values):
             found[name] = _pattern(common)
     return dict(list(found.items())[:4])
@@ -184,17 +184,23 @@ def reason_of(
         return None
     if re.fullmatch(_TOTAL, filled[0], re.I) or (not fits and re.search(rf"(?:^|\S){_TOTAL}$", filled[0], re.I) and len(filled[0]) < 30):
         return "total"
-    if re.match(_FOOTER, filled[0], re.I) or (last and not fits):
+    if fits:
+        return None
+    if re.match(_FOOTER, filled[0], re.I) or last:
         return "footer"
-    return "title" if not fits and len(set(filled)) == 1 and len(cells) > 2 and bool(cells[0]) else None
+    return "title" if len(set(filled)) == 1 and len(cells) > 2 and bool(cells[0]) else None
 
 # %% ../../../nbs/intake/files/opened.ipynb #n025
 def _odd(table: ibis.Table, names: list[str], shapes: dict[str, str], end: int | None) -> ibis.Table:
     "Rows that may be no data, with `fits` and `last`: they open with a word of the list, stand below the others, or are but one cell."
-    like = [_like(table[c], p) for c, p in shapes.items()]
-    fits = ibis.or_(*like) if like else ibis.literal(False)
+    like = {c: _like(table[c], p) for c, p in shapes.items()}
     first = ibis.coalesce(*[table[c].strip().nullif("") for c in names[:5]])
-    word = first.re_search(rf"(?i)^(?:{_FOOTER}|.{{0,20}}{_TOTAL}$)") & ~(like[0] if like else ibis.literal(False))
+    signed = first.re_search(rf"(?i)^{_FOOTER}.{{0,8}}[:：]")
+    if lead := next((c for c in names[:5] if c in like), None):
+        signed &= ~like[lead]  # a signature, though one of its cells be a date as those above it
+    signed = signed.fill_null(False)
+    fits = ibis.or_(*like.values()) & ~signed if like else ~signed
+    word = first.re_search(rf"(?i)^(?:{_FOOTER}|.{{0,20}}{_TOTAL}$)") & ~fits
     plain = first.re_search(rf"(?i)^{_TOTAL}$")
     last = ibis.literal(False) if end is None else table[LINE] > end
     rest = [table[c].nullif("") for c in names[1:]]
