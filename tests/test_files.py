@@ -435,7 +435,7 @@ def spreadsheet(table, name="工单", merge=""):
 
 def mhtml(table):
     return (
-        'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="x"\n\n--x\nContent-Type: text/html; charset="gb2312"\nContent-Transfer-Encoding: 8bit\n\n'.encode()
+        b'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="x"\n\n--x\nContent-Type: text/html; charset="gb2312"\nContent-Transfer-Encoding: 8bit\n\n'
         + html(table).encode("gbk")
         + b"\n--x--\n"
     )

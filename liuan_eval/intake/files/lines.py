@@ -6,14 +6,14 @@
 __all__ = ['open_lines']
 
 # %% ../../../nbs/intake/files/lines.ipynb #n003
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import ibis
 
 from .opened import LINE, PLACE, Opened, column_names
-from .parquet import exactly
-from .text import sniff_encoding
+from .text import sniff_encoding, text_lines
 from ...words.text import LogError
 
 # %% ../../../nbs/intake/files/lines.ipynb #n005
@@ -35,20 +35,26 @@ def _json_extract(line: str, pointers: list[str]) -> list[str]: ...
 
 def _numbered(con: Any, path: Path) -> ibis.Table:
     "The lines of a file that are not blank, with their numbers; raises `LogError` for the first that is no JSON record."
-    table = con.read_csv(
-        exactly(path),
-        columns={"line": "VARCHAR"},
-        auto_detect=False,
-        header=False,
-        delim="\x01",
-        quote="",
-        escape="",
-        comment="",
-        hive_partitioning=False,
-        compression="none",
-        max_line_size=1 << 24,
-    )
-    table = con.create_table(ibis.util.gen_name("json"), table.mutate(**{LINE: ibis.row_number().over() + 1}), temp=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", errors="replace", newline="") as out, path.open("rb") as f:
+        longest = 0
+        for no, line in enumerate(text_lines(f, sniff_encoding(path)), 1):
+            out.write(f"{no}\x01{line}\n")  # a sign that JSON never holds as it is
+            longest = max(longest, len(line))
+        out.flush()
+        table = con.read_csv(
+            out.name,
+            columns={LINE: "BIGINT", "line": "VARCHAR"},
+            auto_detect=False,
+            header=False,
+            delim="\x01",
+            quote="",
+            escape="",
+            comment="",
+            hive_partitioning=False,
+            compression="none",
+            max_line_size=max(2_000_000, 4 * longest + 100),
+        )
+        table = con.create_table(ibis.util.gen_name("json"), table, temp=True)
     table = table.filter(table.line.strip().nullif("").notnull())
     record = ibis.cases((_json_valid(table.line), _json_type(table.line) == "OBJECT"), else_=False)
     if len(bad := table.filter(~record).order_by(LINE).limit(1).execute()):
@@ -64,12 +70,7 @@ def open_lines(
     con: Any,  # DuckDB
     path: Path,  # a file with one JSON record a line
 ) -> Opened:  # all columns as text
-    "Read JSON lines; raises `LogError` (and what `_numbered` does) with the line that is no record or not in UTF-8."
-    if (found := sniff_encoding(path)) != "utf-8":
-        raise LogError(
-            f"{path.name}：编码是 {found}，JSON 须为 UTF-8。请重新导出为 UTF-8。",
-            f"{path.name}: is in {found}; JSON must be UTF-8. Export it again as UTF-8.",
-        )
+    "Read JSON lines; raises what `_numbered` does, with the line that is no record."
     table = _numbered(con, path)
     seen = table.select(LINE, key=_json_keys(table.line).unnest())
     keys = (

@@ -7,9 +7,8 @@ __all__ = ['parse']
 
 # %% ../../../nbs/intake/files/markup.ipynb #n003
 import codecs
-import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -21,18 +20,13 @@ _NATIVE = ("utf-8", "utf-16", "iso8859-1", "ascii")  # what the parser reads by 
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)[\"'][^>]*?\?>")
 
 
-class _Recoded(io.RawIOBase):
-    "A file in another encoding, read as UTF-8 without its declaration."
-
-    def __init__(self, handle: Any, encoding: str, skip: int):
-        handle.seek(skip)
-        self.blocks, self.decoder = handle, codecs.getincrementaldecoder(encoding)("strict")
-
-    def read(self, size: int = -1) -> bytes:
-        while block := self.blocks.read(1 << 20):
-            if out := self.decoder.decode(block):
-                return out.encode()
-        return self.decoder.decode(b"", final=True).encode()
+def _blocks(handle: Any, encoding: str | None, skip: int) -> Iterator[bytes]:
+    "A document block by block, as UTF-8 where the parser does not know its encoding."
+    handle.seek(skip)
+    decoder = codecs.getincrementaldecoder(encoding)("strict") if encoding else None
+    while block := handle.read(1 << 20):
+        yield decoder.decode(block).encode() if decoder else block
+    yield decoder.decode(b"", final=True).encode() if decoder else b""
 
 
 def _declared(name: str, head: bytes) -> tuple[str | None, int]:
@@ -87,9 +81,10 @@ def parse(
         parser.CharacterDataHandler = text
     with path.open("rb") as handle:
         encoding, skip = _declared(path.name, handle.read(500))
-        handle.seek(0)
         try:
-            parser.ParseFile(_Recoded(handle, encoding, skip) if encoding else handle)
+            for block in _blocks(handle, encoding, skip):
+                parser.Parse(block, False)
+            parser.Parse(b"", True)
         except expat.ExpatError as e:
             raise _broken(path.name, expat.ErrorString(e.code), e.lineno) from None
         except UnicodeDecodeError as e:
