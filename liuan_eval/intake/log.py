@@ -53,7 +53,7 @@ class LogTables:
     units: pd.DataFrame  # code, unit, zh, en, kind, parent, is_dispatcher, in_tree
     source: dict  # name, sha256, simulated
     times: dict[str, TimeColumn] = field(default_factory=dict)  # by the user's name: what is known of each column of times
-    by_day: frozenset[str] = frozenset()  # activities, and `closed_at`, known by the day only
+    by_day: frozenset[str] = frozenset()  # activities known by the day only, `closed_at` if it is, `timestamp` if all events are
     unclear: ibis.Table | None = None  # case: those with a closing time that is no time or cannot be right
     kept: dict[str, ibis.Table] = field(default_factory=dict)
 
@@ -93,8 +93,26 @@ def _extracted(mapping: Mapping) -> pd.Timestamp:
     at = pd.Timestamp(str(mapping.span["extracted"]))
     return at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1) if at == at.normalize() else at
 
+# %% ../../nbs/intake/log.ipynb #n014
+class _Ended(LogTables):
+    "A log that knows its end."
+
+    @cached_property
+    def end(self) -> pd.Timestamp:
+        "When the log was exported, if the mapping says, or else the time of the last event: open cases are censored here."
+        if "extracted" in self.mapping.span:
+            return _extracted(self.mapping)
+        return self.core.timestamp.max().execute()
+
+    @property
+    def end_from(self) -> Text:
+        "Where the end of the log is known from."
+        if "extracted" in self.mapping.span:
+            return Text("映射 [span] extracted 写明的导出时间", "the time of export, [span] extracted in the mapping")
+        return Text("最后一个可信的事件", "the last event whose time can be right")
+
 # %% ../../nbs/intake/log.ipynb #n012
-class CaseLog(LogTables):
+class CaseLog(_Ended):
     "A case log: its tables (see `LogTables`), and what can be asked of it."
 
     @classmethod
@@ -110,20 +128,6 @@ class CaseLog(LogTables):
         m = amend(mapping, **more)
         tables = dict(events=events, cases=cases, callbacks=callbacks)
         return _build(connect(events), tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
-
-    @cached_property
-    def end(self) -> pd.Timestamp:
-        "When the log was exported, if the mapping says, or else the time of the last event: open cases are censored here."
-        if "extracted" in self.mapping.span:
-            return _extracted(self.mapping)
-        return self.core.timestamp.max().execute()
-
-    @property
-    def end_from(self) -> Text:
-        "Where the end of the log is known from."
-        if "extracted" in self.mapping.span:
-            return Text("映射 [span] extracted 写明的导出时间", "the time of export, [span] extracted in the mapping")
-        return Text("最后一个可信的事件", "the last event whose time can be right")
 
     @cached_property
     def rules(self) -> Rules:
@@ -214,21 +218,22 @@ def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     names = [c for c in attributes.columns if c not in ("case_id", ROW)]
     return kept(t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names}))
 
-# %% ../../nbs/intake/log.ipynb #n015
+# %% ../../nbs/intake/log.ipynb #n016
 def _days(e: ibis.Table) -> pd.DataFrame:
     "activity, n, midnight: how many events of each activity lie at midnight sharp."
     t = e.filter(e.aside.isnull())
     return t.group_by("activity").agg(n=_.count(), midnight=(_.timestamp == _.timestamp.truncate("D")).sum()).limit(10_000).execute()
 
 
-def _by_day(e: ibis.Table, mapping: Mapping, times: dict[str, TimeColumn]) -> tuple[frozenset[str], bool]:
-    "The activities, and `closed_at`, that are known by the day only; and whether all events are."
+def _by_day(e: ibis.Table, mapping: Mapping, times: dict[str, TimeColumn]) -> frozenset[str]:
+    "The activities that are known by the day only, and `closed_at`, and `timestamp` where all events are."
     f = _days(e)
     dated = {str(s["activity"]): times[s["time"]].dated for s in mapping.steps if mapping.layout == "wide" and s["time"] in times}
     whole = next((c.dated for c in times.values() if "timestamp" in c.ours), False)
+    sure = whole or all(dated.get(a, False) for a in f.activity)
     names = {a for a, n, m in zip(f.activity, f.n, f.midnight) if mostly_days(m, n, sure=dated.get(a, whole))}
-    said = {"closed_at"} if any("closed_at" in c.ours and c.by_day for c in times.values()) else set()
-    return frozenset(names | said), bool(f.midnight.sum() > 0.95 * f.n.sum())
+    names |= {"closed_at"} if any("closed_at" in c.ours and c.by_day for c in times.values()) else set()
+    return frozenset(names | ({"timestamp"} if mostly_days(f.midnight.sum(), f.n.sum(), sure) else set()))
 
 
 def _placed(e: ibis.Table, names: frozenset[str]) -> ibis.Table:
@@ -240,7 +245,7 @@ def _placed(e: ibis.Table, names: frozenset[str]) -> ibis.Table:
     at = ibis.cases((by_day & closes, end_of_day(e.timestamp)), (by_day, ibis.coalesce(before, e.timestamp)), else_=e.timestamp)
     return e.mutate(timestamp=at)
 
-# %% ../../nbs/intake/log.ipynb #n017
+# %% ../../nbs/intake/log.ipynb #n023
 def _unclear(e: ibis.Table, table: ibis.Table, mapping: Mapping, case_ids: ibis.Table) -> ibis.Table:
     "case: those with a closing time that is no time or cannot be right."
     bad = e.aside.isin(BAD).fill_null(False)
@@ -265,9 +270,15 @@ def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, ibis.T
     return with_times(raw, mapping, ROW)
 
 
-def _nothing(events: ibis.Table) -> LogError:
+def _nothing(events: ibis.Table, times: dict[str, TimeColumn]) -> LogError:
     "The error for a log of which no row can be used."
     shown = events.limit(3).execute()
+    if bad := [c.name for c in times.values() if c.n and c.n == c.n_bad + c.n_wild]:
+        said = shown.time_text.tolist()
+        return LogError(
+            f"列“{'、'.join(bad)}”中没有一个可用的时间。前几行：{said}。请在映射 [columns] 中指定时间列；写法特殊的，用 [times] format 写明。",
+            f"Column '{', '.join(bad)}' has no time that can be used. First rows: {said}. Name the column of times in [columns] of the mapping; if they are written in a way of their own, say it with [times] format.",
+        )
     return LogError(
         f"没有一行同时具有工单编号和可识别的时间。前几行：工单编号 {shown.case_id.tolist()}，时间 {shown.time_text.tolist()}。请检查映射中的 [columns]。",
         f"No row has both a case id and a time that can be read. First rows: case_id {shown.case_id.tolist()}, time {shown.time_text.tolist()}. Check [columns] in the mapping.",
@@ -279,16 +290,17 @@ def _log(con: Any, raw: dict[str, ibis.Table], times: dict[str, TimeColumn], map
     wide, first, cases, phone = mapping.layout == "wide", raw["events"], raw.get("cases"), raw.get("callbacks")
     e = wide_events(first, mapping) if wide else events(first, mapping)
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
-    by_day, all_days = _by_day(e, mapping, times)
-    e = e if all_days or not by_day else _placed(e, by_day)
+    by_day = _by_day(e, mapping, times)
+    mixed = bool(by_day) and "timestamp" not in by_day
+    e = _placed(e, by_day) if mixed else e
     about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
-    if about is not None and "closed_at" in about.columns and "closed_at" in by_day and not all_days:
+    if about is not None and "closed_at" in about.columns and "closed_at" in by_day and mixed:
         about = about.mutate(closed_at=end_of_day(about.closed_at))
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
     core = _core(con, e, case_ids, units)
     if n_rows(core) == 0:
-        raise _nothing(e)
+        raise _nothing(e, times)
     about = None if about is None else _one_per_case(about, case_ids)
     unclear = _unclear(e, first if cases is None else cases, mapping, case_ids)
     return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear)
