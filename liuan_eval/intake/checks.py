@@ -81,7 +81,7 @@ def _no_time(log: CaseLog) -> ibis.Table:
 
 @problem("bad_time", of="events")
 def _bad_time(log: CaseLog) -> ibis.Table:
-    return _shown(log, log.events).filter(_.timestamp.isnull() & _.time_text.notnull())
+    return _shown(log, log.events).filter(_.timestamp.isnull() & _.time_text.notnull() & (_.aside != "wild_time").fill_null(True))
 
 
 @problem("no_unit", of="events")
@@ -269,6 +269,16 @@ def _step_early(log: CaseLog) -> ibis.Table:
     steps = _timed(log).filter(_.activity.isin(["claimed", "contacted", "replied"])).select("case_id", "timestamp")
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
+
+# %% ../../nbs/intake/checks.ipynb #n001
+@problem("wild_time", of="events")
+def _wild_time(log: CaseLog) -> ibis.Table:
+    return _shown(log, log.events).filter(_.timestamp.isnull() & (_.aside == "wild_time"))
+
+
+@problem("closing_unknown", of="cases")
+def _closing_unknown(log: CaseLog) -> ibis.Table:
+    return _of_cases(log, closings(log).filter(_.unknown).select("case"))
 
 # %% ../../nbs/intake/checks.ipynb #n077
 if set(CHECKS) != set(packaged("words/checks")):
