@@ -152,7 +152,9 @@ def locked(path):
 def event(unit, name, when, **more):
     "An event of an XES log; more attributes as strings, or as (kind, value)"
     said = "".join(
-        f'<{v[0]} key="{k.replace("_", ":")}" value="{v[1]}"/>' if isinstance(v, tuple) else f'<string key="{k.replace("_", ":")}" value="{v}"/>'
+        f'<{v[0]} key="{k.replace("_", ":")}" value="{v[1]}"/>'
+        if isinstance(v, tuple)
+        else f'<string key="{k.replace("_", ":")}" value="{v}"/>'
         for k, v in more.items()
     )
     return f'<event><string key="concept:name" value="{name}"/><date key="time:timestamp" value="{when}"/><string key="org:group" value="{unit}"/>{said}</event>'
@@ -161,7 +163,9 @@ def event(unit, name, when, **more):
 def xes(path, traces, encoding="UTF-8", head=""):
     "An XES log: number of case -> its events"
     body = "".join(f'<trace><string key="concept:name" value="{k}"/>{"".join(v)}</trace>' for k, v in traces.items())
-    page = f'<?xml version="1.0" encoding="{encoding}"?>\n<log xes.version="1.0" xmlns="http://www.xes-standard.org/">{head}{body}</log>'.encode(encoding)
+    page = f'<?xml version="1.0" encoding="{encoding}"?>\n<log xes.version="1.0" xmlns="http://www.xes-standard.org/">{head}{body}</log>'.encode(
+        encoding
+    )
     Path(path).write_bytes(gzip.compress(page) if str(path).endswith(".gz") else page)
     return Path(path)
 
@@ -187,5 +191,8 @@ def slow(n=120, days=50, start="2023-01-01"):
     for i in range(n):
         t = t0 + timedelta(hours=36 * i)
         ends = t + timedelta(days=days + 5 * ((i * 7) % 11 - 5) / 5)
-        rows += [[f"A{i:03d}", f"{a:%Y-%m-%d %H:%M}", u, w] for a, u, w in ((t, "热线办", "受理"), (t + timedelta(hours=1), "住建局", "派单"), (ends, "住建局", "办结"))]
+        rows += [
+            [f"A{i:03d}", f"{a:%Y-%m-%d %H:%M}", u, w]
+            for a, u, w in ((t, "热线办", "受理"), (t + timedelta(hours=1), "住建局", "派单"), (ends, "住建局", "办结"))
+        ]
     return rows
