@@ -43,11 +43,11 @@ def many(n, rows=ROWS, sep="-"):
     return [[f"{r[0]}{sep}{k:03d}", *r[1:]] for k in range(n) for r in rows]
 
 
-def text(path, rows, header=HEADER, sep=",", end="\n", encoding="utf-8", above="", below=""):
+def text(path, rows, header=HEADER, sep=",", end="\n", encoding="utf-8", above="", below="", errors="strict"):
     "A text table; `above` and `below` are written as they are"
     quoted = lambda c: '"' + c.replace('"', '""') + '"' if any(x in c for x in (sep, '"', "\n", "\r")) else c
     lines = [sep.join(quoted("" if c is None else str(c)) for c in r) for r in ([header] if header else []) + list(rows)]
-    Path(path).write_bytes((above + end.join(lines) + end + below).encode(encoding))
+    Path(path).write_bytes((above + end.join(lines) + end + below).encode(encoding, errors))
     return Path(path)
 
 
@@ -182,7 +182,7 @@ def zipped(path, **files):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
         for name, raw in files.items():
             z.writestr(name, raw)
-    return Path(path)
+    return path
 
 
 def slow(n=120, days=50, start="2023-01-01"):
