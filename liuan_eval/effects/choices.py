@@ -45,10 +45,11 @@ def agreement(
     side = np.sign(median - null)
     with_interval = ran[ran.low.notna()]
     outside = (with_interval.low > with_interval.null) | (with_interval.high < with_interval.null)
+    told = outside & (np.sign(with_interval.value - with_interval.null) == side)
     return dict(
         n=len(curve),
         failed=int((curve.failed != "").sum()),
         median=median,
         same_sign=float((np.sign(ran.value - ran.null) == side).mean()),
-        found=float((outside & (np.sign(with_interval.value - with_interval.null) == side)).mean()),
+        found=float(told.sum() / max(len(told), 1)),
     )

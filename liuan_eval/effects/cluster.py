@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .estimate import t_interval
+from .errors import nothing_left
+from .estimate import NAN, t_interval
 
 # %% ../../nbs/effects/cluster.ipynb #c005
 def _parts(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -45,10 +46,10 @@ def cr2(
     y: Any,  # n
     groups: Any,  # n, cluster of each row
 ) -> pd.DataFrame:  # one row per coefficient: beta, se (CR2), df (Satterthwaite), low, high, p; cr1 (t with G-1), cr3
-    "Least squares with CR2 standard errors and Satterthwaite's degrees of freedom, working model independent errors."
+    "Least squares with CR2 standard errors and Satterthwaite's degrees of freedom, working model independent errors; nan where nothing is left."
     X, y = np.asarray(X, float), np.asarray(y, float)
     M, beta, e = _parts(X, y)
-    codes = pd.factorize(np.asarray(groups))[0]
+    known, codes = nothing_left(y, X), pd.factorize(np.asarray(groups))[0]
     rows = [np.flatnonzero(codes == g) for g in range(codes.max() + 1)]
     n, k, G = len(y), X.shape[1], len(rows)
     S2, S1, S3, left = np.zeros((k, k)), np.zeros((k, k)), np.zeros((k, k)), []
@@ -60,6 +61,8 @@ def cr2(
             S += np.outer(u, u)
     V2, V1, V3 = M @ S2 @ M, M @ S1 @ M * G / (G - 1) * (n - 1) / (n - k), M @ S3 @ M
     df = np.array([_satterthwaite(X, M, rows, left, j) for j in range(k)])
+    if known is not None:
+        beta, V2, V1, V3 = known.beta, known.cov, known.cov, known.cov
     se = np.sqrt(np.diag(V2))
     low, high, p = map(np.array, zip(*(t_interval(b, s, d) for b, s, d in zip(beta, se, df))))
     return pd.DataFrame(dict(beta=beta, se=se, df=df, low=low, high=high, p=p, cr1=np.sqrt(np.diag(V1)), cr3=np.sqrt(np.diag(V3))))
@@ -87,10 +90,12 @@ def wild_bootstrap(
     j: int,  # coefficient tested to be 0
     seed: int = 1,  # for more than twelve clusters
 ) -> tuple[float, float, float]:  # t (CR1), p, least possible p
-    "Restricted wild cluster bootstrap-t: all flips for up to twelve clusters, 9,999 Webb draws beyond."
+    "Restricted wild cluster bootstrap-t: all flips for up to twelve clusters, 9,999 Webb draws beyond; t and p nan where nothing is left."
     X, y = np.asarray(X, float), np.asarray(y, float)
     codes = pd.factorize(np.asarray(groups))[0]
     G = codes.max() + 1
+    if nothing_left(y, X) is not None:
+        return NAN, NAN, 2 / 2**G if G <= ENUMERATED else 1 / 10_000
     Z = np.delete(X, j, axis=1)
     _m, b0, e0 = _parts(Z, y)
     fitted = Z @ b0

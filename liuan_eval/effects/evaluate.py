@@ -228,6 +228,7 @@ _HOPELESS = Text(
     "此设计可能得到的最小 p 值为 {p:.4f}，大于 {alpha:g}：按计划的显著性水平不可能发现变化。",
     "The least p that this design could have given is {p:.4f}, above {alpha:g}: at the plan's alpha it can find no change.",
 )
+_UNJUDGED = Text("{name}：{value}；有无变化无从判断：{why}。", "{name}: {value}; whether it changed cannot be judged: {why}.")
 _AND, _NEXT = Text("；", "; "), Text("", " ")
 
 # %% ../../nbs/effects/evaluate.ipynb #w018
@@ -243,6 +244,8 @@ def _words(f: Finding, lang: Lang) -> str:
     name, e = f.name[lang], f.estimate
     if e is None:
         return (_NO_NUMBER if f.against else _NO_SERIES)[lang].format(name=name)
+    if e.found is None and np.isnan(e.p) and e.refused is not None:
+        return _UNJUDGED[lang].format(name=name, value=_value(e, lang), why=e.refused[lang])
     if not f.against:
         return _ALONE[lang].format(name=name, broke=_BROKE[f.found][lang], value=_value(e, lang))
     alpha = round(1 - e.level, 10)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from .estimate import Estimate
 from .panel import Panel
-from .designs.series import gap
+from .designs.series import gap, still
 from ..words.text import LogError
 
 # %% ../../nbs/effects/many.ipynb #c005
@@ -43,9 +43,9 @@ def romano_wolf(
     real: Any,  # K statistics, large means far from no effect
     draws: Any,  # B x K, the same under no effect
 ) -> np.ndarray:  # K adjusted p
-    "Step-down p: from the largest statistic, the share of draws whose largest remaining statistic is at least as large."
+    "Step-down p: from the largest statistic, the share of draws whose largest remaining statistic is at least as large; nan, and not counted, for a statistic that is nan."
     real, draws = np.asarray(real, float), np.asarray(draws, float)
-    order, p, last = np.argsort(-real, kind="stable"), np.empty(len(real)), 0.0
+    order, p, last = np.argsort(-real, kind="stable")[: int((~np.isnan(real)).sum())], np.full(len(real), np.nan), 0.0
     for step, k in enumerate(order):
         top = draws[:, order[step:]].max(axis=1)
         last = max(last, float((top >= real[k] * (1 - 1e-12)).mean()))
@@ -54,10 +54,10 @@ def romano_wolf(
 
 # %% ../../nbs/effects/many.ipynb #m004
 def _shifts(d: np.ndarray, after: np.ndarray) -> np.ndarray:
-    "For each shift round the circle (the first is none) the size of the mean after, over the spread of all shifts."
+    "For each shift round the circle (the first is none) the size of the mean after, over the spread of all shifts; nan where nothing moves."
     r, n, where = d - d.mean(), len(d), np.flatnonzero(after)
     s = np.abs(r[(where[None, :] + np.arange(n)[:, None]) % n].mean(axis=1))
-    return s / np.sqrt((s**2).mean())
+    return np.full(n, np.nan) if still(d) else s / np.sqrt((s**2).mean())
 
 
 def stepdown(
@@ -72,7 +72,7 @@ def stepdown(
                 f"'{name}' has other periods than the first outcome: take the periods all have.",
             )
     s = np.column_stack([_shifts(gap(p).to_numpy(), p.after) for p in panels.values()])
-    alone = (s >= s[0] * (1 - 1e-12)).mean(axis=0)
+    alone = np.where(np.isnan(s[0]), np.nan, (s >= s[0] * (1 - 1e-12)).mean(axis=0))
     return pd.DataFrame(dict(outcome=list(panels), p=alone, romano_wolf=romano_wolf(s[0], s), smallest_p=1 / len(s)))
 
 # %% ../../nbs/effects/many.ipynb #c010

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .designs.series import back, difference_series, gap, scale_of
+from .designs.series import back, difference_series, gap, scale_of, still
 from .errors import Fit, reml_ar1
-from .estimate import Estimate, same, t_interval
+from .estimate import Estimate, TooFew, same, t_interval
 from .panel import Panel
 from ..truth.city import ar1
 from ..words.text import Lang, Text
@@ -109,8 +109,13 @@ def minimum_detectable(
     draws: int = 60,  # series for each of five effects
     seed: int = 20220217,  # of the series
 ) -> Detectable:
-    "Simulated from the difference series before the start; raises `TooFew` where that is too short to be fitted."
+    "Simulated from the difference series before the start; raises `TooFew` where that is too short to be fitted or never moves."
     panel.require(before=6, controls=1)
+    if still(gap(panel)[~panel.after]):
+        raise TooFew(
+            f"{panel.indicator}：活动前与对照之差从不变动，无法模拟能看到多大的变化。",
+            f"{panel.indicator}: the difference never moved before the start: what could have been seen cannot be simulated.",
+        )
     fit, rho, noise = _noise(gap(panel).to_numpy(), panel, draws, seed)
     rough = multiple(alpha, power) * _step_se(panel, rho, fit.sigma)
     deltas = rough * GRID

@@ -16,7 +16,7 @@ from ibis import _
 
 from ...custody.spells import coded_cases
 from .survival import before_and_after, described
-from ..estimate import Assumption, Estimate, TooFew, t_interval
+from ..estimate import NAN, STILL, Assumption, Estimate, TooFew, t_interval
 from ...indicators.phone import calls
 from ...indicators.rows import rows
 from ...intake.log import CaseLog
@@ -59,10 +59,12 @@ def _matrix(f: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
 
 # %% ../../../nbs/effects/cases/percase.ipynb #c008
 def _standardised(f: pd.DataFrame, by: Sequence[str]) -> tuple[float, float, float]:
-    "Standardised difference, its standard error, and the crude difference."
+    "Standardised difference, its standard error (nan where all said the same), and the crude difference."
     import statsmodels.api as sm
     from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
+    if f.passed.sum() in (0, f.n.sum()):
+        return 0.0, NAN, 0.0
     a = f.after.to_numpy(float)
     Z = _matrix(f, by)
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
@@ -140,6 +142,7 @@ def risk_difference(
         p=p,
         se=se,
         unit="share",
+        refused=STILL if np.isnan(p) else None,
         assumptions=(described(what), _coverage(f), _left(rare)),
         detail=dict(crude=crude, cells=f, worst=_worst(f), adjusted_for=tuple(by)),
         **before_and_after(log, start),

@@ -13,8 +13,8 @@ import pandas as pd
 
 from ..cluster import cr2, wild_bootstrap
 from .registry import design
-from .series import common, gap, gap_path, result, scaled
-from ..estimate import NAN, Assumption, Estimate, same, t_interval
+from .series import ROUNDING, common, gap, gap_path, result, scaled, still
+from ..estimate import NAN, STILL, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.text import Text
 
@@ -40,7 +40,8 @@ def changes(
 ) -> pd.DataFrame:  # change, treated (1 or 0)
     "One row per unit: its mean after minus its mean before, on the scale of the analysis, and whether it was treated."
     w = scaled(panel)
-    return pd.DataFrame(dict(change=w[panel.after].mean() - w[~panel.after].mean(), treated=[float(u in panel.treated) for u in w]))
+    change = w[panel.after].mean() - w[~panel.after].mean()
+    return pd.DataFrame(dict(change=change.where(change.abs() > ROUNDING, 0.0), treated=[float(u in panel.treated) for u in w]))
 
 
 def _leads(panel: Panel) -> Assumption:
@@ -90,11 +91,11 @@ def did(
 
 # %% ../../../nbs/effects/designs/did.ipynb #c010
 def _leads_test(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, float] | None:
-    "Hotelling's test that treated and others (leads x units) have the same leads, all at once: F, df1, df2, p; None with too few units or no leads."
+    "Hotelling's test that treated and others (leads x units) have the same leads, all at once: F, df1, df2, p; None with too few units, no leads, or leads that do not vary."
     from statsmodels.stats.multivariate import test_mvmean_2indep
 
     k, n = len(own), own.shape[1] + others.shape[1]
-    if k < 1 or n - 2 < k:
+    if k < 1 or n - 2 < k or np.linalg.matrix_rank(np.cov(own) + np.cov(others)) < k:
         return None
     r = test_mvmean_2indep(own.T.to_numpy(), others.T.to_numpy())
     return dict(F=float(r.statistic), df1=k, df2=n - 1 - k, p=float(r.pvalue))
@@ -132,7 +133,8 @@ def _binned(panel: Panel, bins: int) -> tuple[pd.DataFrame, int]:
     w, at = scaled(panel), panel.positions() // bins
     b = w.groupby(at).mean()
     base = int(b.index[b.index < 0].max())
-    return (b - b.loc[base]).drop(index=base), base
+    y = (b - b.loc[base]).drop(index=base)
+    return y.where(y.abs() > ROUNDING, 0.0), base
 
 
 def _event_path(beta: pd.Series, half: np.ndarray, base: int) -> pd.DataFrame:
@@ -150,12 +152,12 @@ def event_study(
 ) -> Estimate:
     "Treated minus others by bin relative to the last before the start; covariance between units in `detail` for `trends.sensitivity`; raises `TooFew` without a lead."
     panel.require(before=2 * bins, after=bins, controls=1)
-    (y, base), why = _binned(panel, bins), refusal(panel)
+    y, base = _binned(panel, bins)
     own, others, after = y[list(panel.treated)], y[list(panel.controls)], np.asarray(y.index) >= 0
-    beta = own.mean(axis=1) - others.mean(axis=1)
+    beta, mean = own.mean(axis=1) - others.mean(axis=1), after / after.sum()
+    why = refusal(panel) or (STILL if still(mean @ own) and still(mean @ others) else None)
     cov = np.full((len(y), len(y)), NAN) if why else sum(np.atleast_2d(np.cov(g.to_numpy())) / g.shape[1] for g in (own, others))
     df, leads = (NAN, None) if why else (_welch(own, others), _leads_test(own[~after], others[~after]))
-    mean = after / after.sum()
     value, sd = float(mean @ beta), NAN if why else float(np.sqrt(mean @ cov @ mean))
     low, high, p = (NAN, NAN, NAN) if why else t_interval(value, sd, df)
     q = NAN if why else t_interval(0.0, 1.0, df)[1]

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from .registry import design
-from .series import RHO, TOO_SHORT, back, facts, gap, scale_of, scaled, unit_root, white
-from ..errors import UNIT_ROOT, Fit, newey_west, newey_west_lags, ols, prais_winsten, reml_ar1
-from ..estimate import UNTESTABLE, Assumption, Estimate, same, t_interval
+from .series import RHO, TOO_SHORT, back, by_p, facts, gap, scale_of, scaled, unit_root, white
+from ..errors import UNIT_ROOT, Fit, newey_west, newey_west_lags, nothing_left, ols, prais_winsten, reml_ar1
+from ..estimate import STILL, UNTESTABLE, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.calendar import known_days
 from ...words.text import LogError, Text
@@ -126,13 +126,15 @@ def _series_kind(panel: Panel, errors: Errors, control: Control | None) -> Kind:
     return Kind(y, lambda v: back(panel, v), scale_of(panel) == "ratio", lambda X: FITS[errors](y, X, panel.positions()))
 
 
-def _glm(name: Text, model: Callable[[np.ndarray], Any], n: int, lags: int | None) -> Callable[[np.ndarray], Fit]:
+def _glm(name: Text, model: Callable[[np.ndarray], Any], seen: np.ndarray, lags: int | None) -> Callable[[np.ndarray], Fit]:
     "A generalised linear model with dispersion; Newey-West with `lags`, the model's own errors for 0."
-    lags = newey_west_lags(n) if lags is None else lags
+    lags = newey_west_lags(len(seen)) if lags is None else lags
     robust = dict(cov_type="HAC", cov_kwds=dict(maxlags=lags, use_correction=False)) if lags else {}
     tail = Text(f"，Newey-West（{lags} 阶）", f", Newey-West ({lags} lags)") if lags else same("")
 
     def fit(X: np.ndarray) -> Fit:
+        if (known := nothing_left(seen, X, name)) is not None:
+            return known
         m = model(X).fit(scale="X2", **robust)
         phi, resid = float(m.pearson_chi2 / m.df_resid), np.asarray(m.resid_pearson)
         rho = float(resid[1:] @ resid[:-1] / (resid @ resid))
@@ -152,7 +154,7 @@ def _count_kind(panel: Panel, control: Control | None, lags: int | None) -> Kind
         offset = np.log(panel.wide("numerator")[list(panel.controls)].mean(axis=1).to_numpy())
     model = lambda X: sm.GLM(s.numerator.to_numpy(), X, family=sm.families.Poisson(), offset=offset)
     seen = np.log(np.maximum(s.numerator, 0.5)).to_numpy() - offset
-    return Kind(seen, lambda v: np.exp(v + offset), True, _glm(Text("准泊松", "quasi-Poisson"), model, len(s), lags))
+    return Kind(seen, lambda v: np.exp(v + offset), True, _glm(Text("准泊松", "quasi-Poisson"), model, seen, lags))
 
 
 def _odds_kind(panel: Panel, lags: int | None) -> Kind:
@@ -163,7 +165,7 @@ def _odds_kind(panel: Panel, lags: int | None) -> Kind:
     k, rest = s.numerator, s.denominator - s.numerator
     model = lambda X: sm.GLM(np.column_stack([k, rest]), X, family=sm.families.Binomial())
     seen = np.log((k + 0.5) / (rest + 0.5)).to_numpy()
-    return Kind(seen, lambda v: 1 / (1 + np.exp(-v)), True, _glm(Text("二项", "binomial"), model, len(s), lags), odds=True)
+    return Kind(seen, lambda v: 1 / (1 + np.exp(-v)), True, _glm(Text("二项", "binomial"), model, seen, lags), odds=True)
 
 
 def _kind(panel: Panel, errors: Errors, control: Control | None, lags: int | None) -> Kind:
@@ -208,12 +210,12 @@ def _checks(
     "What an interrupted time series takes for granted, and what could be checked."
     p = white(fit.resid[1:] - fit.rho * fit.resid[:-1])
     bend = _bend(x, y, ~panel.after, panel.positions())
-    curve = TOO_SHORT if np.isnan(bend) else same(f"p = {bend:.2f}")
+    curve = (STILL if fit.sigma == 0 else TOO_SHORT) if np.isnan(bend) else same(f"p = {bend:.2f}")
     dropped = Text(f"未使用：{'、'.join(left)}", f"left out: {', '.join(left)}")
     return (
         Assumption(NOTHING_ELSE, UNTESTABLE, ALONE, None if control else False),
         Assumption(*STRAIGHT, curve, None if np.isnan(bend) else bend > 0.05),
-        Assumption(*NOTHING_LEFT, Text(f"p = {p:.2f}，rho = {fit.rho:.2f}", f"p = {p:.2f}, rho = {fit.rho:.2f}"), p > 0.05),
+        Assumption(*NOTHING_LEFT, *by_p(p, same(f"rho = {fit.rho:.2f}"))),
         Assumption(*RETURNS, same(f"{fit.rho:.2f}"), not fit.unit_root),
         Assumption(*ENOUGH, same(f"{panel.n_before} + {panel.n_after}"), panel.n_before + panel.n_after >= 12),
         *([Assumption(*APART, dropped, False)] if left else []),
@@ -310,6 +312,7 @@ def its(
         scale="ratio" if kind.ratio else "difference",
         unit="" if kind.ratio else panel.unit,
         n_control=len(panel.controls) if control else 0,
+        refused=STILL if np.isnan(p) else None,
         path=_path(panel, x, fit, kind, level),
         assumptions=_checks(panel, x, fit, observed(panel, control), control, left),
         warnings=unit_root(fit),

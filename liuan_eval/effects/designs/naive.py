@@ -10,7 +10,8 @@ import numpy as np
 
 from .its import its
 from .registry import design
-from ..estimate import Estimate, t_interval
+from .series import ROUNDING, still
+from ..estimate import NAN, STILL, Estimate, t_interval
 from ..panel import Panel
 from ...words.text import Text
 
@@ -24,6 +25,7 @@ def before_after(
     a, b = y[after], y[~after]
     se = float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
     value = float(a.mean() - b.mean())
+    value, se = value if abs(value) > ROUNDING else 0.0, NAN if still(a) and still(b) else se
     low, high, p = t_interval(value, se, len(y) - 2)
     return Estimate(
         estimand=Text("活动前后均值之差", "mean after minus mean before"),
@@ -33,6 +35,7 @@ def before_after(
         method=Text("前后对比", "before-after"),
         inference=Text("t 检验", "t test"),
         p=p,
+        refused=STILL if np.isnan(p) else None,
         se=se,
         unit=panel.unit,
         n_before=panel.n_before,
@@ -52,6 +55,7 @@ def clustered(
     g, others = len(gap), gap[1:]
     value = float(gap[0] - others.mean())
     se = float(np.sqrt(((others - others.mean()) ** 2).sum()) / (g - 1) * np.sqrt(g / (g - 1)))
+    value, se = value if abs(value) > ROUNDING else 0.0, NAN if still(others) else se
     low, high, p = t_interval(value, se, g - 1)
     return Estimate(
         estimand=Text("双重差分", "difference in differences"),
@@ -61,6 +65,7 @@ def clustered(
         method=Text("双向固定效应", "two-way fixed effects"),
         inference=Text("按城市聚类", "clustered by city"),
         p=p,
+        refused=STILL if np.isnan(p) else None,
         se=se,
         unit=panel.unit,
         n_control=len(panel.controls),

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from .registry import design
-from .series import METHOD, common, drift, gap, gap_path, result, scaled
+from .series import METHOD, ROUNDING, common, drift, gap, gap_path, result, scaled, still
 from ..errors import reml_ar1
-from ..estimate import NAN, Assumption, Estimate
+from ..estimate import NAN, STILL, Assumption, Estimate
 from ..panel import Panel
 from ...words.text import DATA, LogError, Text
 
@@ -60,7 +60,7 @@ def _stationary(panel: Panel, d: np.ndarray) -> Assumption:
             "没有活动时差的序列平稳（各时段可互换）", "without the campaign the difference is stationary: blocks of time are exchangeable"
         ),
         Text("活动前之差的斜率", "slope of the difference before"),
-        Text(f"每期 {slope:.2g}，p = {p:.2f}", f"{slope:.2g} a period, p = {p:.2f}"),
+        STILL if np.isnan(p) else Text(f"每期 {slope:.2g}，p = {p:.2f}", f"{slope:.2g} a period, p = {p:.2f}"),
     )
 
 # %% ../../../nbs/effects/designs/placebo.ipynb #q005
@@ -75,6 +75,7 @@ def conformal(
     y = d.to_numpy()
     smallest = 1 / len(y)
     low, high = _inverted(y, after, 1 - level) if smallest <= 1 - level else (-np.inf, np.inf)
+    low, high, p = (NAN, NAN, NAN) if still(y[after]) and still(y[~after]) else (low, high, float(shifted(y, after, 0.0)[0]))
     return result(
         panel,
         y[after].mean() - y[~after].mean(),
@@ -82,7 +83,7 @@ def conformal(
         high,
         method=METHOD,
         inference=Text("时间上的移动块置换（共形推断）", "moving-block permutation over time (conformal)"),
-        p=float(shifted(y, after, 0.0)[0]),
+        p=p,
         smallest_p=smallest,
         level=level,
         assumptions=(_stationary(panel, y), *common(panel)),
@@ -95,11 +96,12 @@ def ratios(
     w: np.ndarray,  # periods x units
     after: np.ndarray,  # which periods lie after the start
 ) -> np.ndarray:  # one per unit
-    "For each unit, against the mean of all others: RMS deviation after over RMS deviation before (from the mean before)."
+    "For each unit, against the mean of all others: RMS deviation after over RMS deviation before (from the mean before); nan without any before."
     n = w.shape[1]
     d = w - (w.sum(axis=1, keepdims=True) - w) / (n - 1)
     d = d - d[~after].mean(axis=0)
-    return np.sqrt((d[after] ** 2).mean(axis=0) / (d[~after] ** 2).mean(axis=0))
+    then, was = (np.sqrt((d[k] ** 2).mean(axis=0)) for k in (after, ~after))
+    return then / np.where(was > ROUNDING, was, NAN)
 
 # %% ../../../nbs/effects/designs/placebo.ipynb #q008
 LOUD = 1.5  # times as noisy as the others: ranks then find too much
@@ -109,10 +111,11 @@ AS_NOISY = Text("处理单位的噪声与其他城市相当", "the treated unit 
 def louder(
     panel: Panel,  # with other units
 ) -> float:
-    "How many times as noisy the treated unit was before the start as the others in the middle."
+    "How many times as noisy the treated unit was before the start as the others in the middle; nan where those never moved."
     w = scaled(panel)
     noise = (w - w[list(panel.controls)].mean(axis=1).to_numpy()[:, None])[~panel.after].std()
-    return float(noise.iloc[0] / noise.iloc[1:].median())
+    middle = float(noise.iloc[1:].median())
+    return float(noise.iloc[0] / middle) if middle > ROUNDING else NAN
 
 
 def _loud(times: float) -> tuple[Text, ...]:
@@ -135,16 +138,16 @@ def in_space(
     w, d, after, times = scaled(panel), gap(panel), panel.after, louder(panel)
     r = ratios(w.to_numpy(), after)
     checked = Text("活动前标准差之比", "ratio of standard deviations before")
-    quiet = Assumption(AS_NOISY, checked, Text(f"{times:.2f} 倍", f"{times:.2f} times"), times < LOUD)
+    alike = (STILL, None) if np.isnan(times) else (Text(f"{times:.2f} 倍", f"{times:.2f} times"), times < LOUD)
     return result(
         panel,
         float(d[after].mean() - d[~after].mean()),
         method=Text("空间安慰剂：活动后与活动前 RMSPE 之比", "placebo in space: ratio of RMSPE after and before"),
         inference=Text("按城市置换", "permutation over cities"),
-        p=float((r >= r[0]).mean()),
+        p=NAN if np.isnan([times, *r]).any() else float((r >= r[0] * (1 - 1e-9)).mean()),
         smallest_p=1 / len(r),
         warnings=_loud(times),
-        assumptions=(quiet, *common(panel)),
+        assumptions=(Assumption(AS_NOISY, checked, *alike), *common(panel)),
         detail=dict(
             placebos=r[1:],
             statistic=float(r[0]),
@@ -192,7 +195,7 @@ def in_time(
         value,
         method=Text("时间安慰剂：活动前的每个日期", "placebo in time: every date before the start"),
         inference=Text("安慰剂日期中的位置（粗略）", "place among placebo dates (rough)"),
-        p=float((1 + (np.abs(placebos) >= abs(value)).sum()) / (1 + len(placebos))),
+        p=NAN if still(placebos) else float((1 + (np.abs(placebos) >= abs(value) * (1 - 1e-9)).sum()) / (1 + len(placebos))),
         smallest_p=1 / (1 + len(placebos)),
         assumptions=(_overlap(placebos, panel.n_after, rho), *common(panel)),
         detail=dict(

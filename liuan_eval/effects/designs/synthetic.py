@@ -14,8 +14,8 @@ import pandas as pd
 
 from .placebo import AS_NOISY
 from .registry import design
-from .series import back, common, result, scaled
-from ..estimate import NAN, Assumption, Estimate, same, t_interval
+from .series import ROUNDING, back, common, result, scaled, still
+from ..estimate import NAN, STILL, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.text import LogError, Text
 
@@ -99,8 +99,9 @@ def one_first(
 
 
 def _rmspe_ratio(g: np.ndarray, before: int) -> float:
-    "Root mean squared gap after over before."
-    return float(np.sqrt((g[before:] ** 2).mean() / max((g[:before] ** 2).mean(), 1e-300)))
+    "Root mean squared gap after over before; nan where there was none before."
+    then, was = (float(np.sqrt((x**2).mean())) for x in (g[before:], g[:before]))
+    return then / was if was > ROUNDING else NAN
 
 
 def _placebos(w: np.ndarray, before: int, method: Method) -> tuple[np.ndarray, np.ndarray]:
@@ -127,11 +128,11 @@ INSIDE = (
 def _checks(panel: Panel, w: np.ndarray, g: np.ndarray, before: int) -> tuple[Assumption, ...]:
     "How well the past was matched, and whether the treated unit lay within the others."
     past = g[:before] - g[:before].mean()
-    left = float(np.sqrt((past**2).mean()) / max(w[:before, 0].std(), 1e-300))
+    left = NAN if still(w[:before, 0]) else float(np.sqrt((past**2).mean()) / w[:before, 0].std())
     own, others = w[:before, 0], w[:before, 1:]
     inside = float(((own >= others.min(axis=1)) & (own <= others.max(axis=1))).mean())
     return (
-        Assumption(*MIXED, same(f"{left:.2f}"), left < 0.75),
+        Assumption(*MIXED, STILL if np.isnan(left) else same(f"{left:.2f}"), None if np.isnan(left) else left < 0.75),
         Assumption(*INSIDE, same(f"{inside:.0%}"), inside > 0.9),
         *common(panel),
     )
@@ -154,14 +155,15 @@ def synthetic_control(
     value, omega, _lam, g = control_on(w.to_numpy(), before)
     effects, ratios = _placebos(w.to_numpy(), before, control_on)
     mine = _rmspe_ratio(g, before)
+    p = NAN if np.isnan([mine, *ratios]).any() else float((1 + (ratios >= mine * (1 - 1e-9)).sum()) / (1 + len(ratios)))
     return result(
         panel,
-        value,
+        0.0 if still(g) else value,
         method=Text("合成控制（仅用结果变量）", "synthetic control on outcomes"),
         inference=Text("空间安慰剂：RMSPE 之比的名次；不给区间", "placebo in space: rank of the RMSPE ratio; no interval"),
-        p=float((1 + (ratios >= mine).sum()) / (1 + len(ratios))),
+        p=p,
         smallest_p=1 / (1 + len(ratios)),
-        se=float(effects.std()),
+        se=NAN if still(effects) else float(effects.std()),
         path=_path(panel, w, g),
         assumptions=_checks(panel, w.to_numpy(), g, before),
         detail=dict(
@@ -174,10 +176,13 @@ def synthetic_control(
 
 # %% ../../../nbs/effects/designs/synthetic.ipynb #y008
 def _ranked(effects: np.ndarray, value: float) -> tuple[float, Assumption]:
-    "p by rank among the placebo effects of all cities, and the assumption that it looks at."
+    "p by rank among the placebo effects of all cities, nan where these are all alike, and the assumption that it looks at."
+    looked = Text("在各城市安慰剂效应中的名次", "rank among the placebo effects of all cities")
+    if still(effects):
+        return NAN, Assumption(AS_NOISY, looked, STILL)
     p, least = float((1 + (np.abs(effects) >= abs(value)).sum()) / (1 + len(effects))), 1 / (1 + len(effects))
     found = Text(f"名次 p = {p:.3f}（最小可能 {least:.3f}）", f"p by rank = {p:.3f} (least possible {least:.3f})")
-    return p, Assumption(AS_NOISY, Text("在各城市安慰剂效应中的名次", "rank among the placebo effects of all cities"), found)
+    return p, Assumption(AS_NOISY, looked, found)
 
 # %% ../../../nbs/effects/designs/synthetic.ipynb #x004
 @design("synthetic_did", Text("合成双重差分", "synthetic DiD"), compares=True, runs=40)
@@ -190,9 +195,9 @@ def synthetic_did(
     w, before = one_first(panel), panel.n_before
     value, omega, lam, g = did_on(w.to_numpy(), before)
     effects, _ratios = _placebos(w.to_numpy(), before, did_on)
-    se = float(effects.std())
-    low, high, p = t_interval(value, se, level=level)
     rank, placed = _ranked(effects, value)
+    se = NAN if np.isnan(rank) else float(effects.std())
+    low, high, p = t_interval(value, se, level=level)
     return result(
         panel,
         value,
