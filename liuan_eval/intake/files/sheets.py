@@ -29,6 +29,7 @@ from liuan_eval.intake.files.opened import (
     join_rows,
     joined,
     no_rows,
+    value_of,
     set_aside,
     stored,
     two_rows,
@@ -103,55 +104,24 @@ def _locked(path: Path) -> LogError:
     )
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n011
-class _Page(HTMLParser):
-    "The tables of a web page."
+class _Cells(HTMLParser):
+    "Cells of the tables of a web page, each put in its place."
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tables: list[_Sheet] = []
-        self.open: list[_Sheet] = []
-        self.cell: list[str] | None = None
+        self.open: list[_Sheet] = []  # tables that stand open, the inner last
+        self.cell: list[str] | None = None  # text of the cell that stands open
         self.spans = (1, 1)
         self.silent = 0  # inside a script or style
         self.taken: dict[int, set[tuple[int, int]]] = {}  # cells of a table under one that is merged
 
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        if tag in ("script", "style", "title"):
-            self.silent += 1
-        elif tag == "table":
-            self._end_cell()
-            self.open.append(_Sheet(""))
-            self.tables.append(self.open[-1])
-        elif tag == "tr" and self.open:
-            self._end_cell()
-            self.open[-1].rows.append([])
-        elif tag in ("td", "th") and self.open:
-            self._end_cell()
-            said = {k: int(v) for k, v in attrs if k in ("rowspan", "colspan") and str(v).isdigit()}
-            self.spans = max(1, min(said.get("rowspan", 1), 65536)), max(1, min(said.get("colspan", 1), 1000))
-            self.cell = []
-        elif tag in ("br", "p", "div") and self.cell:
-            self.cell.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style", "title"):
-            self.silent = max(0, self.silent - 1)
-        elif tag in ("td", "th", "tr"):
-            self._end_cell()
-        elif tag == "table" and self.open:
-            self._end_cell()
-            self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        if self.cell is not None and not self.silent:
-            self.cell.append(data)
-
-    def _end_cell(self) -> None:
+    def end_cell(self) -> None:
         "Put the cell that stands open in its place."
         if self.cell is None or not self.open:
             return
-        sheet, text = self.open[-1], "\n".join(x.strip() for x in "".join(self.cell).replace("\xa0", " ").splitlines()).strip()
-        self.cell = None
+        said = "".join(self.cell).replace("\xa0", " ").splitlines()
+        sheet, text, self.cell = self.open[-1], "\n".join(x.strip() for x in said).strip(), None
         sheet.rows = sheet.rows or [[]]
         taken, r = self.taken.setdefault(id(sheet), set()), len(sheet.rows) - 1
         while (r, len(sheet.rows[-1])) in taken:
@@ -161,6 +131,41 @@ class _Page(HTMLParser):
         if down > 1 or right > 1:
             sheet.merged.append((r, c, r + down - 1, c + right - 1))
             taken |= {(r + i, c + j) for i in range(1, min(down, 2000)) for j in range(right)}
+
+# %% ../../../nbs/intake/files/sheets.ipynb #n026
+class _Page(_Cells):
+    "The tables of a web page, tag by tag."
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag in ("script", "style", "title"):
+            self.silent += 1
+        elif tag == "table":
+            self.end_cell()
+            self.open.append(_Sheet(""))
+            self.tables.append(self.open[-1])
+        elif tag == "tr" and self.open:
+            self.end_cell()
+            self.open[-1].rows.append([])
+        elif tag in ("td", "th") and self.open:
+            self.end_cell()
+            said = {k: int(v) for k, v in attrs if k in ("rowspan", "colspan") and str(v).isascii() and str(v).isdigit() and len(v) < 7}
+            self.spans = max(1, min(said.get("rowspan", 1), 65536)), max(1, min(said.get("colspan", 1), 1000))
+            self.cell = []
+        elif tag in ("br", "p", "div") and self.cell:
+            self.cell.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style", "title"):
+            self.silent = max(0, self.silent - 1)
+        elif tag in ("td", "th", "tr"):
+            self.end_cell()
+        elif tag == "table" and self.open:
+            self.end_cell()
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.cell is not None and not self.silent:
+            self.cell.append(data)
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n012
 def _decoded(path: Path, data: bytes) -> str:
@@ -250,7 +255,7 @@ class _Xml:
         rows[self.row - 1].extend([""] * (min(self.column, 1 << 14) - len(rows[self.row - 1])))
         rows[self.row - 1][self.column - 1] += text
 
-
+# %% ../../../nbs/intake/files/sheets.ipynb #n027
 def _plain(text: str, kind: str) -> str:
     "A value of SpreadsheetML as a workbook would show it."
     if kind == "Number" and re.fullmatch(r"-?\d+\.0*", text.strip()):
@@ -332,7 +337,7 @@ def _chosen(name: str, sheets: list[_Sheet], wanted: tuple[str, ...]) -> list[_S
 
 def _size(part: Opened) -> int:
     "Number of cells of a part."
-    return int(part.table.count().execute()) * (len(part.table.columns) - 2)
+    return value_of(part.table.count()) * (len(part.table.columns) - 2)
 
 
 def _grouped(parts: dict[str, Opened]) -> dict[str, Opened]:
@@ -386,14 +391,14 @@ def open_sheets(
     path: Path,  # a file that is called a workbook
     wanted: tuple[str, ...] = (),  # names of the sheets to read
 ) -> Opened:  # all cells as text
-    "Read what is called an Excel file as what it is; raises `LogError` that says what it is where it cannot be read."
+    "Read what is called an Excel file as what it is; raises `LogError` that says what it is where it cannot be read (of `empty` for one without a row)."
     with path.open("rb") as f:
         kind = _kind(f.read(8192))
     if kind == "text":
         return _as_text(con, path)
     sheets = {"workbook": _workbook, "xml": _xml_2003, "web": _web_page}[kind](path)
     chosen = _chosen(path.name, sheets, wanted)
-    parts = {s.name: p for s in chosen if (p := _opened(con, s)) is not None and p.table.limit(1).count().execute()}
+    parts = {s.name: p for s in chosen if (p := _opened(con, s)) is not None and value_of(p.table.limit(1).count())}
     if not parts:
         raise empty(path.name)
     used = _grouped(parts)
