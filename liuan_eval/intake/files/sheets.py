@@ -9,8 +9,8 @@ __all__ = ['open_sheets']
 import email
 import io
 import re
+import zipfile
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
 from email import policy
 from html.parser import HTMLParser
 from pathlib import Path
@@ -35,6 +35,7 @@ from liuan_eval.intake.files.opened import (
     two_rows,
 )
 from .text import open_text, sniff_encoding
+from .workbook import sheets_apart, sheets_of
 from ...words.text import LogError, Text
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n005
@@ -47,46 +48,43 @@ class _Sheet:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)  # first row, first column, last row, last column
     hidden: bool = False
 
-# %% ../../../nbs/intake/files/sheets.ipynb #n007
-def _cell(value: Any) -> str:
-    "A cell of a workbook as text."
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime):
-        near = value + timedelta(microseconds=500)
-        return str(near.replace(microsecond=0) if near.microsecond < 1000 else value)
-    if isinstance(value, timedelta):
-        hours, rest = divmod(round(value.total_seconds()), 3600)
-        return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
-    return "" if value is None else str(value)
+# %% ../../../nbs/intake/files/sheets.ipynb #n032
+_MOST = 100_000_000  # cells up to the last one
+
+
+def _cells_up_to_last(page: bytes) -> int:
+    "About how many cells a sheet of an `.xlsx` has up to its last one, where that is far to the right."
+    wide = max((m[1] for m in re.finditer(rb'<c r="([A-Z]{3})\d', page)), default=b"")
+    right = sum((c - 64) * 26**i for i, c in enumerate(reversed(wide)))
+    return right * max((int(m[1]) for m in re.finditer(rb'<row r="(\d{1,7})"', page)), default=1)
+
+
+def _check_reach(path: Path, data: bytes) -> None:
+    "Raise `LogError` for a workbook with a cell so far away that nobody can mean it."
+    far = False
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as z:
+            pages = (z.read(n) for n in z.namelist() if re.match(r"xl/worksheets/[^/]+\.xml", n))
+            far = any(_cells_up_to_last(p) > _MOST for p in pages)
+    if far:
+        raise LogError(
+            f"{path.name}：有单元格在极远的列，表格无法按此大小读取，或文件已损坏。请在 Excel 中删除数据右侧和下方的行列后另存。",
+            f"{path.name}: a cell stands so far to the right that the sheet cannot be read at that size, or the file is damaged. Delete rows and columns beyond the data in Excel and save it again.",
+        )
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n009
 def _workbook(path: Path) -> list[_Sheet]:
     "Sheets of `.xlsx`, `.xlsm`, `.xlsb`, `.xls`, `.et` and `.ods`; raises `LogError` for a workbook that is broken or has a password."
-    from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+    import python_calamine  # noqa: F401  what is not installed is said before a file is called broken
 
     try:
         data = path.read_bytes()
-        if "EncryptedPackage".encode("utf-16-le") in data[: 1 << 20] or "EncryptedPackage".encode("utf-16-le") in data[-(1 << 20) :]:
+        if any("EncryptedPackage".encode("utf-16-le") in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
             raise _locked(path)
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = []
-        for i, about in enumerate(book.sheets_metadata):
-            if about.typ != SheetTypeEnum.WorkSheet:
-                continue
-            sheet = book.get_sheet_by_index(i)
-            rows = [[_cell(c) for c in r] for r in sheet.to_python(skip_empty_area=False)]
-            merged = [(a, b, c, d) for (a, b), (c, d) in sheet.merged_cell_ranges or []]
-            sheets.append(_Sheet(about.name, rows, merged, about.visible != SheetVisibleEnum.Visible))
-        return sheets
+        _check_reach(path, data)
+        return [_Sheet(*cells) for cells in (sheets_of(data) if data.startswith(b"PK") else sheets_apart(path))]
     except LogError:
         raise
-    except PasswordError:
-        raise _locked(path) from None
     except Exception as e:  # the reader raises many kinds for a broken file
         if "password" in str(e).lower() or "encrypt" in str(e).lower():
             raise _locked(path) from None
