@@ -337,7 +337,8 @@ def test_wide_tables_cost_as_their_size(tmp_path):
 def book(path, **sheets):
     with pd.ExcelWriter(path, engine="openpyxl") as w:
         for name, table in sheets.items():
-            pd.DataFrame(table).to_excel(w, sheet_name=name, header=False, index=False)
+            wide = max(map(len, table))
+            pd.DataFrame([[*r, *[None] * (wide - len(r))] for r in table]).to_excel(w, sheet_name=name, header=False, index=False)
     return path
 
 
