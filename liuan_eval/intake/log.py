@@ -22,6 +22,7 @@ from .tables import ROW, attributes, calls_of, coded, column, events, numbered, 
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
 from ..words.text import DATA, Lang, LogError, Text
+from ..words.time import wall
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #c016
@@ -91,8 +92,13 @@ class CaseLog(LogTables):
 
     @cached_property
     def end(self) -> pd.Timestamp:
-        "The time of the last event: open cases are censored here."
+        "The time of the last event, on the log's standard clock: open cases are censored here."
         return self.core.timestamp.max().execute()
+
+    @cached_property
+    def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        "When the log begins and ends, on the wall clock: what people are told."
+        return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
 
     @cached_property
     def rules(self) -> Rules:
@@ -138,7 +144,7 @@ class CaseLog(LogTables):
             "{name}：{events:,} 个事件，{cases:,} 件工单，{units:,} 个单位，至 {end:%Y-%m-%d}",
             "{name}: {events:,} events, {cases:,} cases, {units:,} units, to {end:%Y-%m-%d}",
         )
-        return said.format(name=self.source["name"], end=self.end, **self.counts)[lang]
+        return said.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang]
 
     def __repr__(self) -> str:
         return f"CaseLog({self.summary()})"

@@ -13,8 +13,9 @@ from typing import Any
 import ibis
 
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
-from .times import engine, parse_time
+from .times import parse_time
 from ..words.text import LogError, packaged
+from ..words.time import engine, standard, wall
 from ..words.vocabulary import activity_words, ambiguous_returns, synonyms
 
 # %% ../../nbs/intake/tables.ipynb #n006
@@ -179,7 +180,8 @@ def present_name(
     at: Any,  # when each was written, a column of times
     mapping: Mapping,  # with its `aliases`
 ) -> Any:  # names
-    "Units under their present names."
+    "Units under their present names; a name begins and ends with a day on the wall clock."
+    at = wall(at, mapping.timezone)
 
     def hit(a: dict) -> Any:
         cond = unit == a["alias"]
@@ -192,15 +194,16 @@ def present_name(
     return ibis.cases(*[(hit(a), a["unit"]) for a in mapping.aliases], else_=unit) if mapping.aliases else unit
 
 # %% ../../nbs/intake/tables.ipynb #n032
-def _end_of_day(due: Any) -> Any:
+def _end_of_day(due: Any, zone: str) -> Any:
     "Due dates; one at midnight sharp ends with its day."
-    return (due == due.truncate("D")).ifelse(due + ibis.interval(days=1) - ibis.interval(seconds=1), due)
+    at = wall(due, zone)
+    return (at == at.truncate("D")).ifelse(standard(at + ibis.interval(days=1) - ibis.interval(seconds=1), zone), due)
 
 
 def _typed(table: ibis.Table, ours: str, col: Any, mapping: Mapping) -> Any:
     "A case column as what it holds: times, a flag, codes or text."
     if ours in ("due_at", "extended_due_at"):
-        return _end_of_day(parse_time(col, mapping.timezone))
+        return _end_of_day(parse_time(col, mapping.timezone), mapping.timezone)
     if ours in ("submitted_at", "closed_at"):
         return parse_time(col, mapping.timezone)
     if ours == "excluded":
