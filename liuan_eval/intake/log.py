@@ -60,6 +60,12 @@ def n_rows(
     return table.count().to_pyarrow().as_py()
 
 
+_IN_A_LINE = Text(
+    "{name}：{events:,} 个事件，{cases:,} 件工单，{units:,} 个单位，至 {end:%Y-%m-%d}",
+    "{name}: {events:,} events, {cases:,} cases, {units:,} units, to {end:%Y-%m-%d}",
+)
+
+
 def _counts(log: "CaseLog") -> dict[str, int]:
     "What `CaseLog.counts` gives."
     parts = dict(
@@ -140,11 +146,7 @@ class CaseLog(LogTables):
         lang: Lang = "en",  # `zh` or `en`
     ) -> str:
         "The log in a line."
-        said = Text(
-            "{name}：{events:,} 个事件，{cases:,} 件工单，{units:,} 个单位，至 {end:%Y-%m-%d}",
-            "{name}: {events:,} events, {cases:,} cases, {units:,} units, to {end:%Y-%m-%d}",
-        )
-        return said.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang]
+        return _IN_A_LINE.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang]
 
     def __repr__(self) -> str:
         return f"CaseLog({self.summary()})"

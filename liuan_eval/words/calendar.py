@@ -10,8 +10,9 @@ __all__ = ['SPAN', 'Clock', 'noticed', 'known_days', 'parse_limit', 'limit_text'
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache, reduce
+from itertools import pairwise
 from typing import Any, Literal
 
 import chinese_calendar
@@ -33,6 +34,11 @@ def noticed() -> tuple[int, int]:
     return min(years), max(years)
 
 
+def _known_years(holidays: Iterable[str]) -> set[int]:
+    "The years of the notices, and those of which a day off is given."
+    return {*range(noticed()[0], noticed()[1] + 1), *(int(d[:4]) for d in holidays)}
+
+
 @cache
 def known_days(
     holidays: tuple[str, ...] = (),  # further days off, such as `2027-01-01`
@@ -45,7 +51,7 @@ def known_days(
     work[known] = [chinese_calendar.is_workday(d.date()) for d in day[known]]
     free, worked = pd.DatetimeIndex(holidays), pd.DatetimeIndex(workdays)
     work = pd.Series((work & ~day.isin(free)) | day.isin(worked)).astype("int32")
-    return pd.DataFrame(dict(day=day, work=work, n=work.cumsum().astype("int32"), provisional=~known & ~day.year.isin(free.year)))
+    return pd.DataFrame(dict(day=day, work=work, n=work.cumsum().astype("int32"), provisional=~day.year.isin(list(_known_years(holidays)))))
 
 # %% ../../nbs/words/calendar.ipynb #n067
 Clock = Literal["wd", "wh", "d", "h"]
@@ -88,24 +94,24 @@ def _clock_time(text: Any) -> int:
         ) from None
     return DAY if t is None else (t.hour * 3600 + t.minute * 60 + t.second) * SECOND
 
-# %% ../../nbs/words/calendar.ipynb #n015
-def _dates(given: Iterable[Any], key: str) -> tuple[str, ...]:
+# %% ../../nbs/words/calendar.ipynb #n005
+def _dates(given: Any, key: str) -> tuple[str, ...]:
     "Dates from days and spans of days, each once, in order; raises `LogError` for what is none, and for days without a calendar."
     found: set[str] = set()
-    for said in given:
+    for said in given if isinstance(given, (list, tuple)) else [given]:
         try:
-            ends = [date.fromisoformat(part.strip()) for part in str(said).split("/")]
+            ends = [datetime.strptime(part.strip(), "%Y-%m-%d").date() for part in str(said).split("/")]
         except ValueError:
             ends = []
         if len(ends) not in (1, 2) or not SPAN[0] <= ends[0] <= ends[-1] <= SPAN[1]:
             raise LogError(
-                f"映射 [calendar] 的 {key} 中有“{said}”；请写 {SPAN[0].year} 至 {SPAN[1].year} 年的日期或起止日：\"2027-01-01\"、\"2027-02-05/2027-02-11\"。",
-                f"{key} under [calendar] in the mapping has '{said}'; write days of {SPAN[0].year} to {SPAN[1].year}, or a first and a last one: \"2027-01-01\", \"2027-02-05/2027-02-11\".",
+                f'映射 [calendar] 的 {key} 中有“{said}”；请写 {SPAN[0].year} 至 {SPAN[1].year} 年的日期或起止日："2027-01-01"、"2027-02-05/2027-02-11"。',
+                f'{key} under [calendar] in the mapping has \'{said}\'; write days of {SPAN[0].year} to {SPAN[1].year}, or a first and a last one: "2027-01-01", "2027-02-05/2027-02-11".',
             )
         found |= {str(ends[0] + timedelta(days=i)) for i in range((ends[-1] - ends[0]).days + 1)}
     return tuple(sorted(found))
 
-# %% ../../nbs/words/calendar.ipynb #n017
+# %% ../../nbs/words/calendar.ipynb #n007
 def _check_hours(o: "Office") -> None:
     "Raise `LogError` for hours that are no spans in order, a cut-off that is no clock time, or a word for day 1 that is none."
     if o.first not in ("next", "same"):
@@ -178,10 +184,16 @@ class Office:
         "The calendar in a sentence, for a page."
         return _sentence(self, years)[lang]
 
-# %% ../../nbs/words/calendar.ipynb #n019
+# %% ../../nbs/words/calendar.ipynb #n009
+def _runs(years: Sequence[int]) -> list[str]:
+    "Years in words, several on end as the first and the last of them."
+    ends = [(a, b) for a, b in zip([None, *years], [*years, None], strict=True) if a is None or b is None or b > a + 1]
+    return [f"{first}" if first == last else f"{first}–{last}" for (_, first), (last, _) in pairwise(ends)]
+
+
 def _sentence(o: Office, years: Sequence[int]) -> Text:
     "`Office.words`."
-    spans, said = [f"{a}–{b}" for a, b in o.hours], list(map(str, years))
+    spans, said = [f"{a}–{b}" for a, b in o.hours], _runs(years)
     day = Text("次日", "the next day") if o.first == "next" else Text("当日", "the day of receipt")
     zh, en = ["国务院办公厅放假通知（含调休）"], ["State Council notices, swapped days included"]
     if o.holidays or o.workdays:
@@ -406,18 +418,17 @@ class WorkCalendar(Office):
         "Where times stand on the office's clock."
         return _on_table(t, lambda x: _office_hours(self, x, columns))
 
-# %% ../../nbs/words/calendar.ipynb #n021
+# %% ../../nbs/words/calendar.ipynb #n011
 def provisional_years(
     office: Office,  # with the days that it gives
     first: Any,  # a day
     last: Any,  # a later one
 ) -> list[int]:  # 2027, …
     "The years between two days for which there is neither a notice nor a day off that was given; none where a day is missing."
-    d = office.days
     if pd.isna(first) or pd.isna(last):
         return []
-    between = (d.day >= pd.Timestamp(first).normalize()) & (d.day <= pd.Timestamp(last).normalize())
-    return sorted({int(y) for y in d.day[between & d.provisional].dt.year})
+    known = _known_years(office.holidays)
+    return [y for y in range(int(pd.Timestamp(first).year), int(pd.Timestamp(last).year) + 1) if y not in known]
 
 
 def on_provisional(
@@ -427,8 +438,8 @@ def on_provisional(
 ) -> Any:  # true or false, null where one of them is
     "Whether a day from the first time to the last is provisional."
     first, last = wall(first, office.zone), wall(last, office.zone)
-    years = office.days.groupby(office.days.day.dt.year).provisional.any()
-    runs = (years != years.shift()).cumsum()[years]
-    spans = [(y.index[0], y.index[-1] + 1) for _, y in years[years].groupby(runs)]
-    touched = [(first < ibis.timestamp(f"{b}-01-01")) & (last >= ibis.timestamp(f"{a}-01-01")) for a, b in spans]
-    return reduce(lambda x, y: x | y, touched)
+    known = sorted(_known_years(office.holidays))
+    gaps = [(a + 1, b) for a, b in pairwise(known) if b > a + 1]
+    outside = (first < ibis.timestamp(f"{known[0]}-01-01")) | (last >= ibis.timestamp(f"{known[-1] + 1}-01-01"))
+    within = [(first < ibis.timestamp(f"{b}-01-01")) & (last >= ibis.timestamp(f"{a}-01-01")) for a, b in gaps]
+    return reduce(lambda x, y: x | y, within, outside)
