@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from walk import DAY, moment, runs_out, time_between
 
-from liuan_eval.words.calendar import WorkCalendar, known_days, limit_text, parse_limit
+from liuan_eval.words.calendar import WorkCalendar, known_days, limit_text, noticed, on_provisional, parse_limit, provisional_years
 from liuan_eval.words.rules import Rules
 from liuan_eval.words.text import LogError
 
@@ -51,8 +51,34 @@ def test_the_last_day_of_2022_is_off_by_the_notice_for_2023_and_swapped_weekend_
 
 def test_the_table_of_days_is_the_calendar_day_by_day_without_a_gap():
     d = known_days()
-    assert (d.day.diff().dropna() == DAY).all() and d.work.tolist() == [int(is_workday(x.date())) for x in d.day]
-    assert d.n.tolist() == np.cumsum(d.work).tolist()
+    assert (d.day.diff().dropna() == DAY).all() and d.n.tolist() == np.cumsum(d.work).tolist()
+    noticed_ = d[~d.provisional]
+    assert noticed_.day.dt.year.unique().tolist() == list(range(noticed()[0], noticed()[1] + 1))
+    assert noticed_.work.tolist() == [int(is_workday(x.date())) for x in noticed_.day]
+    rest = d[d.provisional]
+    assert len(rest) and rest.work.tolist() == (rest.day.dt.day_of_week < 5).astype(int).tolist()  # plain weekdays, no holiday guessed
+
+
+def test_days_that_the_office_gives_count_in_every_year_and_make_a_year_known():
+    last = noticed()[1]
+    cal = WorkCalendar(holidays=[f"{last + 1}-01-01", "2022-03-03", date(2022, 3, 4)], workdays=["2022-03-05"])
+    d, plain = cal.days.set_index("day"), known_days().set_index("day")
+    assert d.work[["2022-03-03", "2022-03-04", "2022-03-05", f"{last + 1}-01-01"]].tolist() == [0, 0, 1, 0]
+    changed = d.index[d.work != plain.work]
+    assert set(changed) <= set(pd.to_datetime(["2022-03-03", "2022-03-04", "2022-03-05", f"{last + 1}-01-01"]))
+    assert sorted(d.index[d.provisional != plain.provisional].year.unique()) == [last + 1]
+    assert str(due(cal, "2022-03-02", "2wd").date()) == "2022-03-07"  # Saturday is worked, Thursday and Friday are not
+    assert str(due(WorkCalendar(), "2022-03-02", "2wd").date()) == "2022-03-04"
+
+
+@pytest.mark.parametrize("key", ["holidays", "workdays"])
+@pytest.mark.parametrize(
+    "bad", ["1 May", "2027-02-30", "2027-02-12/2027-02-10", "2027-01-01/", "1889-01-01", "2061-01-01", 20270101.5, "", 5, "2027-1"]
+)
+def test_a_day_that_is_none_is_refused_with_what_to_write(key, bad):
+    with pytest.raises(LogError) as e:
+        WorkCalendar(**{key: [bad]})
+    both(e, key, str(bad), "2027-02-05/2027-02-11")
 
 
 # Due dates: the table of DOMAIN section 7
@@ -314,53 +340,72 @@ def both(error, *words):
     return error.value
 
 
-@pytest.mark.parametrize("at", ["2003-12-31 23:59:59", "2027-01-01", "1999-05-05"])
-def test_a_time_in_a_year_without_a_notice_is_refused_and_named(at):
-    f = frame(a=["2022-02-17", at], b=[at, "2022-02-18"])
+def weekday(on):
+    "A working day, where years without a notice have plain weekdays"
+    return is_workday(on) if noticed()[0] <= on.year <= noticed()[1] else on.weekday() < 5
+
+
+@pytest.mark.parametrize("at", ["2003-12-31 23:59:59", f"{noticed()[1] + 1}-01-01", "1999-05-05", "1990-01-01", "2060-12-31"])
+def test_a_year_without_a_notice_is_counted_on_plain_weekdays_and_stops_nothing(at):
+    f, cal = frame(a=["2022-02-17", at], b=[at, "2022-02-18"]), WorkCalendar()
+    a, b = (date.fromisoformat(x[:10]) for x in ("2022-02-17", at))
+    days = sum(weekday(min(a, b) + timedelta(days=i)) for i in range(1, abs((b - a).days) + 1))
+    assert abs(cal.elapsed(f, "a", "b", "wd").elapsed[0]) == days
+    for clock in ("wd", "wh", "d", "h"):
+        assert cal.elapsed(f, "a", "b", clock).elapsed.notna().all() and cal.due(f, "a", f"1{clock}").due_at.notna()[0]
+
+
+@pytest.mark.parametrize("at", ["1900-01-01", "1970-01-01 08:00", "1989-12-31 23:59:59", "2061-01-01", "2999-12-31", None])
+def test_a_time_outside_the_calendar_is_unknown_in_working_time_and_stops_nothing(at):
+    f = frame(a=["2022-02-17", at], b=["2022-02-18", at])
     for clock in ("wd", "wh"):
-        with pytest.raises(LogError) as e:
-            WorkCalendar().elapsed(f, "a", "b", clock)
-        assert "Update chinesecalendar" in both(e, at[:10], "2004–2026").text.en and "更新" in e.value.text.zh
-        with pytest.raises(LogError) as e:
-            WorkCalendar().due(f, "a", f"1{clock}")
-        both(e, at[:10], "a")
-    for clock in ("d", "h"):  # what needs no notice needs no known year
-        WorkCalendar().elapsed(f, "a", "b", clock), WorkCalendar().due(f, "a", f"1{clock}")
+        assert WorkCalendar().elapsed(f, "a", "b", clock).elapsed.isna().tolist() == [False, True]
+        assert WorkCalendar().due(f, "a", f"1{clock}").due_at.isna().tolist() == [False, True]
+    assert WorkCalendar().office_hours(f, dict(x="a")).x.isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize(
-    "start, limit, hours, cutoff, ends",
-    [
-        ("2026-12-18", "10wd", None, None, None),  # thirteen days, but nine working days
-        ("2026-12-18", "9wd", None, None, "2026-12-31 23:59:59"),
-        ("2026-12-30", "1wd", None, None, "2026-12-31 23:59:59"),
-        ("2026-12-30 16:00", "1wd", None, "16:00", None),
-        ("2026-12-31", "1wd", None, None, None),
-        ("2026-12-31", "7wh", None, None, "2026-12-31 17:00"),
-        ("2026-12-31", "8wh", None, None, None),
-        ("2026-12-28", "8wh", (("09:00", "10:00"),), None, None),  # an hour a day: eight days
-        ("2026-12-28", "4wh", (("09:00", "10:00"),), None, "2026-12-31 10:00"),
-    ],
-)
-def test_a_limit_that_may_end_after_the_last_known_day_is_refused_and_never_lost(start, limit, hours, cutoff, ends):
-    cal = WorkCalendar(**({} if hours is None else dict(hours=hours)), cutoff=cutoff)
-    if ends:
-        assert due(cal, start, limit) == pd.Timestamp(ends)
-        return
-    with pytest.raises(LogError) as e:
-        due(cal, start, limit)
-    assert "beyond" in both(e, "a", start[:10], "2026").text.en and "超出" in e.value.text.zh
-    with pytest.raises(LogError):
-        rules = Rules.read(dict(step="handle", limit=limit))
-        t = ibis.memtable(frame(a=[start]))
-        rules.due(t, "handle", dict(received="a"), cal, (pd.Timestamp(start), pd.Timestamp(start)))
+NEXT = noticed()[1] + 1
 
 
-def test_a_pause_beyond_the_last_known_day_is_refused_too():
-    f = frame(a=["2026-12-21"], pause=[30.0])
-    assert due(WorkCalendar(), "2026-12-21", "2wd") == pd.Timestamp("2026-12-23 23:59:59")
-    with pytest.raises(LogError):
-        WorkCalendar().due(f, "a", "2wd", pause="pause")
+@pytest.mark.parametrize("limit", ["1wd", "9wd", "10wd", "30wd", "8wh", "200wh"])
+def test_a_limit_that_runs_on_into_a_year_without_a_notice_ends_there(limit):
+    start, cal = datetime(NEXT - 1, 12, 18, 10), WorkCalendar()
+    n, clock = parse_limit(limit)
+    got, left, day = due(cal, str(start), limit), n if clock == "wd" else -(-(n - 6) // 7), start.date()
+    while left:  # in hours: six are left of the first day, seven of every other
+        day += timedelta(days=1)
+        left -= weekday(day)
+    assert got.date() == day
+    rules, t = Rules.read(dict(step="handle", limit=limit)), ibis.memtable(frame(a=[str(start)]))
+    assert rules.due(t, "handle", dict(received="a"), cal).execute().due_at[0] == got
+
+
+def test_a_limit_that_runs_past_the_last_day_of_all_is_unknown():
+    assert pd.isna(due(WorkCalendar(), "2060-12-30", "10wd"))
+
+
+def test_a_pause_may_run_on_into_a_year_without_a_notice():
+    f = frame(a=[f"{NEXT - 1}-12-21"], pause=[30.0])
+    got = WorkCalendar().due(f, "a", "2wd", pause="pause").due_at[0]
+    assert got == due(WorkCalendar(), f"{NEXT - 1}-12-21", "32wd") and got.year == NEXT
+
+
+def test_what_rests_on_a_year_without_a_notice_is_told():
+    cal, given = WorkCalendar(), WorkCalendar(holidays=[f"{NEXT}-01-01/{NEXT}-01-03"])
+    spans = [
+        ("2022-01-01", "2022-12-31"),
+        (f"{NEXT - 1}-12-01", f"{NEXT}-01-01"),
+        (f"{NEXT}-06-01", f"{NEXT + 1}-01-01"),
+        ("1970-01-01", "1970-01-02"),
+    ]
+    t = ibis.memtable(frame(a=[a for a, _ in spans], b=[b for _, b in spans]).assign(i=range(4)))
+    told = lambda c: t.select("i", x=on_provisional(c, t.a, t.b)).order_by("i").execute().x.tolist()
+    assert told(cal) == [False, True, True, True] and told(given) == [False, False, True, True]
+    assert [provisional_years(cal, *s) for s in spans] == [[], [NEXT], [NEXT, NEXT + 1], [1970]]
+    assert [provisional_years(given, *s) for s in spans[:3]] == [[], [], [NEXT + 1]]
+    for lang, word in (("zh", "暂按周一至周五"), ("en", "Monday to Friday")):
+        assert word in cal.words(lang, [NEXT]) and str(NEXT) in cal.words(lang, [NEXT]) and word not in cal.words(lang)
+        assert "3" in given.words(lang) and given.words(lang) != cal.words(lang)
 
 
 @pytest.mark.parametrize("bad", ["3", "3 days", "0wd", "-1d", "wd", "", "1.5h", "3WD", None, "3wd 4h"])

@@ -180,7 +180,8 @@ def clocks():
 def same_clocks(table):
     "Elapsed time, due dates and office hours of a table in an engine, against those of a frame"
     frame = clocks()
-    for cal in (WorkCalendar(), WorkCalendar(**MAPPING["calendar"], first="same")):
+    summer = WorkCalendar(zone="Australia/Sydney", holidays=["2022-02-21"], workdays=["2022-02-26"])  # an hour before the wall there
+    for cal in (WorkCalendar(), WorkCalendar(**MAPPING["calendar"], first="same"), summer):
         for of in (
             *[lambda t, cal=cal, c=c: cal.elapsed(t, "a", "b", c) for c in ("wd", "wh", "d", "h")],
             lambda t, cal=cal: cal.due(t, "a", "limit"),
@@ -383,6 +384,18 @@ def test_postgres_times_with_a_zone_are_shown_on_beijing_time(server, duck):
     assert log.end == duck.end
 
 
+def test_postgres_times_with_a_zone_are_shown_on_the_walls_of_another(server, frames):
+    events, cases, _ = frames
+    away = MAPPING | dict(timezone="Australia/Sydney")
+    want = CaseLog.from_frame(events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai")), cases=cases, **away)
+    tables = dict(events=f"{SCHEMA}.zoned", cases=TABLES["cases"])
+    got = read_log(server, mapping=Mapping.make(away | dict(tables=tables)))
+    same_custody(got, want)
+    same_deadlines(got, want)
+    for more in (dict(period="month"), dict(period="day", by="unit")):
+        pd.testing.assert_frame_equal(metrics.compute(got, "n_cases", **more), metrics.compute(want, "n_cases", **more), check_dtype=False)
+
+
 def test_postgres_ties_without_an_order_are_counted_and_come_out_the_same_every_time(server, frames):
     events = frames[0]
     logs = [read_log(server, mapping=mapping(events=f"{SCHEMA}.unordered")) for _ in range(2)]
@@ -525,6 +538,15 @@ def test_spark_custody_is_that_of_duckdb(on_spark, duck):
 @pytest.mark.parametrize("group", SPARK_GROUPS)
 def test_spark_gives_the_indicators_of_duckdb(on_spark, duck, group):
     same_indicators(on_spark, duck, group)
+
+
+def test_spark_periods_and_limits_are_those_of_the_walls(spark_tables, frames):
+    events, cases, _ = frames
+    away = MAPPING | dict(timezone="Australia/Sydney")
+    got = CaseLog.from_frame(spark_tables("events"), cases=spark_tables("cases"), **away)
+    want = CaseLog.from_frame(events, cases=cases, **away)
+    same_custody(got, want)
+    same_deadlines(got, want)
 
 
 def test_spark_reads_a_row_a_ticket_from_a_frame_of_its_own(spark, duck_tickets, tmp_path):

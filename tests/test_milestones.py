@@ -10,7 +10,6 @@ from walk import runs_out
 from liuan_eval.custody.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.words.calendar import parse_limit
-from liuan_eval.words.text import LogError
 
 HOURS = (("08:30", "12:00"), ("14:30", "17:30"))
 
@@ -224,11 +223,14 @@ def test_an_extension_that_no_rule_dates_is_unknown_even_where_others_have_a_rul
     assert hand.extended_due_at.isna().to_dict() == {c: c == "extended" for c in HAND}
 
 
-def test_a_pause_that_moves_a_working_limit_past_the_last_known_day_is_refused_and_the_date_never_lost():
+def test_a_pause_that_moves_a_working_limit_into_a_year_without_a_notice_moves_it_on_plain_weekdays():
     rows = [("2026-12-01 09:00", "dispatched"), ("2026-12-02 09:00", "suspended"), ("2026-12-30 09:00", "resumed")]
     events = pd.DataFrame([("1", *r) for r in rows], columns=["case_id", "timestamp", "activity"]).assign(unit="甲局")
-    with pytest.raises(LogError, match="2026-12-30"):
-        deadlines(CaseLog.from_frame(events, rules=(dict(step="handle", limit="10wd"),)))
+    law = (dict(step="handle", limit="10wd"),)
+    due = lambda **more: str(deadlines(CaseLog.from_frame(events, rules=law, **more)).execute().due_at[0].date())
+    free = ["2027-01-01"]  # given here, so that the test holds when the notice for 2027 is out
+    assert due(calendar=dict(holidays=free)) == "2027-01-13"  # one day gone, twenty stood still: nine after the 30th
+    assert due(calendar=dict(holidays=[*free, "2027-01-04"])) == "2027-01-14"
 
 
 def test_a_refused_extension_is_none():

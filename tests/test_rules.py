@@ -162,8 +162,7 @@ def chosen(seed):
     rules, starts = Rules.read(*rows), {c: c for c in ("received", "dispatched", "claimed")}
     cal = WorkCalendar(hours=SPLIT, first=str(rng.choice(["next", "same"])), cutoff=rng.choice([None, "16:00"]))
     t = ibis.memtable(f, schema={**dict.fromkeys(WORDS, "string"), **dict.fromkeys(starts, "timestamp"), "case": "int64"})
-    span = (f[list(starts)].min().min(), f[list(starts)].max().max())
-    got = rules.due(t, "handle", starts, cal, span).execute().sort_values("case")
+    got = rules.due(t, "handle", starts, cal).execute().sort_values("case")
     seen = Counter()
     for r in got.itertuples():
         case = {k: getattr(r, k) if isinstance(getattr(r, k), str) else None for k in WORDS}
@@ -218,12 +217,12 @@ def test_a_column_the_table_has_not_is_unknown():
         dict(step="handle", limit="3d"),
     )
     t = ibis.memtable(frame(a=["2022-02-17"]))
-    assert rules.due(t, "handle", dict(received="a"), WorkCalendar(), (None, None)).execute().limit.tolist() == ["3d"]
+    assert rules.due(t, "handle", dict(received="a"), WorkCalendar()).execute().limit.tolist() == ["3d"]
 
 
 def test_no_rule_for_a_step_leaves_it_without_a_due_moment():
     t = ibis.memtable(frame(a=["2022-02-17"]))
-    got = Rules().due(t, "handle", dict(received="a"), WorkCalendar(), (None, None)).execute()
+    got = Rules().due(t, "handle", dict(received="a"), WorkCalendar()).execute()
     assert got.rule.tolist() == [0] and got[["limit", "started_at", "due_at"]].isna().all(axis=None)
 
 

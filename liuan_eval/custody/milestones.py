@@ -106,24 +106,18 @@ def _scope(t: ibis.Table) -> list[str]:
     return [c for c in SCOPES if c in t.columns]
 
 
-def _span(t: ibis.Table, *columns: str) -> tuple[Any, Any]:
-    "First and last time in columns of a kept table."
-    ends = t.agg(**{f"{k}_{c}": getattr(t[c], k)() for c in columns for k in ("min", "max")}).execute().iloc[0].dropna()
-    return (ends.filter(like="min_").min(), ends.filter(like="max_").max()) if len(ends) else (None, None)
-
-
 def _paused(log: CaseLog, due: ibis.Table) -> ibis.Table:
-    "case, pause, until: the time that does not count, in units of the clock of the case's limit, and its last end; `due` holds milestones with started_at and clock."
+    "case, pause: the time that does not count, in units of the clock of the case's limit; `due` holds milestones with started_at and clock."
     t = pauses(log).join(due.select("case", "started_at", "clock", *_STARTS.values(), *_scope(due)), "case")
     t = log.keep("pauses", lambda: t.mutate(from_at=ibis.greatest(t.from_at, t.started_at)).filter(_.to_at > _.from_at))
     plain, clocks = replace(log.calendar, first="next"), sorted({r.clock for r in log.rules.of("handle") if r.clock})
     parts = [plain.elapsed(t.filter(t.clock == c), "from_at", "to_at", c, "pause").mutate(pause=_.pause.cast("float64")) for c in clocks]
     t = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     t = t.mutate(before=t.pause.sum().over(group_by=t.case, order_by=t.nth, rows=(None, -1)))
-    t = log.rules.due(t, "handle", _STARTS, log.calendar, _span(milestones(log), *_STARTS.values()), pause=t.before)
-    in_time = (t.from_at <= t.due_at).fill_null(True).cast("int32").min()  # null: past the last known day, which no pause begins after
+    t = log.rules.due(t, "handle", _STARTS, log.calendar, pause=t.before)
+    in_time = (t.from_at <= t.due_at).fill_null(True).cast("int32").min()  # null: beyond the calendar, which no pause begins after
     t = t.mutate(counts=in_time.over(group_by=t.case, order_by=t.nth, rows=(None, 0))).filter(_.counts == 1)
-    return t.group_by("case").agg(pause=t.pause.sum(), until=t.to_at.max())
+    return t.group_by("case").agg(pause=t.pause.sum())
 
 # %% ../../nbs/custody/milestones.ipynb #c012
 def _unpaused(log: CaseLog) -> ibis.Table:
@@ -131,7 +125,7 @@ def _unpaused(log: CaseLog) -> ibis.Table:
     t = milestones(log)
     for ours, theirs in (("due_at", "ticket_due_at"), ("extended_due_at", "ticket_extended_at")):
         t = t.rename({theirs: ours}) if ours in t.columns else t.mutate(**{theirs: ibis.null("timestamp")})
-    return log.rules.due(t, "handle", _STARTS, log.calendar, _span(milestones(log), *_STARTS.values()))
+    return log.rules.due(t, "handle", _STARTS, log.calendar)
 
 
 def _moved_by_pauses(log: CaseLog, t: ibis.Table) -> ibis.Table:
@@ -140,17 +134,15 @@ def _moved_by_pauses(log: CaseLog, t: ibis.Table) -> ibis.Table:
         return t.mutate(pause=ibis.null("float64"))
     clock = ibis.cases(*[(t["limit"] == r.limit, str(r.clock)) for r in log.rules.of("handle")], else_=ibis.null("string"))
     p = log.keep("paused", lambda: _paused(log, t.mutate(clock=clock).filter(_.due_at.notnull())))
-    starts, ends = _span(milestones(log), *_STARTS.values()), _span(p, "until")
-    last = max((x for x in (starts[1], ends[1]) if x is not None), default=None)  # the last moment from which a limit runs
-    t = t.drop("limit", "started_at", "rule", "due_at").left_join(p.drop("until"), "case").drop("case_right")
-    return log.rules.due(t, "handle", _STARTS, log.calendar, (starts[0], last), pause=t.pause)
+    t = t.drop("limit", "started_at", "rule", "due_at").left_join(p, "case").drop("case_right")
+    return log.rules.due(t, "handle", _STARTS, log.calendar, pause=t.pause)
 
 # %% ../../nbs/custody/milestones.ipynb #n008
 def _allowed(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "case, allowed: until when the rules let a case be extended, of those that were extended in time and whose ticket does not say."
     base = t.filter((t.extended_at <= t.due_at) & t.ticket_extended_at.isnull()).select("case", "opened_at", "due_at", *_scope(t))
     base, plain = base.rename(from_at="due_at"), replace(log.calendar, first="next", cutoff=None)
-    return log.rules.due(base, "extend", dict.fromkeys(_STARTS, "from_at"), plain, _span(base, "from_at")).select("case", allowed="due_at")
+    return log.rules.due(base, "extend", dict.fromkeys(_STARTS, "from_at"), plain).select("case", allowed="due_at")
 
 
 def _extended(log: CaseLog, t: ibis.Table) -> ibis.Table:
@@ -187,4 +179,4 @@ def step_due(
     "When each case's time for a step ran out, by the rules; null where no rule is for it."
     drop = [c for c in ("due_at", "extended_due_at") if c in milestones(log).columns]
     t = milestones(log).drop(*drop)
-    return log.keep(f"due_{step}", lambda: log.rules.due(t, step, _STARTS, log.calendar, _span(t, *_STARTS.values())))
+    return log.keep(f"due_{step}", lambda: log.rules.due(t, step, _STARTS, log.calendar))

@@ -14,7 +14,7 @@ from ibis import _
 
 from ..intake.log import CaseLog, closings
 from ..words.rules import SCOPES
-from ..words.time import elapsed
+from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
 from ..words.vocabulary import Does, moves
 
@@ -86,7 +86,7 @@ def _late(log: CaseLog, t: ibis.Table) -> ibis.Table:
     if not log.rules.of("return"):
         return t.mutate(late=ibis.null("boolean"))
     own, starts = t.columns, dict(received="entered_at", dispatched="entered_at", claimed="claimed_at")
-    t = log.rules.due(with_scope(log, t), "return", starts, log.calendar, (log.core.timestamp.min().execute(), log.end))
+    t = log.rules.due(with_scope(log, t), "return", starts, log.calendar)
     return t.mutate(late=t.returned_at > t.due_at).select(*own, "late")
 
 # %% ../../nbs/custody/spells.ipynb #n011
@@ -234,8 +234,9 @@ def coded_cases(
 
 # %% ../../nbs/custody/spells.ipynb #n018
 def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
-    "The table with the case's id and units' names in place of codes."
-    t = log.case_ids.join(table, "case")
+    "The table with the case's id and units' names in place of codes, and times as the clocks on the walls show them."
+    t, zone = log.case_ids.join(table, "case"), log.mapping.timezone
+    t = t.mutate(**{c: wall(t[c], zone) for c, kind in t.schema().items() if kind.is_timestamp()})
     names = ibis.memtable(log.units[["code", "unit"]], schema={"code": "int32", "unit": "string"})
     for u in units:
         dim = names.select(**{u: names.code, f"{u}_name": names.unit})

@@ -34,8 +34,8 @@ def usual_plan(
     start: Any = None,  # first day of the campaign; None: what the mapping says
 ) -> Plan:
     "The outcomes usually looked at, as far as the log can serve them, by month (by week with fewer than three months on a side); raises `LogError` without a start."
-    begins, first = start_day(start, log.mapping.start), log.core.timestamp.min().execute()
-    months = min((begins - first).days, (log.end - begins).days) / 30.5
+    begins, (first, last) = start_day(start, log.mapping.start), log.ends
+    months = min((begins - first).days, (last - begins).days) / 30.5
     can = available(log)[0]
     usual = [n for n in Plan.read().outcomes if n in can]
     usual = usual if "close_hours" in can else [n for n in ("resolution_days", *usual) if n in can]

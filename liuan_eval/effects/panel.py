@@ -281,7 +281,7 @@ def panel(
     "An indicator by unit and period from the log; raises `LogError` where there is no start or no such unit, `TooFew` where no whole period is left."
     begins, freq = start_day(start, log.mapping.start), period_of(period).freq
     f = _by_period(log, indicator, by, period, name)
-    f, notes = _edges(f, log.core.timestamp.min().execute(), log.end, begins, freq)
+    f, notes = _edges(f, *log.ends, begins, freq)
     if f.empty:
         raise TooFew(
             f"{indicator}：日志中没有可用的完整一期（{period}），故不给出数字。",

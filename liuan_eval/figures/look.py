@@ -159,7 +159,7 @@ def span(
     log: CaseLog,  # a log
 ) -> Text:
     "First and last day of a log."
-    first, last = log.core.timestamp.min().execute(), log.end
+    first, last = log.ends
     return Text(f"{first:%Y-%m-%d} 至 {last:%Y-%m-%d}", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
 
 

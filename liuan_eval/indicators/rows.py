@@ -17,7 +17,7 @@ from ibis import _
 from ..custody.spells import coded_cases, coded_hops, coded_spells
 from ..intake.log import CaseLog
 from ..words.text import LogError
-from ..words.time import PERIODS
+from ..words.time import PERIODS, wall
 from ..words.units import names
 
 # %% ../../nbs/indicators/rows.ipynb #n033
@@ -100,12 +100,13 @@ def rows(
     "The coded rows that an indicator counts; raises `LogError` as `level_of`."
     cases, spells = coded_cases(log) if cases is None else cases, coded_spells(log) if spells is None else spells
     level = level_of(log, [c for c in by if not (c in FURTHER and c in cases.columns)], levels)
-    cases = with_end(log, cases)
+    cases, zone = with_end(log, cases), log.mapping.timezone
     if among is not None:
         cases = cases.filter(among)
     if level == "cases":
-        return cases.mutate(unit=_.last_unit, at=_.opened_at), level
-    own = coded_hops(log) if level == "hops" else spells.filter(~_.is_dispatcher).mutate(at=_.entered_at)
+        return cases.mutate(unit=_.last_unit, at=wall(cases.opened_at, zone)), level
+    own = coded_hops(log) if level == "hops" else spells.filter(~_.is_dispatcher).mutate(at=spells.entered_at)
+    own = own.mutate(at=wall(own["at"], zone))
     if "return_reason" in by:
         own = own.left_join(_reasons(log), ["case", "unit", "returned_at"]).drop("case_right", "unit_right", "returned_at_right")
     more = [c for c in (*by, *carry, "end_at") if c not in own.columns]
@@ -125,7 +126,7 @@ settled = _.closed_at.notnull() & held  # closed cases that reached a unit
 
 # %% ../../nbs/indicators/rows.ipynb #n047
 def period_column(
-    at: Any,  # a time, as an Ibis expression
+    at: Any,  # a time on the wall clock, as an Ibis expression
     period: str | None,  # a key of `PERIODS`, or a date
 ) -> dict[str, Any]:  # {"period": expression}, or nothing
     "The period of a time; a date splits time into `before` and `after` (from that day on); raises `LogError` for any other word."

@@ -21,6 +21,7 @@ from .needs import NEEDS
 from .rows import every_unit, held, named_table, period_column, rows, sums
 from .shapes import Count, Indicator, Rate, counted, shared, together
 from ..intake.log import CaseLog
+from ..words.time import standard
 
 # %% ../../nbs/indicators/volume.ipynb #n006
 n_cases = Count("n_cases", case=_["case"].notnull(), spell=_["case"].notnull(), hop=_["case"].notnull())
@@ -29,18 +30,20 @@ n_cases = Count("n_cases", case=_["case"].notnull(), spell=_["case"].notnull(), 
 def _open_rows(log: CaseLog, by: list[str]) -> ibis.Table:
     "Cases, or by unit spells, with the span in which they were open: `since`, `until`; none whose closing is unknown."
     t, level = rows(log, by, ("cases", "spells"), ~_.closing_unknown, deadlines(log), carry=["due_at"])
-    return t.select(*by, "due_at", since="at", until="closed_at" if level == "cases" else "left_at")
+    return t.select(
+        *by, "due_at", since="opened_at" if level == "cases" else "entered_at", until="closed_at" if level == "cases" else "left_at"
+    )
 
 
 def backlog(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-    at: Sequence[Any],  # moments
+    at: Sequence[Any],  # moments, on the wall clock
     by: str | Sequence[str] | None = None,  # columns of the groups
 ) -> pd.DataFrame:  # by, at, open, overdue
     "Cases open at each moment, and those of them that were overdue (null without due dates); by unit: lying with it."
     by = [by] if isinstance(by, str) else list(by or [])
     t = _open_rows(log, by)
-    moments = [ibis.literal(pd.Timestamp(a).to_pydatetime()) for a in at]
+    moments = [ibis.literal(standard(pd.Timestamp(a), log.mapping.timezone).to_pydatetime()) for a in at]
     open_ = [(t.since <= m) & (t.until.isnull() | (t.until > m)) for m in moments]
     of = {f"open_{i}": o.sum().fill_null(0) for i, o in enumerate(open_)}
     of |= {f"overdue_{i}": (o & (t.due_at <= m)).sum().fill_null(0) for i, (o, m) in enumerate(zip(open_, moments))}
@@ -51,7 +54,7 @@ def backlog(
 # %% ../../nbs/indicators/volume.ipynb #n013
 def _period_ends(log: CaseLog, period: str | None) -> pd.DataFrame:
     "The last moment of every period of the log (or the log's end), with the period's name as `period_column` gives it."
-    first, last = log.core.timestamp.min().execute(), log.end
+    first, last = log.ends
     if period is None:
         return pd.DataFrame(dict(at=[last]))
     days = ibis.memtable(pd.DataFrame(dict(day=pd.date_range(first.normalize(), last.normalize()))))

@@ -17,6 +17,7 @@ from ibis import _
 from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
 from .tables import ROW, attributes, known_words, text
+from ..words.calendar import on_provisional, provisional_years
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
 from ..words.units import dispatchers
@@ -279,6 +280,45 @@ def _wild_time(log: CaseLog) -> ibis.Table:
 @problem("closing_unknown", of="cases")
 def _closing_unknown(log: CaseLog) -> ibis.Table:
     return _of_cases(log, closings(log).filter(_.unknown).select("case"))
+
+# %% ../../nbs/intake/checks.ipynb #m001
+_WORKING = ("wd", "wh")
+
+
+def _last_limit(log: CaseLog) -> pd.Timestamp:
+    "When the longest limit for handling, in working time, would run out if it began at the end of the log."
+    texts = [r.limit for r in log.rules.of("handle") if r.clock in _WORKING]
+    if not texts:
+        return log.end
+    late = log.calendar.due(pd.DataFrame(dict(at=log.end, limit=texts)), "at", "limit").due_at
+    return max(log.end, late.fillna(log.end).max())
+
+
+def _started(log: CaseLog) -> ibis.Table:
+    "case, opened_at, dispatched_at, claimed_at, stop (closing, or the end of the log), and what rules may ask of a case."
+    core, codes = log.core, dispatchers(log.units)
+    held = moves(core.act) & core.unit.notnull() & (core.unit.notin(codes) if codes else ibis.literal(True))
+    steps = core.group_by("case").agg(
+        dispatched_at=core.timestamp.min(where=held), claimed_at=core.timestamp.min(where=core.act == Does.CLAIMS)
+    )
+    t = closings(log).left_join(steps, "case").drop("case_right")
+    have = [c for c in (*SCOPES, "submitted_at") if log.knows(c)]
+    if log.attributes is not None and have:
+        t = t.left_join(log.attributes.select("case", *have), "case").drop("case_right")
+    opened = ibis.coalesce(t.submitted_at, t.first_at) if "submitted_at" in have else t.first_at
+    return t.mutate(opened_at=opened, stop=ibis.coalesce(t.closed_at, ibis.literal(log.end.to_pydatetime())))
+
+
+@problem("calendar_provisional", of="cases")
+def _calendar_provisional(log: CaseLog) -> ibis.Table | None:
+    "Cases of which working time rests on days of a year without a notice."
+    if not provisional_years(log.calendar, log.core.timestamp.min().execute(), _last_limit(log)):
+        return None
+    t = log.rules.due(_started(log), "handle", dict(received="opened_at", dispatched="dispatched_at", claimed="claimed_at"), log.calendar)
+    texts = [r.limit for r in log.rules.of("handle") if r.clock in _WORKING]
+    due = t["limit"].isin(texts).ifelse(t.due_at, ibis.null("timestamp")) if texts else ibis.null("timestamp")
+    t = t.mutate(until=ibis.greatest(t.stop, ibis.coalesce(due, t.stop)))
+    return _of_cases(log, t.filter(on_provisional(log.calendar, t.opened_at, t.until)).select("case"))
 
 # %% ../../nbs/intake/checks.ipynb #n077
 if set(CHECKS) != set(packaged("words/checks")):

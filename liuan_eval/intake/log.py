@@ -35,6 +35,7 @@ from .times import BAD, TIMES, TimeColumn, mostly_days, with_times
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
 from ..words.text import DATA, Lang, LogError, Question, Text
+from ..words.time import standard, wall
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #c016
@@ -75,6 +76,12 @@ def n_rows(
     return table.count().to_pyarrow().as_py()
 
 
+_IN_A_LINE = Text(
+    "{name}：{events:,} 个事件，{cases:,} 件工单，{units:,} 个单位，至 {end:%Y-%m-%d}",
+    "{name}: {events:,} events, {cases:,} cases, {units:,} units, to {end:%Y-%m-%d}",
+)
+
+
 def _counts(log: "CaseLog") -> dict[str, int]:
     "What `CaseLog.counts` gives."
     parts = dict(
@@ -91,7 +98,7 @@ def _counts(log: "CaseLog") -> dict[str, int]:
 def _extracted(mapping: Mapping) -> pd.Timestamp:
     "When a log was exported; a day without a clock ends with its day."
     at = pd.Timestamp(str(mapping.span["extracted"]))
-    return at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1) if at == at.normalize() else at
+    return standard(at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1) if at == at.normalize() else at, mapping.timezone)
 
 # %% ../../nbs/intake/log.ipynb #n014
 class _Ended(LogTables):
@@ -128,6 +135,11 @@ class CaseLog(_Ended):
         m = amend(mapping, **more)
         tables = dict(events=events, cases=cases, callbacks=callbacks)
         return _build(connect(events), tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
+
+    @cached_property
+    def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        "When the log begins and ends, on the wall clock: what people are told."
+        return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
 
     @cached_property
     def rules(self) -> Rules:
@@ -169,12 +181,8 @@ class CaseLog(_Ended):
         lang: Lang = "en",  # `zh` or `en`
     ) -> str:
         "The log in a line."
-        said = Text(
-            "{name}：{events:,} 个事件，{cases:,} 件工单，{units:,} 个单位，至 {end:%Y-%m-%d}",
-            "{name}: {events:,} events, {cases:,} cases, {units:,} units, to {end:%Y-%m-%d}",
-        )
         more = Text(f"（{self.end_from.zh}）", f" ({self.end_from.en})")[lang] if "extracted" in self.mapping.span else ""
-        return said.format(name=self.source["name"], end=self.end, **self.counts)[lang] + more
+        return _IN_A_LINE.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang] + more
 
     def __repr__(self) -> str:
         return f"CaseLog({self.summary()})"
@@ -219,15 +227,15 @@ def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     return kept(t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names}))
 
 # %% ../../nbs/intake/log.ipynb #n016
-def _days(e: ibis.Table) -> pd.DataFrame:
+def _days(e: ibis.Table, zone: str) -> pd.DataFrame:
     "activity, n, midnight: how many events of each activity lie at midnight sharp."
-    t = e.filter(e.aside.isnull())
-    return t.group_by("activity").agg(n=_.count(), midnight=(_.timestamp == _.timestamp.truncate("D")).sum()).limit(10_000).execute()
+    t = e.filter(e.aside.isnull()).mutate(shown=wall(e.timestamp, zone))
+    return t.group_by("activity").agg(n=_.count(), midnight=(_.shown == _.shown.truncate("D")).sum()).limit(10_000).execute()
 
 
 def _by_day(e: ibis.Table, mapping: Mapping, times: dict[str, TimeColumn]) -> frozenset[str]:
     "The activities that are known by the day only, and `closed_at`, and `timestamp` where all events are."
-    f = _days(e)
+    f = _days(e, mapping.timezone)
     dated = {str(s["activity"]): times[s["time"]].dated for s in mapping.steps if mapping.layout == "wide" and s["time"] in times}
     whole = next((c.dated for c in times.values() if "timestamp" in c.ours), False)
     sure = whole or all(dated.get(a, False) for a in f.activity)
@@ -236,13 +244,14 @@ def _by_day(e: ibis.Table, mapping: Mapping, times: dict[str, TimeColumn]) -> fr
     return frozenset(names | ({"timestamp"} if mostly_days(f.midnight.sum(), f.n.sum(), sure) else set()))
 
 
-def _placed(e: ibis.Table, names: frozenset[str]) -> ibis.Table:
+def _placed(e: ibis.Table, names: frozenset[str], zone: str) -> ibis.Table:
     "The events with those that are known by the day only at their place in it."
-    by_day = e.activity.isin(sorted(names)) & (e.timestamp == e.timestamp.truncate("D"))
-    order: dict[str, Any] = dict(group_by=[e.case_id, e.timestamp.truncate("D")], order_by=e[ROW], rows=(None, -1))
+    shown = wall(e.timestamp, zone)
+    by_day = e.activity.isin(sorted(names)) & (shown == shown.truncate("D"))
+    order: dict[str, Any] = dict(group_by=[e.case_id, shown.truncate("D")], order_by=e[ROW], rows=(None, -1))
     before = by_day.ifelse(ibis.null("timestamp"), e.timestamp).max().over(**order)
     closes = act(e.activity) == Does.CLOSES
-    at = ibis.cases((by_day & closes, end_of_day(e.timestamp)), (by_day, ibis.coalesce(before, e.timestamp)), else_=e.timestamp)
+    at = ibis.cases((by_day & closes, end_of_day(e.timestamp, zone)), (by_day, ibis.coalesce(before, e.timestamp)), else_=e.timestamp)
     return e.mutate(timestamp=at)
 
 # %% ../../nbs/intake/log.ipynb #n023
@@ -292,10 +301,10 @@ def _log(con: Any, raw: dict[str, ibis.Table], times: dict[str, TimeColumn], map
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
     by_day = _by_day(e, mapping, times)
     mixed = bool(by_day) and "timestamp" not in by_day
-    e = _placed(e, by_day) if mixed else e
+    e = _placed(e, by_day, mapping.timezone) if mixed else e
     about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
     if about is not None and "closed_at" in about.columns and "closed_at" in by_day and mixed:
-        about = about.mutate(closed_at=end_of_day(about.closed_at))
+        about = about.mutate(closed_at=end_of_day(about.closed_at, mapping.timezone))
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
     core = _core(con, e, case_ids, units)

@@ -71,7 +71,9 @@ class Mapping:
     steps: Rows = ()  # wide layout: `activity`, `time`, and `unit` (a column, or several: the first that is filled)
     start: str | None = None  # first day of a campaign, for the report's before and after
     rules: tuple[str | dict, ...] = ()  # limits that apply here, first fit counts: names of rule files, own files (`….toml`), single rows
-    calendar: dict[str, Any] = field(default_factory=dict)  # office `hours`, `cutoff`, and which day is `first`: fields of `WorkCalendar`
+    calendar: dict[str, Any] = field(
+        default_factory=dict
+    )  # office `hours`, `cutoff`, which day is `first`, further `holidays` and `workdays`: fields of `WorkCalendar`
     basically_satisfied: float | None = None  # what 基本满意 counts for, 0 to 1; None: as no valid answer
     minimum: int = 10  # units with a smaller denominator are shown but not compared
     owners: Texts = field(default_factory=dict)  # responsibility list (权责清单): topic = the unit whose duty it is
@@ -124,7 +126,7 @@ class Mapping:
     @property
     def office(self) -> WorkCalendar:
         "The calendar of the office."
-        return WorkCalendar(**self.calendar)
+        return WorkCalendar(**self.calendar, zone=self.timezone)
 
     def toml(self) -> str:
         "The mapping as TOML, without what is left at its default."
@@ -144,7 +146,7 @@ def _all(values: Any, kind: Any) -> bool:
     return all(isinstance(v, kind) for v in values)
 
 
-_OFFICE = [f.name for f in fields(WorkCalendar)]
+_OFFICE = [f.name for f in fields(WorkCalendar) if f.name != "zone"]  # which is the log's
 _KINDS: dict[Any, tuple[Any, Text]] = {  # type of a field: whether a value is one, and what it is called
     str: (lambda v: isinstance(v, str), Text("文本", "text")),
     bool: (lambda v: isinstance(v, bool), Text("true 或 false", "true or false")),

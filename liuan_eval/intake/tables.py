@@ -14,8 +14,9 @@ import ibis
 
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
 from .source import LINE, PLACE
-from .times import BAD, TIME, WHY, engine, time_of, why_of
+from .times import BAD, TIME, WHY, time_of, why_of
 from ..words.text import LogError, packaged
+from ..words.time import engine, standard, wall
 from ..words.vocabulary import activity_words, ambiguous_returns, synonyms
 
 # %% ../../nbs/intake/tables.ipynb #n006
@@ -193,7 +194,8 @@ def present_name(
     at: Any,  # when each was written, a column of times
     mapping: Mapping,  # with its `aliases`
 ) -> Any:  # names
-    "Units under their present names."
+    "Units under their present names; a name begins and ends with a day on the wall clock."
+    at = wall(at, mapping.timezone)
 
     def hit(a: dict) -> Any:
         cond = unit == a["alias"]
@@ -207,16 +209,18 @@ def present_name(
 
 # %% ../../nbs/intake/tables.ipynb #n032
 def end_of_day(
-    at: Any,  # times
+    at: Any,  # times on the standard clock
+    zone: str,  # of the log
 ) -> Any:  # times
     "Due dates and closings; one at midnight sharp ends with its day."
-    return (at == at.truncate("D")).ifelse(at + ibis.interval(days=1) - ibis.interval(seconds=1), at)
+    shown = wall(at, zone)
+    return (shown == shown.truncate("D")).ifelse(standard(shown + ibis.interval(days=1) - ibis.interval(seconds=1), zone), at)
 
 
 def _typed(table: ibis.Table, ours: str, col: Any, mapping: Mapping) -> Any:
     "A case column as what it holds: times, a flag, codes or text."
     if ours in ("due_at", "extended_due_at"):
-        return end_of_day(time_of(table, col.get_name(), mapping))
+        return end_of_day(time_of(table, col.get_name(), mapping), mapping.timezone)
     if ours in ("submitted_at", "closed_at"):
         return time_of(table, col.get_name(), mapping)
     if ours == "excluded":

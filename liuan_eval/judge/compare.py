@@ -22,6 +22,7 @@ from ..indicators.shapes import garwood
 from ..intake.log import CaseLog
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, LogError
+from ..words.time import wall
 from ..words.units import names
 
 # %% ../../nbs/judge/compare.ipynb #c006
@@ -136,7 +137,8 @@ def cells(
     t = t.join(coded_cases(log).select("case", *by), "case")
     keys = {c: t[c].cast("string").fill_null("?") for c in by}
     if "month" in adjust:
-        keys["month"] = (t.at.year() * 100 + t.at.month()).cast("string")
+        at = wall(t["at"], log.mapping.timezone)
+        keys["month"] = (at.year() * 100 + at.month()).cast("string")
     f = t.group_by("unit", **keys).agg(n=t.count(), passed=t.out.sum()).execute()
     f = f.assign(unit=f.unit.map(names(log.units))).astype({"n": "int64", "passed": "int64"})
     return f[["unit", *adjust, "n", "passed"]].sort_values(["unit", *adjust], ignore_index=True)

@@ -36,7 +36,7 @@ from ..intake.source import is_address, masked
 from ..metrics import available, translated
 from .tables import picture
 from ..words.text import DATA, Lang, LogError, Text
-from ..words.time import day
+from ..words.time import day, wall
 
 ADDRESS = "LIUAN_EVAL_ADDRESS"  # in the environment of a study: the address of a database with its password
 
@@ -116,7 +116,7 @@ def heading(
     "Title, banner where the data are simulated, and what the page was made from."
     log, c, banner = study.log, study.log.counts, SIMULATED[study.lang] if study.log.source["simulated"] else ""
     name = SAMPLE[study.lang] if log.source["name"] == SAMPLE.en else log.source["name"]
-    span = [f"{t:%Y-%m-%d}" for t in (log.core.timestamp.min().execute(), log.end)]
+    span = [f"{t:%Y-%m-%d}" for t in log.ends]
     return study.say(
         f"# {title.zh}\n\n{banner}来源 **{name}**，{span[0]} 至 {span[1]}，"
         f"{c['cases']:,} 件工单，{c['events']:,} 个事件，{c['units']:,} 个单位。{more.zh}",
@@ -131,7 +131,7 @@ def start_of(
 ) -> str | None:  # None where neither names one
     "The first day of the campaign; raises `LogError` for what is no date and for a day outside the log."
     start = start or log.mapping.start
-    first, last = log.core.timestamp.min().execute(), log.end
+    first, last = log.ends
     if start and not first < day(start) <= last:
         span = f"{first:%Y-%m-%d}–{last:%Y-%m-%d}"
         raise LogError(
@@ -146,8 +146,8 @@ def _ripe(
 ) -> pd.Timestamp:
     "The last month that is over and whose limits have all run out; the last of all where there is none."
     t = deadlines(log)
-    months = t.group_by(month=t.opened_at.truncate("M")).agg(due=t.due_at.max()).execute()
-    over = months.month + pd.DateOffset(months=1) <= log.end + pd.Timedelta(days=1)
+    months = t.group_by(month=wall(t.opened_at, log.mapping.timezone).truncate("M")).agg(due=t.due_at.max()).execute()
+    over = months.month + pd.DateOffset(months=1) <= log.ends[1] + pd.Timedelta(days=1)
     ripe = months.month[over & (months.due.isna() | (months.due <= log.end))]
     return pd.to_datetime(ripe.max() if len(ripe) else months.month.max())
 
@@ -159,7 +159,7 @@ def month_of(
     "The month of a bulletin; raises `LogError` for one that the log does not hold."
     if month is None:
         return _ripe(log)
-    first, last = log.core.timestamp.min().execute(), log.end
+    first, last = log.ends
     m = pd.to_datetime(month, format="%Y-%m", errors="coerce")
     if pd.isna(m) or not first < m + pd.DateOffset(months=1) or not m <= last:
         raise LogError(
@@ -186,7 +186,7 @@ def record(
     can, lack = available(log)
     run = _made_by() | dict(engine=log.con.name, source=log.source, mapping=mapping)
     run |= dict(mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang)
-    run |= dict(counts=log.counts, log_end=str(log.end), problems=checks.check(log, study.lang).to_dict("records"))
+    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=checks.check(log, study.lang).to_dict("records"))
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
     out.mkdir(parents=True, exist_ok=True)
     (out / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=1, default=str), encoding="utf-8")

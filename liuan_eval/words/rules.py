@@ -15,8 +15,9 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from .calendar import Clock, WorkCalendar, allowance, check_reach, check_span, limit_text, parse_limit, run_out
+from .calendar import Clock, Office, WorkCalendar, allowance, limit_text, parse_limit, run_out
 from .text import DATA, Lang, LogError, Text, read_toml
+from .time import wall
 from .vocabulary import label
 
 # %% ../../nbs/words/rules.ipynb #c028
@@ -95,7 +96,7 @@ class Rule:
     def fits(
         self,
         case: dict[str, Any],  # each of `SCOPES` -> its code, as an Ibis expression of text
-        at: Any,  # when the clock starts, as an Ibis expression of time
+        at: Any,  # when the clock starts, on the wall clock, as an Ibis expression of time
     ) -> Any:  # true or false, never null
         "Whether the rule is for a case, as an Ibis expression."
         asked = [case[kind].isin(only) for kind in SCOPES if (only := getattr(self, kind))]
@@ -211,9 +212,9 @@ def _rule_table(rows: tuple[Rule, ...], lang: Lang) -> pd.DataFrame:
     return pd.DataFrame(said, columns=[h[lang] for h in head.values()])
 
 # %% ../../nbs/words/rules.ipynb #n012
-def _first_fit(rows: tuple[Rule, ...], step: str, about: dict[str, Any], starts: dict[str, Any]) -> dict[str, Any]:
+def _first_fit(rows: tuple[Rule, ...], step: str, about: dict[str, Any], starts: dict[str, Any], zone: str) -> dict[str, Any]:
     "Of the first row that fits: limit, started_at, and rule (its place, from 1; 0 for none), as Ibis expressions of `about` and `starts`."
-    hits = [(r.fits(about, starts[r.start]), r, i) for i, r in enumerate(rows, 1) if r.step == step]
+    hits = [(r.fits(about, wall(starts[r.start], zone)), r, i) for i, r in enumerate(rows, 1) if r.step == step]
 
     def pick(value: Any, none: Any) -> Any:
         return ibis.cases(*[(cond, value(r, i)) for cond, r, i in hits], else_=none) if hits else none
@@ -257,7 +258,8 @@ class Rules:
     ) -> Rule:
         "The rule for a case; raises `LogError` (of `_none_fits`, `_not_verified`) where none fits, or where its limit could not be verified."
         about = {k: ibis.literal(case.get(k), "string") for k in SCOPES}
-        hit = _first_fit(self.rows, step, about, dict.fromkeys(STARTS, ibis.literal(on and pd.Timestamp(on), "timestamp")))
+        day = ibis.literal(on and pd.Timestamp(on), "timestamp")
+        hit = _first_fit(self.rows, step, about, dict.fromkeys(STARTS, day), Office.zone)
         if not (place := hit["rule"].execute()):
             raise _none_fits(step, on, case)
         if (r := self.rows[place - 1]).limit is None:
@@ -270,16 +272,12 @@ class Rules:
         step: str,  # a key of `STEPS`
         starts: dict[str, str],  # each of `STARTS` -> the column that holds it
         cal: WorkCalendar,  # of the office
-        span: tuple[Any, Any],  # between these times all clocks start
         pause: Any = None,  # time that does not count, as an expression, in units of the limit's clock
     ) -> ibis.Table:  # t with limit (text), started_at, rule (its place among the rows; 0 for none) and due_at; null where none applies
-        "When the limit of a step runs out for every case; nothing is executed. Raises `LogError` (of `check_reach`) for years without a notice."
+        "When the limit of a step runs out for every case; nothing is executed."
         about = {k: t[k] if k in t.columns else ibis.null("string") for k in SCOPES}
-        t = t.mutate(**_first_fit(self.rows, step, about, {k: t[c].cast("timestamp") for k, c in starts.items()}))
+        t = t.mutate(**_first_fit(self.rows, step, about, {k: t[c].cast("timestamp") for k, c in starts.items()}, cal.zone))
         a = allowance(t["limit"], dict.fromkeys(str(r.limit) for r in self.of(step)), pause)
-        if a.clocks & {"wd", "wh"}:
-            check_span(*span, step)
-            check_reach(cal, span[1], step, a.limits)
         return run_out(cal, t, "started_at", a, "due_at")
 
     def table(

@@ -22,7 +22,7 @@ from ...indicators.rows import rows
 from ...intake.log import CaseLog
 from ...judge.compare import pooled
 from ...words.text import LogError, Text
-from ...words.time import start_day
+from ...words.time import standard, start_day
 
 # %% ../../../nbs/effects/cases/percase.ipynb #c006
 ADJUST = ("topic", "channel", "request_type", "area")
@@ -186,7 +186,7 @@ def hop_counts(
     start: Any = None,  # first day of the campaign; None: what the mapping says
 ) -> pd.DataFrame:  # adjust, after, hops, n: cases by number of hops, from the engine
     "How many cases were passed on how often, by arm (date of receipt); raises `LogError` without a start."
-    t, begins = coded_cases(log), start_day(start, log.mapping.start)
+    t, begins = coded_cases(log), standard(start_day(start, log.mapping.start), log.mapping.timezone)
     kinds = {c: t[c].cast("string").fill_null("?") for c in adjust}
     f = t.group_by(after=t.opened_at >= begins.to_pydatetime(), hops=t.n_hops, **kinds).agg(n=t.count())
     return f.execute().astype({"hops": "int64", "n": "int64"})

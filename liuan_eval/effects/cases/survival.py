@@ -22,7 +22,7 @@ from ...indicators.lifetable import restricted_mean
 from ...indicators.rows import rows
 from ...intake.log import CaseLog
 from ...words.text import LogError, Text
-from ...words.time import DAY, elapsed, start_day
+from ...words.time import DAY, elapsed, standard, start_day
 
 # %% ../../../nbs/effects/cases/survival.ipynb #c006
 STEPS = dict(
@@ -42,9 +42,9 @@ def waits(
     "Waits in the engine; cases dispatched before the start are in the arm `before` and censored at the start; raises `LogError` for an unknown step or without a start."
     if until not in STEPS:
         raise LogError(f"until “{until}”：只能是 {'、'.join(STEPS)}。", f"until '{until}': one of {', '.join(STEPS)}.")
-    begins = ibis.literal(start_day(start, log.mapping.start).to_pydatetime())
+    begins = ibis.literal(standard(start_day(start, log.mapping.start), log.mapping.timezone).to_pydatetime())
     cases = with_endings(log, milestones(log)).mutate(log_end=ibis.literal(log.end.to_pydatetime()))
-    t: Any = rows(log, list(by), ("cases",), cases=cases)[0]
+    t: Any = rows(log, list(by), ("cases",), ~_.closing_unknown if until == "closed" else None, cases)[0]
     t = t.mutate(then=ibis.coalesce(t[f"{until}_at"], t.log_end), ended=t[f"{until}_at"].notnull())
     t = t.mutate(whole=elapsed(t.then, t.entered_at, DAY), s=elapsed(begins, t.entered_at, DAY))
     t = t.filter((_.whole >= 0) & _.entered_at.notnull())

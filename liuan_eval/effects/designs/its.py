@@ -42,7 +42,7 @@ def calendar(
 ) -> pd.DataFrame:  # holiday, spring_festival, make_up by period; no columns where the calendar does not know the years
     "Shares of each period's days: public holidays on weekdays, days of the Spring Festival, make-up working days."
     days = pd.date_range(panel.of[0].start_time, panel.of[-1].end_time.normalize())
-    known = known_days()
+    known = known_days()[lambda d: ~d.provisional]
     work = pd.Series(known.work.to_numpy(), pd.DatetimeIndex(known.day))
     if not days.isin(work.index).all():
         return pd.DataFrame(index=panel.periods)
