@@ -126,6 +126,10 @@ def join_rows(
         res.append(group if not b or b == group else group + between + b)
     return res
 
+# %% ../../../nbs/intake/files/opened.ipynb #n022
+_TOTAL = r"(?:[总合小累共]\s*计|总\s*数|本页[小合]计|本[月年]合计|sub\s*total|grand total|total)\s*[:：]?\s*(?:\d+\s*[件条个]?)?"
+_FOOTER = r"(?:制\s*表|填\s*[表报]|审\s*[核批]|复\s*核|负责人|经办人|签\s*[字名章]|盖\s*章|导出(?:时间|人|日期)|打印(?:时间|人|日期)|生成时间|统计(?:时间|日期|人)|数据来源|备\s*注\s*[:：]|说\s*明\s*[:：]|注\s*[:：]|第\s*\d+\s*页|共\s*\d+\s*[页条件行]|exported|printed|prepared by|source\s*:|page\s+\d+)"
+
 # %% ../../../nbs/intake/files/opened.ipynb #n018
 def _shape(value: str) -> str:
     "A value with every run of digits and of letters as one sign."
@@ -145,6 +149,7 @@ def usual_shapes(
     found: dict[str, str] = {}
     for name in sorted(sample.columns, key=lambda c: -sample[c].nunique())[:12]:
         values = [v for v in sample[name] if isinstance(v, str) and v.strip()]
+        values = [v for v in values if not re.match(rf"(?i)\s*(?:{_FOOTER}|{_TOTAL}$)", v)]
         if 2 * len(values) < len(sample):
             continue
         seen = Counter(s for s in map(_shape, values) if "9" in s and len(s) < 40).most_common(8)
@@ -175,11 +180,7 @@ def _like(col: Any, pattern: str) -> Any:
     "Whether values of a column have its shape."
     return col.re_search(f"^{pattern}$").fill_null(False)
 
-# %% ../../../nbs/intake/files/opened.ipynb #n022
-_TOTAL = r"(?:[总合小累共]\s*计|总\s*数|本页[小合]计|本[月年]合计|sub\s*total|grand total|total)\s*[:：]?\s*(?:\d+\s*[件条个]?)?"
-_FOOTER = r"(?:制\s*表|填\s*[表报]|审\s*[核批]|复\s*核|负责人|经办人|签\s*[字名章]|盖\s*章|导出(?:时间|人|日期)|打印(?:时间|人|日期)|生成时间|统计(?:时间|日期|人)|数据来源|备\s*注\s*[:：]|说\s*明\s*[:：]|注\s*[:：]|第\s*\d+\s*页|共\s*\d+\s*[页条件行]|exported|printed|prepared by|source\s*:|page\s+\d+)"
-
-
+# %% ../../../nbs/intake/files/opened.ipynb #n032
 def reason_of(
     cells: list[str],  # of a row, in order
     fits: bool,  # whether any of them has its column's shape
