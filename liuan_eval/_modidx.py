@@ -1510,6 +1510,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'liuan_eval.intake.times._day_after': ( 'intake/times.html#_day_after',
                                                                                  'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._from_utc': ('intake/times.html#_from_utc', 'liuan_eval/intake/times.py'),
+                                         'liuan_eval.intake.times._halved': ('intake/times.html#_halved', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._here': ('intake/times.html#_here', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._hidden': ('intake/times.html#_hidden', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._instant': ('intake/times.html#_instant', 'liuan_eval/intake/times.py'),
