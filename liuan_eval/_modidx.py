@@ -1758,6 +1758,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'liuan_eval.intake.times._counted': ('intake/times.html#_counted', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._day_after': ( 'intake/times.html#_day_after',
                                                                                  'liuan_eval/intake/times.py'),
+                                         'liuan_eval.intake.times._halved': ('intake/times.html#_halved', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._here': ('intake/times.html#_here', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._hidden': ('intake/times.html#_hidden', 'liuan_eval/intake/times.py'),
                                          'liuan_eval.intake.times._limits': ('intake/times.html#_limits', 'liuan_eval/intake/times.py'),

@@ -34,9 +34,10 @@ _STEPS = (  # applied in turn to capitals: what is found, what it becomes
     (r"^['‘’`´]+|['’`´]+$", ""),
     (r"\(? ?(?:星期|周|礼拜)[一二三四五六日天] ?\)?|\([一二三四五六日]\)", " "),
     (rf"\b(?:{_WEEKDAYS})\b[.,]?", " "),
-    (r"上午|凌晨|清晨|早上|早晨|A\.M\.|中午 ?(11[:时点])", r"AM\1"),
+    (r"上午|凌晨|清晨|早上|早晨|A\.M\.", "AM"),
     (r"下午|午后|P\.M\.", "PM"),
-    (r"(?:晚上|傍晚|夜间|夜里) ?(0?[1-9]|1[01])([:时点])|中午 ?(12|0?[1-3])([:时点])", r"PM\1\2\3\4"),
+    (r"晚上|傍晚|夜间|夜里", "NIGHT"),
+    (r"中午", "NOON"),
     (r"([时点])半", r"\1" + "30分"),
     (r"([时点])整", r"\1"),
     (r"\(? ?北京时间 ?\)?$", "+08:00"),
@@ -62,7 +63,7 @@ def _plain(text: Any) -> Any:
     text = text.translate("".join(_WIDE) + _GONE, "".join(_WIDE.values())).upper()
     return reduce(lambda t, step: t.re_replace(*step), _STEPS, text)
 
-# %% ../../nbs/intake/times.ipynb #n016
+# %% ../../nbs/intake/times.ipynb #n009
 ORDERS = {  # of the three numbers of a date
     "ymd": Text("年/月/日", "year, month, day"),
     "dmy": Text("日/月/年", "day, month, year"),
@@ -101,7 +102,7 @@ _NUMBERS = {  # name: pattern of a number that is a time
     "microseconds": r"1[0-8]\d{14}",
 }
 
-# %% ../../nbs/intake/times.ipynb #n017
+# %% ../../nbs/intake/times.ipynb #n010
 @dataclass(frozen=True)
 class Form:
     "One way to write a time."
@@ -109,7 +110,7 @@ class Form:
     pattern: str  # of the whole plain text
     date: str  # a key of `_DATES` or `_NUMBERS`
     clock: str = ""  # what the groups of the clock become; empty: a date only
-    half: str = ""  # `AM` or `PM`
+    half: str = ""  # `AM`, `PM`, `NOON` or `NIGHT`
     zone: str = ""  # `offset`, or the name of a zone: `CST`
 
     @property
@@ -119,7 +120,7 @@ class Form:
 
 
 _ZONES = "UTC|GMT|CST|CDT|EST|EDT|MST|MDT|PST|PDT|IST|BST|CET|CEST|EET|EEST|WET|WEST|MSK|JST|KST|HKT|SGT|PHT|ICT|WIB|AST|ACST|AEST|AEDT|AWST|NZST|NZDT|BRT|ART|SAST|EAT"
-_AFTER = rf" ?(?P<after>AM|PM)?(?P<zone> ?(?:Z|(?:UTC|GMT)? ?[+-]\d\d(?::?\d\d)?|{_ZONES}))?"
+_AFTER = rf" ?(?P<after>AM|PM|NOON|NIGHT)?(?P<zone> ?(?:Z|(?:UTC|GMT)? ?[+-]\d\d(?::?\d\d)?|{_ZONES}))?"
 
 
 def _rest(date: str, text: str) -> Form | None:
@@ -133,7 +134,7 @@ def _rest(date: str, text: str) -> Form | None:
     for clock, becomes in _CLOCKS:
         digits = clock.startswith(r"(\d\d)")  # no sign between its numbers
         space = r"[ T]?" if digits else r"[ T,_-]*" if joined else r"[ T,_-]+"
-        m = None if digits and date != "compact" else re.fullmatch(rf"{space}(?P<before>AM|PM)? ?{clock}{_AFTER}", text, re.A)
+        m = None if digits and date != "compact" else re.fullmatch(rf"{space}(?P<before>AM|PM|NOON|NIGHT)? ?{clock}{_AFTER}", text, re.A)
         if m is None or (clock == r"(\d{1,2})" and not (m["before"] or m["after"])):
             continue
         zone = (m["zone"] or "").strip()
@@ -154,11 +155,11 @@ def forms(
     ]
     return (*number, *(f for date in _DATES if (f := _rest(date, shape))))
 
-# %% ../../nbs/intake/times.ipynb #n020
+# %% ../../nbs/intake/times.ipynb #n013
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), dt.timestamp))
 def _strptime(text, form): ...
 
-# %% ../../nbs/intake/times.ipynb #n022
+# %% ../../nbs/intake/times.ipynb #n051
 _EPOCH = datetime(1970, 1, 1)
 _UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6}  # of which a second has so many
 
@@ -181,6 +182,18 @@ def _spelled(form: Form, order: str) -> str:
     return f"{century}\\{place['y']}-\\{place['m']}-\\{place['d']} {form.clock or '0:0:0'}{offset}"
 
 
+def _halved(at: Any, half: str) -> Any:
+    "Times with a half of the day, on a clock of 24 hours; null where the two contradict each other, or the hour can be two: 夜里2点, 晚上12点."
+    h, later, none = at.hour(), at + ibis.interval(hours=12), ibis.null("timestamp")
+    if half == "AM":
+        return ibis.cases((h == 12, at - ibis.interval(hours=12)), (h > 12, none), else_=at)
+    if half == "PM":
+        return (h < 12).ifelse(later, at)
+    if half == "NOON":
+        return ibis.cases((h.between(1, 3), later), (h.between(10, 14), at), else_=none)
+    return ibis.cases((h.between(5, 11), later), (h >= 17, at), else_=none)
+
+
 def _read(text: Any, form: Form, order: str, zone: str | None, clock: str) -> Any:
     "Plain texts of one form as times on the clock of the log."
     if form.date in _NUMBERS:
@@ -195,14 +208,11 @@ def _read(text: Any, form: Form, order: str, zone: str | None, clock: str) -> An
     if form.date.startswith("short"):
         late = at.year() >= 2070
         at = ibis.cases((late, at - ibis.interval(years=100)), (at.year() < 1000, ibis.null("timestamp")), else_=at)  # 3 is no year
-    if form.half:
-        h, noon = at.hour(), ibis.interval(hours=12)
-        moved = (h < 12, at + noon) if form.half == "PM" else (h == 12, at - noon)
-        at = ibis.cases(moved, ((h > 12) & (form.half == "AM"), ibis.null("timestamp")), else_=at)
+    at = _halved(at, form.half) if form.half else at
     where = "UTC" if form.zone == "UTC" else zone
     return standard(at, clock, where or clock)
 
-# %% ../../nbs/intake/times.ipynb #n025
+# %% ../../nbs/intake/times.ipynb #n054
 _SPELT = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,9})?)?)?"  # what the engine reads as it is
 
 
@@ -252,7 +262,7 @@ class TimeColumn:
         "The order of day, month and year where it had to be found."
         return ", ".join(dict.fromkeys(self.orders.values()))
 
-# %% ../../nbs/intake/times.ipynb #n026
+# %% ../../nbs/intake/times.ipynb #n055
 def _text(col: Any) -> Any:
     "A column as text; whole numbers without their point."
     if col.type().is_floating():
@@ -281,7 +291,7 @@ def _column(col: Any, c: TimeColumn) -> Any:
     found = [(text.re_search(f"^{f.pattern}$"), _read(text, f, c.orders.get(f.date, "ymd"), c.zone, c.clock)) for f in c.forms]
     return ibis.cases(*found, else_=ibis.null("timestamp")) if found else ibis.null("timestamp")
 
-# %% ../../nbs/intake/times.ipynb #n028
+# %% ../../nbs/intake/times.ipynb #n057
 MOST_SHAPES = 2000  # of a column: what is not among so many is free text, and no time
 
 
@@ -319,7 +329,7 @@ def _looked_at(table: ibis.Table, name: str, ours: tuple[str, ...], mapping: Map
     tidy = any(p != s for s, p in zip(shapes, plain) if forms(p))
     return replace(c, format=c.written or usual, forms=tuple(every), native=native, tidy=tidy, blanks=blanks)
 
-# %% ../../nbs/intake/times.ipynb #n031
+# %% ../../nbs/intake/times.ipynb #n060
 _CANDIDATES = {"long": ("dmy", "mdy"), "short": ("ymd", "dmy", "mdy")}
 FAR = 20  # an order is out if it costs so many times as much as the best
 
@@ -350,7 +360,7 @@ def _to_and_fro(table: ibis.Table, c: TimeColumn, kind: str, case: str | None, r
     f = t.agg(**back, **{f"{o}_1": (t[o] > t[f"{o}_"]).sum() for o in _CANDIDATES[kind]}).execute().iloc[0].fillna(0)
     return {o: int(min(f[f"{o}_0"], f[f"{o}_1"])) for o in _CANDIDATES[kind]}
 
-# %% ../../nbs/intake/times.ipynb #n032
+# %% ../../nbs/intake/times.ipynb #n061
 def _across(table: ibis.Table, found: Sequence[TimeColumn], kind: str) -> dict[str, int]:
     "By each order, how often a later step of a row lies before an earlier one."
     cost = {}
@@ -370,7 +380,8 @@ def _orders(table: ibis.Table, found: list[TimeColumn], mapping: Mapping, case: 
         for c in asking:
             said = _said(mapping, c.name, c.ours).get("order")
             unread, n = _unread(table, c, kind)
-            left = [said] if said in orders else _winner(unread, max(1, n / 100))
+            nothing = min(unread.values()) == n  # no order makes dates of them
+            left = [said] if said in orders else [orders[0]] if nothing else _winner(unread, max(1, n / 100))
             if len(left) > 1:
                 turns = _to_and_fro(table, c, kind, case, row)
                 left = _winner({o: turns[o] for o in left}, 3)
@@ -386,7 +397,7 @@ def _orders(table: ibis.Table, found: list[TimeColumn], mapping: Mapping, case: 
         found = [replace(c, orders=c.orders | {kind: settled[c.name][0]}) if c.name in settled else c for c in found]
     return found
 
-# %% ../../nbs/intake/times.ipynb #n033
+# %% ../../nbs/intake/times.ipynb #n062
 def _places(table: ibis.Table, row: str) -> Any:
     "Where a row stands, as a text before it: sheet or file, and line."
     number = table[LINE] if LINE in table.columns else table[row] + 1 if row in table.columns else ibis.null("int64")
@@ -418,7 +429,7 @@ def _which_order(table: ibis.Table, c: TimeColumn, kind: str, open_: dict, settl
         tuple(shown["at"] + shown.text),
     )
 
-# %% ../../nbs/intake/times.ipynb #n036
+# %% ../../nbs/intake/times.ipynb #n065
 _ABBREVIATED = {
     "CST": ("Asia/Shanghai", "America/Chicago", "America/Havana"),
     "IST": ("Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin"),
@@ -461,7 +472,7 @@ def _which_zone(c: TimeColumn, says: tuple[str, str], zones: tuple[str, ...], ro
         rows,
     )
 
-# %% ../../nbs/intake/times.ipynb #n039
+# %% ../../nbs/intake/times.ipynb #n068
 BEFORE, AFTER = 60, 36  # months without a single time, beyond which times do not belong together
 _SAFE = datetime(1950, 1, 1), datetime(2100, 1, 1)
 
@@ -493,7 +504,7 @@ def plausible(
     kept = f[~wild | (f.index == bulk)]
     return _month_start(int(kept["first"].min())), _month_start(int(kept["last"].max()) + 1)
 
-# %% ../../nbs/intake/times.ipynb #n044
+# %% ../../nbs/intake/times.ipynb #n073
 TIME, WHY = "__time__:", "__why__:"  # before a column's name: its times, and why there is none: a code of the checks
 TIMES = tuple(
     c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c == "timestamp" or c.endswith("_at")
@@ -524,7 +535,7 @@ def _uses(mapping: Mapping, columns: Sequence[str]) -> dict[str, tuple[str, ...]
     found = sorted([*found, *steps], key=lambda x: place.get(x[0], 1))
     return {t: tuple(o for o, u in found if u == t) for t in dict.fromkeys(t for _o, t in found)}
 
-# %% ../../nbs/intake/times.ipynb #n045
+# %% ../../nbs/intake/times.ipynb #n074
 def mostly_days(
     midnight: int,  # how many times lie at midnight sharp
     n: int,  # of how many
@@ -533,7 +544,7 @@ def mostly_days(
     "Whether times are days without a clock: all but a twentieth lie at midnight sharp, of at least twenty unless they were written so."
     return midnight > 0.95 * n and (sure or n >= 20)
 
-# %% ../../nbs/intake/times.ipynb #n046
+# %% ../../nbs/intake/times.ipynb #n075
 def _limits(c: TimeColumn, span: tuple[datetime, datetime], mapping: Mapping) -> tuple[datetime, datetime]:
     "From when to when (not included) the times of a column can be right."
     due, said = all("due" in x for x in c.ours), {k: pd.Timestamp(str(v)).to_pydatetime() for k, v in mapping.span.items()}
@@ -543,7 +554,7 @@ def _limits(c: TimeColumn, span: tuple[datetime, datetime], mapping: Mapping) ->
         high = _day_after(said["extracted"])
     return low, _day_after(said["to"]) if "to" in said else high
 
-# %% ../../nbs/intake/times.ipynb #n047
+# %% ../../nbs/intake/times.ipynb #n076
 def _day_after(at: datetime) -> datetime:
     "The moment that is no longer of a day, or of a moment."
     return at + (timedelta(days=1) if at == datetime(at.year, at.month, at.day) else timedelta(microseconds=1))
@@ -565,7 +576,7 @@ def _counted(table: ibis.Table, c: TimeColumn, f: pd.DataFrame, limits: tuple[da
     days = mostly_days(int(right.midnight.sum()), int(right.n.sum()), sure=c.dated or table[c.name].type().is_date())
     return replace(c, n=int(f.n.sum()), n_bad=bad, n_wild=n_wild, by_day=days, span=limits if n_wild else None)
 
-# %% ../../nbs/intake/times.ipynb #n048
+# %% ../../nbs/intake/times.ipynb #n077
 def with_times(
     tables: dict[str, ibis.Table],  # a log's, as they were opened
     mapping: Mapping,  # of the log
@@ -600,7 +611,7 @@ def _hidden(table: ibis.Table, c: TimeColumn) -> dict[str, Any]:
     why = ibis.cases((~c.filled(table), "no_time"), (at.isnull(), "bad_time"), (~inside, "wild_time"), else_=none)
     return {TIME + c.name: inside.ifelse(at, ibis.null("timestamp")), WHY + c.name: why}
 
-# %% ../../nbs/intake/times.ipynb #n049
+# %% ../../nbs/intake/times.ipynb #n078
 def _prepared(table: ibis.Table, name: str, mapping: Mapping) -> dict[str, Any]:
     "The hidden columns of a column of times, made on the spot where the table has none."
     if TIME + name in table.columns:
