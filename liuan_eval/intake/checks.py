@@ -20,6 +20,7 @@ from .tables import ROW, attributes, known_words, text
 from ..words.calendar import on_provisional, provisional_years
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
+from ..words.time import shown_before
 from ..words.units import dispatchers
 from ..words.vocabulary import Does, moves
 
@@ -270,6 +271,15 @@ def _step_early(log: CaseLog) -> ibis.Table:
     steps = _timed(log).filter(_.activity.isin(["claimed", "contacted", "replied"])).select("case_id", "timestamp")
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
+
+# %% ../../nbs/intake/checks.ipynb #n004
+@problem("hour_twice", of="events")
+def _hour_twice(log: CaseLog) -> ibis.Table | None:
+    e = _timed(log)
+    if (twice := shown_before(e.timestamp, log.mapping.timezone)) is None:
+        return None
+    zoned = e.time_text.re_search(r"\d:\d\d.*(Z|[A-Z]{3}|[+-]\d\d(:?\d\d)?)$").fill_null(False)
+    return _shown(log, e.filter(twice & ~zoned))
 
 # %% ../../nbs/intake/checks.ipynb #n001
 _WORKING = ("wd", "wh")
