@@ -23,7 +23,7 @@ from liuan_eval.intake.mapping import Mapping
 from liuan_eval.report.study import month_of
 from liuan_eval.words.calendar import WorkCalendar, noticed
 from liuan_eval.words.text import LogError
-from liuan_eval.words.time import standard, wall
+from liuan_eval.words.time import shown_before, standard, wall
 
 CHANGING = [
     "Europe/Amsterdam",
@@ -78,10 +78,12 @@ def test_every_instant_is_on_the_wall_what_python_says_and_keeps_its_distance_fr
     assert read(t, wall(t.at, zone)).tolist() == on_wall
     assert [wall(x, zone) for x in s] == on_wall
     w = column(on_wall)
-    back, once = read(w, standard(w.at, zone)), [local(i.to_pydatetime(), zone) for i in instants - pd.Timedelta(hours=1)]
+    back = read(w, standard(w.at, zone))
     assert [wall(x, zone) for x in back] == on_wall  # what the wall shows, it shows then
     assert [standard(pd.Timestamp(x), zone) for x in on_wall] == back.tolist()
-    assert (back >= s).all() and len(once) == len(s)  # of two moments the later
+    assert (back >= s).all()  # of two moments the later
+    earlier = [{local((i - pd.Timedelta(minutes=m)).to_pydatetime(), zone) for m in (30, 60)} for i in instants]
+    assert read(t, shown_before(t.at, zone)).tolist() == [w in e for w, e in zip(on_wall, earlier)]
 
 
 @pytest.mark.parametrize("zone", FIXED)
