@@ -23,7 +23,7 @@ class Case:
     closed: datetime | None = None
 
 
-def city(n=160, seed=1, start="2023-03-01", passes=0.25, back=0.4, number=lambda i: f"RX2023{i:05d}"):
+def city(n=120, seed=1, start="2023-03-01", passes=0.25, back=0.4, number=lambda i: f"RX2023{i:05d}"):
     "Cases over ten weeks; times by whole minutes, no two of a case alike; `passes`: how often a unit gives one away, `back`: to whom it came from"
     rng, t0, made = random.Random(seed), datetime.fromisoformat(start), []
     for i in range(n):
