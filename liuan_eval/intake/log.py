@@ -17,6 +17,7 @@ import pandas as pd
 from ibis import _
 
 from .mapping import Mapping, amend
+from .names import Cleaned, check_aliases, clean, in_mapping, taken_apart, units_seen
 from .source import connect, fingerprint, is_address, kept, masked, open_table
 from .tables import ROW, attributes, calls_of, coded, column, events, numbered, present_name, wide_events
 from ..words.calendar import WorkCalendar
@@ -39,6 +40,7 @@ class LogTables:
     callbacks: ibis.Table | None  # one row per call
     units: pd.DataFrame  # code, unit, zh, en, kind, parent, is_dispatcher, in_tree
     source: dict  # name, sha256, simulated
+    names: tuple[Cleaned, ...] = ()  # the columns whose names were cleaned
     kept: dict[str, ibis.Table] = field(default_factory=dict)
 
     def keep(
@@ -144,6 +146,14 @@ class CaseLog(LogTables):
         return f"CaseLog({self.summary()})"
 
 # %% ../../nbs/intake/log.ipynb #c018
+def _labels(units: pd.DataFrame, lang: str) -> pd.Series:
+    "A label for every unit, its name where it has none; one that several units have is followed by the unit's name."
+    label = units[lang].where(units[lang].notna(), units.unit)
+    while (again := label.duplicated(keep=False) & (label != units.unit)).any():
+        label = label.where(~again, label + ("（" if lang == "zh" else " (") + units.unit + ("）" if lang == "zh" else ")"))
+    return label
+
+
 def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     "The tree of the mapping and the units seen, each with a code; dispatchers marked."
     tree = pd.DataFrame(list(mapping.units), columns=["unit", "zh", "en", "kind", "parent"])
@@ -152,9 +162,7 @@ def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     more = [u for u in dict.fromkeys([*mapping.dispatchers, *seen]) if u not in set(tree.unit)]
     units = pd.concat([tree.assign(in_tree=True), pd.DataFrame({"unit": more, "in_tree": not mapping.units})], ignore_index=True)
     units["is_dispatcher"] = units.unit.isin(mapping.dispatchers) | (units.kind == "dispatcher")
-    return units.assign(
-        code=range(1, len(units) + 1), zh=units.zh.where(units.zh.notna(), units.unit), en=units.en.where(units.en.notna(), units.unit)
-    )
+    return units.assign(code=range(1, len(units) + 1), **{c: _labels(units, c) for c in ("zh", "en")})
 
 # %% ../../nbs/intake/log.ipynb #n003
 def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
@@ -201,10 +209,15 @@ def _nothing(events: ibis.Table) -> LogError:
     )
 
 
-def _log(con: Any, raw: dict[str, ibis.Table], mapping: Mapping, source: dict) -> CaseLog:
+def _log(con: Any, opened: dict[str, ibis.Table], mapping: Mapping, source: dict) -> CaseLog:
     "A log from tables as they were opened; raises `LogError` where no row can be used."
+    mapping = in_mapping(mapping)
+    raw, names = clean(opened, mapping)
     wide, first, cases, phone = mapping.layout == "wide", raw["events"], raw.get("cases"), raw.get("callbacks")
     e = wide_events(first, mapping) if wide else events(first, mapping)
+    e = taken_apart(e, mapping)
+    if mapping.aliases:
+        check_aliases(units_seen(e), mapping)
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
     about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
@@ -213,7 +226,7 @@ def _log(con: Any, raw: dict[str, ibis.Table], mapping: Mapping, source: dict) -
     if n_rows(core) == 0:
         raise _nothing(e)
     return CaseLog(
-        con, mapping, raw, e, core, case_ids, None if about is None else _one_per_case(about, case_ids), callbacks, units, source
+        con, mapping, raw, e, core, case_ids, None if about is None else _one_per_case(about, case_ids), callbacks, units, source, tuple(names)
     )
 
 # %% ../../nbs/intake/log.ipynb #n007
