@@ -22,7 +22,7 @@ from .source import connect, fingerprint, is_address, kept, masked, open_table
 from .tables import ROW, attributes, calls_of, coded, column, events, numbered, present_name, wide_events
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
-from ..words.text import DATA, Lang, LogError, Text
+from ..words.text import DATA, Lang, LogError, Question, Text
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #c016
@@ -226,7 +226,17 @@ def _log(con: Any, opened: dict[str, ibis.Table], mapping: Mapping, source: dict
     if n_rows(core) == 0:
         raise _nothing(e)
     return CaseLog(
-        con, mapping, raw, e, core, case_ids, None if about is None else _one_per_case(about, case_ids), callbacks, units, source, tuple(names)
+        con,
+        mapping,
+        raw,
+        e,
+        core,
+        case_ids,
+        None if about is None else _one_per_case(about, case_ids),
+        callbacks,
+        units,
+        source,
+        names,
     )
 
 # %% ../../nbs/intake/log.ipynb #n007
@@ -235,7 +245,7 @@ def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     try:
         return _log(con, _opened(con, sources, mapping), mapping, source)
     except LogError as e:
-        if source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
+        if isinstance(e, Question) or source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
             raise
         raise LogError(f"{source['name']}：{e.text.zh}", f"{source['name']}: {e.text.en}") from None
     except Exception as e:
