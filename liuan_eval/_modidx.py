@@ -1420,6 +1420,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'liuan_eval/intake/names.py'),
                                          'liuan_eval.intake.names._placed': ('intake/names.html#_placed', 'liuan_eval/intake/names.py'),
                                          'liuan_eval.intake.names._plainly': ('intake/names.html#_plainly', 'liuan_eval/intake/names.py'),
+                                         'liuan_eval.intake.names._rare': ('intake/names.html#_rare', 'liuan_eval/intake/names.py'),
                                          'liuan_eval.intake.names._renamed': ('intake/names.html#_renamed', 'liuan_eval/intake/names.py'),
                                          'liuan_eval.intake.names._roles': ('intake/names.html#_roles', 'liuan_eval/intake/names.py'),
                                          'liuan_eval.intake.names._row': ('intake/names.html#_row', 'liuan_eval/intake/names.py'),

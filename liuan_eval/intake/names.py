@@ -82,11 +82,11 @@ def text(
 def _plainly(col: Any) -> Any:
     "`plain` for a column, but for rare characters."
     s = col.re_replace(r"\x00", "") if engine(col) == "duckdb" else col
-    s = s.translate(_SPACES + _WIDE + _GONE, " " * len(_SPACES) + _ASCII).re_replace(" +", " ")
-    s = _trim(s, " ")
+    s = _trim(s.re_replace(f"[{_GONE}]+", "").re_replace(f"[ {_SPACES}]+", " "), " ")
+    s = s.re_search("[！-～]").ifelse(s.translate(_WIDE, _ASCII), s)
     s = (s.startswith('="') & s.endswith('"') & (s.length() > 2)).ifelse(s.substr(2, s.length() - 3), s)
     s = _trim(s.re_replace("^['` ]+", ""), " ")
-    return s.re_search(f"[{_CHINESE}]").ifelse(s.translate(_NARROW_MARKS, _WIDE_MARKS), s)
+    return (s.re_search("[(),;:!?]") & s.re_search(f"[{_CHINESE}]")).ifelse(s.translate(_NARROW_MARKS, _WIDE_MARKS), s)
 
 # %% ../../nbs/intake/names.ipynb #n043
 _TIDY = f" -~\u3007{_CHINESE}（），；：！？、。—–·《》“”‘’【】〔〕★☆√×"  # characters that are no reason to look closer
@@ -107,14 +107,19 @@ def _blank(word: str, missing: Iterable[str]) -> bool:
     return not word or {word.lower(), short.lower()} & set(missing) != set()
 
 
+def _rare(words: Iterable[str]) -> dict[str, str]:
+    "Characters in words that NFKC writes in another way, with what they become."
+    some = sorted({c for w in words for c in w} - set(_WIDE_MARKS + _SPACES + _GONE + "\x00'` "))
+    return {c: form for c in some if (form := unicodedata.normalize("NFKC", c)) != c}
+
+
 def _found(table: ibis.Table, col: Any, missing: set[str]) -> tuple[bool, dict[str, str], list[str]]:
-    "Of a column of text: whether any value is untidy, the rare words with what they become, and the blanks."
+    "Of a column of text: whether any value is untidy, the rare characters with what they become, and the blanks."
     w = table.select(w=col).distinct()
     odd = w.filter(w.w.re_search(_UNTIDY) | w.w.lower().isin(sorted(missing)) | w.w.re_search(_STROKES) | (w.w == ""))
     odd = odd.mutate(p=_plainly(odd.w)).order_by("w").limit(20_000).execute()
-    rare = {p: plain(p) for p in odd.p.unique() if plain(p) != p}
-    whole = odd.p.map(lambda p: rare.get(p, p))
-    return bool((odd.w != whole).any()), rare, sorted({p for p in whole if _blank(p, missing)})
+    whole = odd.p.map(plain)
+    return bool((odd.w != whole).any()), _rare(odd.p), sorted({p for p in whole if _blank(p, missing)})
 
 
 def cleaned(
@@ -126,8 +131,8 @@ def cleaned(
     if not col.type().is_string():
         return text(col)
     untidy, rare, blanks = _found(table, col, set(missing))
-    s = _plainly(col) if untidy else col
-    s = ibis.cases(*[(s == w, p) for w, p in rare.items()], else_=s) if rare else s
+    s = reduce(lambda s, pair: s.replace(*pair), rare.items(), col)
+    s = _plainly(s) if untidy else s
     return s.isin(blanks).ifelse(ibis.null("string"), s) if blanks else s
 
 # %% ../../nbs/intake/names.ipynb #n046
