@@ -1336,6 +1336,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._build': ('intake/log.html#_build', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._case_ids': ('intake/log.html#_case_ids', 'liuan_eval/intake/log.py'),
+                                       'liuan_eval.intake.log._check_closing': ( 'intake/log.html#_check_closing',
+                                                                                 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._closings': ('intake/log.html#_closings', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._core': ('intake/log.html#_core', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._counts': ('intake/log.html#_counts', 'liuan_eval/intake/log.py'),

@@ -190,6 +190,26 @@ def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     names = [c for c in attributes.columns if c not in ("case_id", ROW)]
     return kept(t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names}))
 
+# %% ../../nbs/intake/log.ipynb #n014
+def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | None, mapping: Mapping) -> None:
+    "Raise `Question` where no case closes and most of at least 20 have been silent for a month."
+    told = mapping.complete or "closed" in {*mapping.words.get("activity", {}).values(), *(s["activity"] for s in mapping.steps)}
+    if told or (about is not None and "closed_at" in about.columns) or n_rows(core.filter(core.act == Does.CLOSES).limit(1)):
+        return
+    last, end = core.group_by("case").agg(at=_.timestamp.max()), core.timestamp.max()
+    found = last.agg(n=_.count(), silent=(_.at < end.as_scalar() - ibis.interval(days=30)).cast("int64").mean()).execute().iloc[0]
+    if found.n < 20 or found.silent <= 0.5:
+        return
+    words = events.group_by("activity").agg(n=_.count()).order_by([_.n.desc(), _.activity]).limit(3).execute()
+    raise Question(
+        f"没有一个事件表示办结，{found.n:,.0f} 件工单都会算作未办结。若日志只含已办结的工单，最后一个事件即为办结；否则请在 [words.activity] 中写明哪个用语是 closed（即使尚未出现），或指定 closed_at 列。",
+        f"No event closes a case: all {found.n:,.0f} cases would count as open. If the log holds finished cases only, the last event closes; "
+        "else name under [words.activity] the word that means closed (even if none has occurred yet), or map the column closed_at.",
+        key="complete",
+        answers={True: Text("最后一个事件即为办结", "the last event closes")},
+        rows=tuple(f"{w} × {n:,}" for w, n in zip(words.activity, words.n)),
+    )
+
 # %% ../../nbs/intake/log.ipynb #n006
 def _opened(con: Any, sources: dict, mapping: Mapping) -> dict[str, ibis.Table]:
     "The tables as they are, numbered; raises `LogError` where the mapping names a column that none of them has."
@@ -225,6 +245,7 @@ def _log(con: Any, opened: dict[str, ibis.Table], mapping: Mapping, source: dict
     core = _core(con, e, case_ids, units)
     if n_rows(core) == 0:
         raise _nothing(e)
+    _check_closing(e, core, about, mapping)
     return CaseLog(
         con,
         mapping,
