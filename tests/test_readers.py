@@ -819,6 +819,9 @@ CHECKS = {
         1,
         lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "否"], "satisfied": ["是", "是"]})),
     ),
+    "cleaned": (2, lambda: dict(events=base(("2", "2022-02-18", "A\u3000", "replied"), ("\u200b2", "2022-02-19", "A", "replied")))),
+    "blank_word": (2, lambda: dict(events=base(("2", "2022-02-18", "—", "replied"), ("2", "2022-02-19", "NULL", "replied")))),
+    "near_names": (1, lambda: dict(events=base(("2", "2022-02-18", "住建局", "replied"), ("2", "2022-02-19", "市住建局", "replied")))),
     "dispatcher_unseen": (1, lambda: dict(events=base(), dispatchers=["市热线办（错字）"])),
     "dispatcher_returned": (1, lambda: dict(events=base(("1", "2022-02-18 10:00", "A", "returned")), dispatchers=["A"])),
     "dispatcher_closed": (

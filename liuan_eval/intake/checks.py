@@ -16,10 +16,12 @@ from ibis import _
 
 from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
-from .tables import ROW, attributes, known_words, text
+from .names import changed, grades, near_names, text, units_seen
+from .tables import ROW, attributes, known_words
 from ..words.calendar import on_provisional, provisional_years
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
+from ..words.time import shown_before
 from ..words.units import dispatchers
 from ..words.vocabulary import Does, moves
 
@@ -29,7 +31,7 @@ class Check:
     "One check: which rows it finds, and how people are told."
 
     find: Callable[[CaseLog], ibis.Table | None]  # the rows concerned, each with an `example`; None where the question does not arise
-    of: str  # what the count is a share of: `events`, `cases`, `callbacks` or `units`
+    of: str  # what the count is a share of: `rows` of the source, `events`, `cases`, `callbacks`, `answers` or `units`
     problem: Text
     done: Text  # what was done about it
 
@@ -39,7 +41,7 @@ CHECKS: dict[str, Check] = {}
 
 def problem(
     code: str,  # of the check: a table of `data/words/checks.toml`
-    of: str,  # what its count is a share of: `events`, `cases`, `callbacks` or `units`
+    of: str,  # what its count is a share of: `rows` of the source, `events`, `cases`, `callbacks`, `answers` or `units`
 ) -> Callable:  # a decorator for the function that finds the rows
     "Register a check; raises `KeyError` where it has no words, `TypeError` where a language is missing."
     said = packaged("words/checks")[code]
@@ -168,7 +170,7 @@ def _case_table(log: CaseLog) -> ibis.Table | None:
 
 @problem("no_case_row", of="cases")
 def _no_case_row(log: CaseLog) -> ibis.Table | None:
-    return None if (t := _case_table(log)) is None else _missing(log.events, t)
+    return None if (t := _case_table(log)) is None else _missing(_timed(log), t)
 
 
 @problem("no_event", of="cases")
@@ -201,17 +203,17 @@ def _said(log: CaseLog) -> ibis.Table | None:
     return table.select(example=text(table[column]))
 
 
-@problem("word_satisfied", of="callbacks")
+@problem("word_satisfied", of="answers")
 def _word_satisfied(log: CaseLog) -> ibis.Table | None:
     "Words in the column of satisfaction that are neither yes nor no here."
     if (t := _said(log)) is None:
         return None
-    known = known_words(log.mapping, "satisfied")
-    odd = [w for w in t.example.topk(200).execute().iloc[:, 0].dropna() if w.lower() not in known]
+    known, words = known_words(log.mapping, "satisfied"), t.example.topk(200).execute().iloc[:, 0].dropna()
+    odd = [w for w in words if w.lower() not in known and w not in grades(words, log.mapping, "satisfied")]
     return t.filter(t.example.isin(odd)) if odd else None
 
 
-@problem("basically", of="callbacks")
+@problem("basically", of="answers")
 def _basically(log: CaseLog) -> ibis.Table | None:
     "Answers between yes and no for which the mapping has no weight."
     if (t := _said(log)) is None or log.mapping.basically_satisfied is not None:
@@ -271,6 +273,15 @@ def _step_early(log: CaseLog) -> ibis.Table:
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
 
+# %% ../../nbs/intake/checks.ipynb #n004
+@problem("hour_twice", of="events")
+def _hour_twice(log: CaseLog) -> ibis.Table | None:
+    e = _timed(log)
+    if (twice := shown_before(e.timestamp, log.mapping.timezone)) is None:
+        return None
+    zoned = e.time_text.re_search(r"\d:\d\d.*(Z|[A-Z]{3}|[+-]\d\d(:?\d\d)?)$").fill_null(False)
+    return _shown(log, e.filter(twice & ~zoned))
+
 # %% ../../nbs/intake/checks.ipynb #n001
 @problem("wild_time", of="events")
 def _wild_time(log: CaseLog) -> ibis.Table:
@@ -320,6 +331,23 @@ def _calendar_provisional(log: CaseLog) -> ibis.Table | None:
     t = t.mutate(until=ibis.greatest(t.stop, ibis.coalesce(due, t.stop)))
     return _of_cases(log, t.filter(on_provisional(log.calendar, t.opened_at, t.until)).select("case"))
 
+# %% ../../nbs/intake/checks.ipynb #m003
+@problem("cleaned", of="rows")
+def _cleaned(log: CaseLog) -> ibis.Table | None:
+    return changed(log.names, blank=False)
+
+
+@problem("blank_word", of="rows")
+def _blank_word(log: CaseLog) -> ibis.Table | None:
+    return changed(log.names, blank=True)
+
+
+@problem("near_names", of="units")
+def _near_names(log: CaseLog) -> ibis.Table | None:
+    "Pairs of names that may mean one unit; those that the mapping's tree tells apart are not asked about."
+    found = near_names(units_seen(log.events), log.units.unit[log.units.in_tree & bool(log.mapping.units)])
+    return ibis.memtable(pd.DataFrame({"example": found.alias + " ≈ " + found.unit})) if len(found) else None
+
 # %% ../../nbs/intake/checks.ipynb #n077
 if set(CHECKS) != set(packaged("words/checks")):
     raise KeyError(f"data/words/checks.toml has words for no check: {sorted(set(packaged('words/checks')) - set(CHECKS))}")
@@ -331,6 +359,9 @@ def check(
 ) -> pd.DataFrame:  # code, problem, count, of, share, examples, done
     "What is wrong with a log, one row per problem that occurs, in the order of `data/words/checks.toml`."
     totals = dict(log.counts) | dict(callbacks=0 if log.callbacks is None else n_rows(log.callbacks))
+    totals |= dict(
+        rows=sum(map(n_rows, log.raw.values())), answers=0 if (t := _said(log)) is None else n_rows(t.filter(_.example.notnull()))
+    )
     rows = []
     for code, c in ((code, CHECKS[code]) for code in packaged("words/checks")):
         table = c.find(log)

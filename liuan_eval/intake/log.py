@@ -17,6 +17,7 @@ import pandas as pd
 from ibis import _
 
 from .mapping import Mapping, amend
+from .names import Cleaned, check_aliases, clean, in_mapping, taken_apart, units_seen
 from .source import connect, fingerprint, is_address, kept, masked, open_table
 from liuan_eval.intake.tables import (
     ROW,
@@ -56,6 +57,7 @@ class LogTables:
     times: dict[str, TimeColumn] = field(default_factory=dict)  # by the user's name: what is known of each column of times
     by_day: frozenset[str] = frozenset()  # activities known by the day only, `closed_at` if it is, `timestamp` if all events are
     unclear: ibis.Table | None = None  # case: those with a closing time that is no time or cannot be right
+    names: tuple[Cleaned, ...] = ()  # the columns whose names were cleaned
     kept: dict[str, ibis.Table] = field(default_factory=dict)
 
     def keep(
@@ -188,6 +190,14 @@ class CaseLog(_Ended):
         return f"CaseLog({self.summary()})"
 
 # %% ../../nbs/intake/log.ipynb #c018
+def _labels(units: pd.DataFrame, lang: str) -> pd.Series:
+    "A label for every unit, its name where it has none; one that several units have is followed by the unit's name."
+    label = units[lang].where(units[lang].notna(), units.unit)
+    while (again := label.duplicated(keep=False) & (label != units.unit)).any():
+        label = label.where(~again, label + ("（" if lang == "zh" else " (") + units.unit + ("）" if lang == "zh" else ")"))
+    return label
+
+
 def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     "The tree of the mapping and the units seen, each with a code; dispatchers marked."
     tree = pd.DataFrame(list(mapping.units), columns=["unit", "zh", "en", "kind", "parent"])
@@ -196,9 +206,7 @@ def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     more = [u for u in dict.fromkeys([*mapping.dispatchers, *seen]) if u not in set(tree.unit)]
     units = pd.concat([tree.assign(in_tree=True), pd.DataFrame({"unit": more, "in_tree": not mapping.units})], ignore_index=True)
     units["is_dispatcher"] = units.unit.isin(mapping.dispatchers) | (units.kind == "dispatcher")
-    return units.assign(
-        code=range(1, len(units) + 1), zh=units.zh.where(units.zh.notna(), units.unit), en=units.en.where(units.en.notna(), units.unit)
-    )
+    return units.assign(code=range(1, len(units) + 1), **{c: _labels(units, c) for c in ("zh", "en")})
 
 # %% ../../nbs/intake/log.ipynb #n003
 def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
@@ -266,9 +274,29 @@ def _unclear(e: ibis.Table, table: ibis.Table, mapping: Mapping, case_ids: ibis.
     said = unclear_closings(table, mapping)
     return kept((ids if said is None else ids.union(said)).distinct().join(case_ids, "case_id").select("case"))
 
+# %% ../../nbs/intake/log.ipynb #m001
+def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | None, mapping: Mapping) -> None:
+    "Raise `Question` where no case closes and most of at least 20 have been silent for a month."
+    told = mapping.complete or "closed" in {*mapping.words.get("activity", {}).values(), *(s["activity"] for s in mapping.steps)}
+    if told or (about is not None and "closed_at" in about.columns) or n_rows(core.filter(core.act == Does.CLOSES).limit(1)):
+        return
+    last, end = core.group_by("case").agg(at=_.timestamp.max()), core.timestamp.max()
+    found = last.agg(n=_.count(), silent=(_.at < end.as_scalar() - ibis.interval(days=30)).cast("int64").mean()).execute().iloc[0]
+    if found.n < 20 or found.silent <= 0.5:
+        return
+    words = events.group_by("activity").agg(n=_.count()).order_by([_.n.desc(), _.activity]).limit(3).execute()
+    raise Question(
+        f"没有一个事件表示办结，{found.n:,.0f} 件工单都会算作未办结。若日志只含已办结的工单，最后一个事件即为办结；否则请在 [words.activity] 中写明哪个用语是 closed（即使尚未出现），或指定 closed_at 列。",
+        f"No event closes a case: all {found.n:,.0f} cases would count as open. If the log holds finished cases only, the last event closes; "
+        "else name under [words.activity] the word that means closed (even if none has occurred yet), or map the column closed_at.",
+        key="complete",
+        answers={True: Text("最后一个事件即为办结", "the last event closes")},
+        rows=tuple(f"{w} × {n:,}" for w, n in zip(words.activity, words.n)),
+    )
+
 # %% ../../nbs/intake/log.ipynb #n006
-def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, ibis.Table], dict[str, TimeColumn]]:
-    "The tables as they are, numbered, their times read; raises `LogError` where the mapping names a column that none of them has."
+def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, ibis.Table], tuple[Cleaned, ...], dict[str, TimeColumn]]:
+    "The tables as they are, numbered, their names cleaned and their times read; raises `LogError` where the mapping names a column that none of them has."
     raw = {k: numbered(open_table(con, v).table, mapping) for k, v in sources.items() if v is not None}
     for ours, theirs in mapping.columns.items():
         if not any(theirs in t.columns for t in raw.values()):
@@ -276,7 +304,9 @@ def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, ibis.T
     for name in [k for k, v in mapping.times.items() if isinstance(v, dict) and k not in TIMES]:
         if not any(name in t.columns for t in raw.values()):
             column(raw["events"], name, f"[times.{name}]")
-    return with_times(raw, mapping, ROW)
+    raw, names = clean(raw, mapping)
+    raw, times = with_times(raw, mapping, ROW)
+    return raw, names, times
 
 
 def _nothing(events: ibis.Table, times: dict[str, TimeColumn]) -> LogError:
@@ -294,10 +324,15 @@ def _nothing(events: ibis.Table, times: dict[str, TimeColumn]) -> LogError:
     )
 
 
-def _log(con: Any, raw: dict[str, ibis.Table], times: dict[str, TimeColumn], mapping: Mapping, source: dict) -> CaseLog:
-    "A log from tables as they were opened, with their times; raises `LogError` where no row can be used."
+def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
+    "A log from its sources; raises `LogError` where no row can be used."
+    mapping = in_mapping(mapping)
+    raw, names, times = _opened(con, sources, mapping)
     wide, first, cases, phone = mapping.layout == "wide", raw["events"], raw.get("cases"), raw.get("callbacks")
     e = wide_events(first, mapping) if wide else events(first, mapping)
+    e = taken_apart(e, mapping)
+    if mapping.aliases:
+        check_aliases(units_seen(e), mapping)
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
     by_day = _by_day(e, mapping, times)
     mixed = bool(by_day) and "timestamp" not in by_day
@@ -310,15 +345,16 @@ def _log(con: Any, raw: dict[str, ibis.Table], times: dict[str, TimeColumn], map
     core = _core(con, e, case_ids, units)
     if n_rows(core) == 0:
         raise _nothing(e, times)
+    _check_closing(e, core, about, mapping)
     about = None if about is None else _one_per_case(about, case_ids)
     unclear = _unclear(e, first if cases is None else cases, mapping, case_ids)
-    return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear)
+    return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear, names)
 
 # %% ../../nbs/intake/log.ipynb #n007
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "A log from sources of any kind; errors are raised as `LogError` with the name of the source."
     try:
-        return _log(con, *_opened(con, sources, mapping), mapping, source)
+        return _log(con, sources, mapping, source)
     except LogError as e:
         if source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
             raise

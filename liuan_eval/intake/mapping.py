@@ -21,32 +21,15 @@ from .source import connect, is_address, masked, open_table
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
 from ..words.text import LogError, Text, packaged, read_toml
-from ..words.vocabulary import DIRECTIONS, ambiguous_returns, synonyms
+from ..words.vocabulary import DIRECTIONS, ambiguous_returns, code_of, nearest_code, synonyms
 
 # %% ../../nbs/intake/mapping.ipynb #n024
 EVENT_COLUMNS, CASE_COLUMNS, CALLBACK_COLUMNS = (tuple(packaged("dictionaries/columns")[k]) for k in ("events", "cases", "callbacks"))
 REQUIRED = ("case_id", "timestamp", "unit", "activity")
 
-MISSING = (
-    "—",
-    "–",
-    "-",
-    "--",
-    "/",
-    "\\",
-    "?",
-    "？",
-    "null",
-    "none",
-    "nan",
-    "n/a",
-    "#n/a",
-    "na",
-    "无",
-    "暂无",
-    "空",
-    "\\n",
-)  # in lower case
+MISSING = tuple(  # in any case and width; `———` and `……` are as `—` and `…`
+    r"— – - _ / \ | . … * ? # ~ null (null) <null> [null] #null! \n nil none nan nat n/a #n/a na n.a. undefined 无 暂无 没有 空 (空) 空白 未填 未填写 不详 未知 不适用 无数据".split()
+)
 
 Table = dict[str, object]
 Texts = dict[str, str]
@@ -93,7 +76,7 @@ class Mapping:
     folder: str = ""  # where `tables` are looked for
 
     def __post_init__(self):
-        for check in (_check_kinds, _check_words, _check_units, _check_steps, _check_times, _check_span):
+        for check in (_check_kinds, _check_words, _check_units, _check_steps, _check_times, _check_span, _check_values, _check_answers):
             check(self)
         self.law, self.office  # noqa: B018  reading them is the check
 
@@ -314,6 +297,33 @@ def _check_span(m: Mapping) -> None:
     for k in ("to", "extracted"):
         if "from" in said and k in said and said[k] < said["from"]:
             raise _wrong(f"[span] {k} 早于 from。", f"[span] {k} lies before from.")
+
+# %% ../../nbs/intake/mapping.ipynb #m001
+def _check_values(m: Mapping) -> None:
+    "Raise `LogError` for a word that means no code, naming the nearest."
+    for kind, word, value in [(kind, w, v) for kind, o in m.words.items() for w, v in o.items()]:
+        if code_of(value, kind, m.returned) is None:
+            codes = ", ".join(packaged("dictionaries/words")[kind])
+            near = " 或 ".join(DIRECTIONS.values()) if value in ambiguous_returns() else nearest_code(value, kind)
+            raise _wrong(
+                f"[words.{kind}] 中“{word}”对应的“{value}”不是代码，也不是代码的名称；最接近的是 {near}。可用：{codes}。",
+                f"[words.{kind}] says that '{word}' is '{value}', which is no code and no label; the nearest is {near.replace('或', 'or')}. Known: {codes}.",
+            )
+
+
+def _check_answers(m: Mapping) -> None:
+    "Raise `LogError` for an answer to a question (`scale`, `several`, `ids`) that there is not."
+    words = packaged("dictionaries/words")
+    kinds = [k for k in words if "true" in words[k]]
+    for k, v in m.scale.items():
+        if k not in kinds or type(v) not in (int, float):
+            raise _wrong(
+                f"[scale] 中“{k} = {v}”：左边应为 {'、'.join(kinds)}，右边应为数字（从几起算“是”）。",
+                f"[scale] has '{k} = {v}'; on the left stands one of {', '.join(kinds)}, on the right the number from which on an answer counts as yes.",
+            )
+    for key, known in dict(several=("first", "one"), ids=("yearly", "unique")).items():
+        if (v := getattr(m, key)) not in (None, *known):
+            raise _wrong(f"{key} 为“{v}”；请写 {' 或 '.join(known)}。", f"{key} is '{v}'; write {' or '.join(known)}.")
 
 # %% ../../nbs/intake/mapping.ipynb #c011
 def find_columns(

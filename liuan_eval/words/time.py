@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['Period', 'PERIODS', 'SECOND', 'HOUR', 'DAY', 'PeriodOf', 'period_of', 'day', 'start_day', 'elapsed', 'engine', 'wall',
-           'standard']
+           'standard', 'shown_before']
 
 # %% ../../nbs/words/time.ipynb #n003
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, reduce
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -162,3 +162,12 @@ def standard(
     if one:
         return next((t for t in tried if wall(t, zone) == at), at)
     return ibis.cases(*[(wall(t, zone) == at, t) for t in tried], else_=at)
+
+# %% ../../nbs/words/time.ipynb #n015
+def shown_before(
+    at: Any,  # a column of times on the standard clock
+    zone: str,  # such as `Europe/Amsterdam`
+) -> Any:  # true or false; None for a zone whose clocks do not change
+    "Whether the wall showed the same time earlier that night, before the clocks were put back."
+    first, *more = _offsets(zone)
+    return reduce(lambda a, b: a | b, [wall(_moved(at, first - o), zone) == wall(at, zone) for o in more]) if more else None
