@@ -18,7 +18,7 @@ from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
 from .source import LINE, PLACE
 from .order import continues
-from .tables import AGAIN, HIDDEN, ROW, attributes, known_words, order_of, text
+from .tables import AGAIN, COUNTED, HIDDEN, ROW, attributes, known_words, order_of, text
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
 from ..words.units import dispatchers
@@ -292,7 +292,7 @@ def _step_early(log: CaseLog) -> ibis.Table:
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
 
-# %% ../../nbs/intake/checks.ipynb #n001
+# %% ../../nbs/intake/checks.ipynb #n005
 @problem("order_not_number", of="events")
 def _order_not_number(log: CaseLog) -> ibis.Table | None:
     "Rows whose number is none; all of them where the column is no order at all."
@@ -328,19 +328,16 @@ def _continues(log: CaseLog) -> ibis.Table | None:
         return None
     return _shown(log, e.mutate(moved=moved)).filter(_.moved)
 
-# %% ../../nbs/intake/checks.ipynb #n002
-_COUNTED = dict(said_returns="returned", said_redone="reopened", said_urged="urged", said_extended="extended")
-
-
+# %% ../../nbs/intake/checks.ipynb #n006
 @problem("counter", of="cases")
 def _counter(log: CaseLog) -> ibis.Table | None:
     "Cases of which a counter and the events of that kind say different numbers, or the flag and the due date whether it was late."
-    names = [c for c, activity in _COUNTED.items() if log.knows(c) and log.has(activity)]
+    names = [c for c, activity in COUNTED.items() if log.knows(c) and log.has(activity)]
     late = log.knows("said_late") and log.knows("due_at")
     if not names and not late:
         return None
     e = _timed(log).join(log.case_ids, "case_id")
-    seen = e.group_by("case").agg(**{f"n_{c}": (e.activity == _COUNTED[c]).sum() for c in names}, n_events=e.count())
+    seen = e.group_by("case").agg(**{f"n_{c}": (e.activity == COUNTED[c]).sum() for c in names}, n_events=e.count())
     t = log.attributes.left_join(seen, "case").drop("case_right")
     t = t.left_join(closings(log).select("case", end_at="closed_at"), "case").drop("case_right")
     odd = {c: (t[c] != t[f"n_{c}"].fill_null(0)).fill_null(False) for c in names}
