@@ -26,7 +26,8 @@ def _runs(log: CaseLog) -> ibis.Table:
     t = t.filter(moves(t.act) & t.unit.notnull() & open_then).select("case", "seq", "unit", "timestamp", "act", "closed_at")
     order: dict[str, Any] = dict(group_by=t.case, order_by=t.seq)
     before, codes = t.unit.lag().over(**order), dispatchers(log.units)
-    sent = (before.isin(codes) if codes else ibis.literal(False)).ifelse(t.timestamp.lag().over(**order), ibis.null("timestamp"))
+    routed: Any = before.isin(codes) if codes else ibis.literal(False)
+    sent = routed.ifelse(t.timestamp.lag().over(**order), ibis.null("timestamp"))
     came = (t.act == Does.CLAIMS).ifelse(sent, t.timestamp)
     t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32"), came=came)
     t = t.filter((_.start == 1) | _.act.isin([Does.RETURNS, Does.DESIGNATES, Does.CLAIMS]))
@@ -114,7 +115,7 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
         revisit=unit & (t.nth > 0),
     )
 
-# %% ../../nbs/custody/spells.ipynb #n025
+# %% ../../nbs/custody/spells.ipynb #n027
 def _unsaid(log: CaseLog) -> ibis.Table | None:
     "case, n_unsaid: returns of which the log does not say by which unit; None where there is none."
     if not log.has("returned") and not log.knows("said_returns"):
@@ -122,7 +123,7 @@ def _unsaid(log: CaseLog) -> ibis.Table | None:
     e = log.core.filter(log.core.act == Does.RETURNS).group_by("case").agg(n=_.count(), known=_.unit.count())
     t = log.case_ids.select("case").left_join(e, "case").drop("case_right")
     t = t.mutate(n=_.n.fill_null(0), known=_.known.fill_null(0))
-    if log.knows("said_returns"):
+    if log.attributes is not None and log.knows("said_returns"):
         t = t.left_join(log.attributes.select("case", "said_returns"), "case").drop("case_right")
         t = t.mutate(n=ibis.greatest(t.n, t.said_returns.fill_null(0).cast("int64")))
     t = log.keep("unsaid", lambda: t.select("case", n_unsaid=t.n - t.known).filter(_.n_unsaid > 0))

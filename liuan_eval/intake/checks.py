@@ -9,6 +9,7 @@ __all__ = ['CHECKS', 'Check', 'problem', 'check']
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -53,7 +54,7 @@ def problem(
     return register
 
 # %% ../../nbs/intake/checks.ipynb #n050
-def _where(rows: ibis.Table) -> ibis.Value:
+def _where(rows: ibis.Table) -> Any:
     "Where rows stand in the source, `sheet #12 `; nothing in a database."
     place = (rows[PLACE] + " ").fill_null("")
     return (place + "#" + rows[LINE].cast("string") + " ").fill_null("")
@@ -292,7 +293,7 @@ def _step_early(log: CaseLog) -> ibis.Table:
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
 
-# %% ../../nbs/intake/checks.ipynb #n005
+# %% ../../nbs/intake/checks.ipynb #n001
 @problem("order_not_number", of="events")
 def _order_not_number(log: CaseLog) -> ibis.Table | None:
     "Rows whose number is none; all of them where the column is no order at all."
@@ -307,7 +308,7 @@ def _order_not_number(log: CaseLog) -> ibis.Table | None:
 def _twice(log: CaseLog, table: str) -> ibis.Table | None:
     "Rows of another table than the events that are equal to an earlier one."
     t = log.raw.get(table)
-    return None if t is None else t.filter(_[AGAIN]).mutate(example=_where(t).nullif("").fill_null("?"))
+    return None if t is None else t.filter(_[AGAIN]).mutate(example=_where(t))
 
 
 @problem("duplicate_case", of="cases")
@@ -328,13 +329,13 @@ def _continues(log: CaseLog) -> ibis.Table | None:
         return None
     return _shown(log, e.mutate(moved=moved)).filter(_.moved)
 
-# %% ../../nbs/intake/checks.ipynb #n006
+# %% ../../nbs/intake/checks.ipynb #n002
 @problem("counter", of="cases")
 def _counter(log: CaseLog) -> ibis.Table | None:
     "Cases of which a counter and the events of that kind say different numbers, or the flag and the due date whether it was late."
     names = [c for c, activity in COUNTED.items() if log.knows(c) and log.has(activity)]
     late = log.knows("said_late") and log.knows("due_at")
-    if not names and not late:
+    if log.attributes is None or not (names or late):
         return None
     e = _timed(log).join(log.case_ids, "case_id")
     seen = e.group_by("case").agg(**{f"n_{c}": (e.activity == COUNTED[c]).sum() for c in names}, n_events=e.count())

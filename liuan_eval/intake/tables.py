@@ -119,7 +119,7 @@ def column(
         f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
     )
 
-# %% ../../nbs/intake/tables.ipynb #n057
+# %% ../../nbs/intake/tables.ipynb #n039
 _NUMBER = r"^[-+]?\d{1,18}(\.\d+)?$"
 
 
@@ -144,7 +144,7 @@ def order_of(
     name = find_columns(mapping, table.columns).get("order")
     return (table[name], _numbers(table, table[name])) if name else (None, None)
 
-# %% ../../nbs/intake/tables.ipynb #n060
+# %% ../../nbs/intake/tables.ipynb #n042
 def _alike(col: Any) -> Any:
     "A column that can be compared in every engine."
     kind = col.type()
@@ -167,7 +167,7 @@ def numbered(
 ) -> ibis.Table:  # with `HIDDEN`
     "The table with the order and place of its rows; one of a database without an `order` column has none, and all its rows get 0."
     file = engine(table) == "duckdb"
-    place = ibis.row_number().over() if file else ibis.literal(0, "int64")
+    place: Any = ibis.row_number().over() if file else ibis.literal(0, "int64")
     known = {LINE: place + 1 if file else ibis.null("int64"), PLACE: ibis.null("string")}
     t = table.mutate(**{c: v for c, v in known.items() if c not in table.columns}, **{ROW: place})
     t = t.mutate(**{AGAIN: _again(t, mapping)})
@@ -233,7 +233,7 @@ def _moved(table: ibis.Table, mapping: Mapping, i: int, name: str) -> Any:
             moved |= _filled(table, step) if own else _filled(table, step) & same
     return moved
 
-# %% ../../nbs/intake/tables.ipynb #n063
+# %% ../../nbs/intake/tables.ipynb #n045
 _SAYS = dict(reason="returned", result="closed", actor="closed")  # column of the mapping -> the step that it tells of
 
 
@@ -258,7 +258,7 @@ def _step(table: ibis.Table, mapping: Mapping, case: Any, i: int) -> ibis.Table:
 def _timeless(table: ibis.Table, mapping: Mapping, like: ibis.Table, case: Any) -> ibis.Table:
     "One event for every ticket that has no time for any step: received when it was submitted, or without activity and time."
     given = find_columns(mapping, table.columns, "cases").get("submitted_at")
-    time = ibis.null("timestamp") if given is None else parse_time(table[given], mapping.timezone)
+    time: Any = ibis.null("timestamp") if given is None else parse_time(table[given], mapping.timezone)
     none = {c: ibis.null(like[c].type()) for c in like.columns}
     t = table.filter(~reduce(lambda a, b: a | b, [_filled(table, s) for s in mapping.steps]))
     own = {ROW: table[ROW] * len(mapping.steps)} | {c: table[c] for c in HIDDEN[1:]}
@@ -285,7 +285,7 @@ def wide_events(
     e = reduce(lambda a, b: a.union(b), [_step(table, mapping, case, i) for i in range(len(mapping.steps))])
     return e.union(_timeless(table, mapping, e, case).select(*e.columns))
 
-# %% ../../nbs/intake/tables.ipynb #n067
+# %% ../../nbs/intake/tables.ipynb #n049
 def stay_events(
     table: ibis.Table,  # one row per stay of a case with a unit, numbered
     mapping: Mapping,  # of the log
@@ -295,7 +295,7 @@ def stay_events(
     for c in ("case_id", "unit", "received_at"):
         if c not in found:
             column(table, mapping.columns.get(c, c), c)
-    none = ibis.null("string")
+    none: Any = ibis.null("string")
     outcome = text(table[found["outcome"]]) if "outcome" in found else none
 
     def event(nth: int, ours: str, activity: Any, last: bool) -> dict:
@@ -310,7 +310,7 @@ def stay_events(
     gone = table.filter(text(table[found["sent_at"]]).notnull())
     return came.union(gone.select(**event(1, "sent_at", outcome.fill_null("transferred"), last=True)))
 
-# %% ../../nbs/intake/tables.ipynb #n070
+# %% ../../nbs/intake/tables.ipynb #n052
 def with_aside(
     events: ibis.Table,  # events as one of the functions above gives them
 ) -> ibis.Table:  # without AGAIN, with `aside`
@@ -325,7 +325,7 @@ def with_aside(
     )
     return e.mutate(aside=reason).drop(AGAIN)
 
-# %% ../../nbs/intake/tables.ipynb #n073
+# %% ../../nbs/intake/tables.ipynb #n055
 def refuse_unused(
     tables: dict[str, ibis.Table],  # `events`, and `cases`, `callbacks` where they are given, as they were opened
     mapping: Mapping,  # of the log
