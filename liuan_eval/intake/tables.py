@@ -119,7 +119,7 @@ def column(
         f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
     )
 
-# %% ../../nbs/intake/tables.ipynb #n039
+# %% ../../nbs/intake/tables.ipynb #n057
 _NUMBER = r"^[-+]?\d{1,18}(\.\d+)?$"
 
 
@@ -144,7 +144,7 @@ def order_of(
     name = find_columns(mapping, table.columns).get("order")
     return (table[name], _numbers(table, table[name])) if name else (None, None)
 
-# %% ../../nbs/intake/tables.ipynb #n042
+# %% ../../nbs/intake/tables.ipynb #n060
 def _alike(col: Any) -> Any:
     "A column that can be compared in every engine."
     kind = col.type()
@@ -152,12 +152,19 @@ def _alike(col: Any) -> Any:
     return col if plain else col.cast("string")
 
 
+def _all_differ(table: ibis.Table, names: list[str]) -> bool:
+    "Whether no two rows are equal in all of these columns."
+    rows = table.select(**{f"c{i}": _alike(table[c]) for i, c in enumerate(names)})
+    return rows.distinct().count().execute() == table.count().execute()
+
+
 def _again(table: ibis.Table, mapping: Mapping) -> Any:
     "Whether each row is equal to an earlier one in every column of the source."
-    columns = [_alike(table[c]) for c in table.columns if c not in HIDDEN]
-    rows = table.select(**{f"c{i}": c for i, c in enumerate(columns)})
-    if mapping.repeats == "keep" or rows.distinct().count().execute() == table.count().execute():
+    names = [c for c in table.columns if c not in HIDDEN]
+    first = [c for c in find_columns(mapping, table.columns).values() if c in names]  # if these differ, all rows do
+    if mapping.repeats == "keep" or any(_all_differ(table, some) for some in (first, names) if some):
         return ibis.literal(False)
+    columns = [_alike(table[c]) for c in names]
     return ibis.row_number().over(group_by=columns, order_by=table[ROW]) > 0
 
 
@@ -233,7 +240,7 @@ def _moved(table: ibis.Table, mapping: Mapping, i: int, name: str) -> Any:
             moved |= _filled(table, step) if own else _filled(table, step) & same
     return moved
 
-# %% ../../nbs/intake/tables.ipynb #n045
+# %% ../../nbs/intake/tables.ipynb #n063
 _SAYS = dict(reason="returned", result="closed", actor="closed")  # column of the mapping -> the step that it tells of
 
 
@@ -285,7 +292,7 @@ def wide_events(
     e = reduce(lambda a, b: a.union(b), [_step(table, mapping, case, i) for i in range(len(mapping.steps))])
     return e.union(_timeless(table, mapping, e, case).select(*e.columns))
 
-# %% ../../nbs/intake/tables.ipynb #n049
+# %% ../../nbs/intake/tables.ipynb #n067
 def stay_events(
     table: ibis.Table,  # one row per stay of a case with a unit, numbered
     mapping: Mapping,  # of the log
@@ -310,7 +317,7 @@ def stay_events(
     gone = table.filter(text(table[found["sent_at"]]).notnull())
     return came.union(gone.select(**event(1, "sent_at", outcome.fill_null("transferred"), last=True)))
 
-# %% ../../nbs/intake/tables.ipynb #n052
+# %% ../../nbs/intake/tables.ipynb #n070
 def with_aside(
     events: ibis.Table,  # events as one of the functions above gives them
 ) -> ibis.Table:  # without AGAIN, with `aside`
@@ -325,7 +332,7 @@ def with_aside(
     )
     return e.mutate(aside=reason).drop(AGAIN)
 
-# %% ../../nbs/intake/tables.ipynb #n055
+# %% ../../nbs/intake/tables.ipynb #n073
 def refuse_unused(
     tables: dict[str, ibis.Table],  # `events`, and `cases`, `callbacks` where they are given, as they were opened
     mapping: Mapping,  # of the log
