@@ -507,7 +507,7 @@ def plausible(
 # %% ../../nbs/intake/times.ipynb #n073
 TIME, WHY = "__time__:", "__why__:"  # before a column's name: its times, and why there is none: a code of the checks
 TIMES = tuple(
-    c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c == "timestamp" or c.endswith("_at")
+    c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS, "received_at", "sent_at") if c == "timestamp" or c.endswith("_at")
 )  # ours that hold times
 BAD = ("bad_time", "wild_time")  # something stands in the cell, but no time that can be right
 
@@ -528,7 +528,8 @@ def _profile(table: ibis.Table, c: TimeColumn) -> pd.DataFrame:
 
 def _uses(mapping: Mapping, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
     "The columns of a table that hold times, and what each is used for, in the order of what happens."
-    found = [(o, t) for part in ("cases", "events", "callbacks") for o, t in find_columns(mapping, tuple(columns), part).items()]
+    parts = ("cases", "stays" if mapping.layout == "stays" else "events", "callbacks")
+    found = [(o, t) for part in parts for o, t in find_columns(mapping, tuple(columns), part).items()]
     found = [(o, t) for o, t in found if o in TIMES]
     steps = [(str(s["activity"]), s["time"]) for s in mapping.steps if s["time"] in columns]
     place = {"submitted_at": 0, "due_at": 0, "extended_due_at": 0, "closed_at": 2, "called_at": 3}
