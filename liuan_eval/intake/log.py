@@ -17,7 +17,7 @@ import pandas as pd
 from ibis import _
 
 from .mapping import Mapping, amend
-from .names import Cleaned, check_aliases, clean, in_mapping, taken_apart, units_seen
+from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
 from .source import connect, fingerprint, is_address, kept, masked, open_table
 from .tables import ROW, attributes, calls_of, coded, column, events, numbered, present_name, wide_events
 from ..words.calendar import WorkCalendar
@@ -229,6 +229,13 @@ def _nothing(events: ibis.Table) -> LogError:
     )
 
 
+def _when(table: ibis.Table) -> Any:
+    "When a row of cases or calls was: the first of its times that is there."
+    return ibis.coalesce(
+        *[table[c] for c in ("called_at", "submitted_at", "closed_at", "due_at") if c in table.columns], ibis.null("timestamp")
+    )
+
+
 def _log(con: Any, opened: dict[str, ibis.Table], mapping: Mapping, source: dict) -> CaseLog:
     "A log from tables as they were opened; raises `LogError` where no row can be used."
     mapping = in_mapping(mapping)
@@ -241,6 +248,9 @@ def _log(con: Any, opened: dict[str, ibis.Table], mapping: Mapping, source: dict
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
     about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
+    if starts_anew(e, mapping, ROW):
+        e = by_year(e, ROW)
+        about, callbacks = (None if t is None else of_year(t, _when(t), e) for t in (about, callbacks))
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
     core = _core(con, e, case_ids, units)
     if n_rows(core) == 0:
