@@ -161,7 +161,7 @@ def test_an_alias_that_matches_nothing_is_an_error_with_the_nearest_name():
 )
 def test_grades_are_asked_about_and_then_counted(said):
     calls = pd.DataFrame({"工单编号": ["W001"] * len(said), "满意度": list(said)})
-    with pytest.raises(Question, match="scale.satisfied") as e:
+    with pytest.raises(Question, match=r"scale\.satisfied") as e:
         made(callbacks=calls)
     assert e.value.key == "scale.satisfied"
     best = max(map(grade, map(str, said)))
@@ -207,3 +207,25 @@ def test_no_share_is_above_one():
     steps = [dict(activity="dispatched", time="got", unit="unit")]
     log = CaseLog.from_frame(wide, layout="wide", steps=steps, case_id="no", satisfied="said", called_at="called")
     assert (check(log, "en").share.dropna() <= 1).all()
+
+
+def test_numbers_that_start_anew_each_year_are_asked_about_and_told_apart():
+    "Fifteen numbers in two years: thirty cases of a day each, not fifteen of a year"
+    rows = [
+        (f"{i:04}", f"{y}-{1 + i % 12:02}-{d}", "城管局", a)
+        for y in (2022, 2023)
+        for i in range(15)
+        for d, a in (("03", "受理"), ("04", "办结"))
+    ]
+    with pytest.raises(Question) as e:
+        made(rows)
+    assert e.value.key == "ids" and list(e.value.answers) == ["yearly", "unique"] and len(e.value.rows) == 3
+    cases = pd.DataFrame(
+        [(f"{i:04}", f"{y}-{1 + i % 12:02}-02", f"{y}区") for y in (2022, 2023) for i in range(15)],
+        columns=["工单编号", "受理时间", "区县"],
+    )
+    log = made(rows, ids="yearly", cases=cases)
+    assert log.counts["cases"] == 30 and custody.cases(log).duration_seconds.max().execute() == 2 * 86400
+    by = metrics.compute(log, "n_cases", by="area").set_index("area").value
+    assert by.to_dict() == {"2022区": 15, "2023区": 15}
+    assert made(rows, ids="unique").counts["cases"] == 15

@@ -20,7 +20,7 @@ from .mapping import find_columns
 from .names import changed, grades, near_names, text, units_seen
 from .order import continues
 from .source import LINE, PLACE
-from .tables import AGAIN, COUNTED, HIDDEN, ROW, attributes, known_words, order_of
+from .tables import AGAIN, COUNTED, HIDDEN, ROW, UNCLEAR, attributes, known_words, order_of
 from ..words.calendar import on_provisional, provisional_years
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
@@ -212,7 +212,7 @@ def _changing(log: CaseLog) -> ibis.Table | None:
     table = attributes(log.raw.get("cases", log.raw["events"]), log.mapping)
     if table is None:
         return None
-    names = [c for c in table.columns if c not in ("case_id", *HIDDEN)]
+    names = [c for c in table.columns if c not in ("case_id", UNCLEAR, *HIDDEN)]
     t = table.group_by("case_id").agg(**{c: table[c].nunique() for c in names})
     return t.filter(reduce(lambda a, b: a | b, [t[c] > 1 for c in names])).mutate(example=t.case_id)
 

@@ -17,12 +17,13 @@ import pandas as pd
 from ibis import _
 
 from .mapping import Mapping, amend, find_columns
-from .names import Cleaned, check_aliases, clean, in_mapping, taken_apart, units_seen
+from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
 from .order import continues, newest_first, reversed_rows
 from .source import LINE, connect, fingerprint, is_address, kept, masked, open_table
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
+    UNCLEAR,
     attributes,
     calls_of,
     coded,
@@ -33,7 +34,6 @@ from liuan_eval.intake.tables import (
     present_name,
     refuse_unused,
     stay_events,
-    unclear_closings,
     wide_events,
     with_aside,
 )
@@ -242,7 +242,7 @@ def _core(con: Any, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, 
 def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     "One row per case: of every attribute the first value that is there, in the order of the source."
     t = attributes.join(case_ids, "case_id")
-    names = [c for c in attributes.columns if c not in ("case_id", *HIDDEN)]
+    names = [c for c in attributes.columns if c not in ("case_id", UNCLEAR, *HIDDEN)]
     return kept(t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names}))
 
 # %% ../../nbs/intake/log.ipynb #n016
@@ -274,7 +274,7 @@ def _placed(e: ibis.Table, names: frozenset[str], zone: str) -> ibis.Table:
     return e.mutate(timestamp=at)
 
 # %% ../../nbs/intake/log.ipynb #n023
-def _unclear(e: ibis.Table, table: ibis.Table, mapping: Mapping, case_ids: ibis.Table) -> ibis.Table:
+def _unclear(e: ibis.Table, about: ibis.Table | None, mapping: Mapping, case_ids: ibis.Table) -> ibis.Table:
     "case: those with a closing time that is no time or cannot be right."
     bad = e.aside.isin(BAD).fill_null(False)
     if mapping.complete:
@@ -282,8 +282,9 @@ def _unclear(e: ibis.Table, table: ibis.Table, mapping: Mapping, case_ids: ibis.
         ids = t.filter(t.bad >= t.good).select("case_id")
     else:
         ids = e.filter(bad & (act(e.activity) == Does.CLOSES)).select("case_id")
-    said = unclear_closings(table, mapping)
-    return kept((ids if said is None else ids.union(said)).distinct().join(case_ids, "case_id").select("case"))
+    if about is not None and UNCLEAR in about.columns:
+        ids = ids.union(about.filter(about[UNCLEAR]).select("case_id"))
+    return kept(ids.distinct().join(case_ids, "case_id").select("case"))
 
 # %% ../../nbs/intake/log.ipynb #m001
 def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | None, mapping: Mapping) -> None:
@@ -342,6 +343,13 @@ def _events(first: ibis.Table, mapping: Mapping) -> ibis.Table:
     return e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
 
 
+def _when(table: ibis.Table) -> Any:
+    "When a row of cases or calls was: the first of its times that is there."
+    return ibis.coalesce(
+        *[table[c] for c in ("called_at", "submitted_at", "closed_at", "due_at") if c in table.columns], ibis.null("timestamp")
+    )
+
+
 def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "A log from its sources; raises `LogError` where no row can be used, or a column of the mapping is not."
     mapping = in_mapping(mapping)
@@ -362,13 +370,16 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     if about is not None and "closed_at" in about.columns and "closed_at" in by_day and mixed:
         about = about.mutate(closed_at=end_of_day(about.closed_at, mapping.timezone))
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
+    if starts_anew(e, mapping, ROW):
+        e = by_year(e, ROW)
+        about, callbacks = (None if t is None else of_year(t, _when(t), e) for t in (about, callbacks))
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
     core = _core(con, e, mapping, case_ids, units)
     if n_rows(core) == 0:
         raise _nothing(e, times)
     _check_closing(e, core, about, mapping)
+    unclear = _unclear(e, about, mapping, case_ids)
     about = None if about is None else _one_per_case(about, case_ids)
-    unclear = _unclear(e, first if cases is None else cases, mapping, case_ids)
     return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear, names)
 
 # %% ../../nbs/intake/log.ipynb #n007
@@ -377,7 +388,7 @@ def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     try:
         return _log(con, sources, mapping, source)
     except LogError as e:
-        if isinstance(e, Question) or source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
+        if source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
             raise
         if isinstance(e, Question):
             name, q = source["name"], e.question

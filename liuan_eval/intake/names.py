@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['TIMES', 'plain', 'text', 'cleaned', 'ids', 'Cleaned', 'clean', 'changed', 'in_mapping', 'grade', 'grades', 'graded',
-           'parts', 'several', 'taken_apart', 'units_seen', 'near_names', 'check_aliases']
+           'parts', 'several', 'taken_apart', 'units_seen', 'near_names', 'check_aliases', 'starts_anew', 'by_year',
+           'of_year']
 
 # %% ../../nbs/intake/names.ipynb #n034
 import re
@@ -348,7 +349,7 @@ def graded(
     mapping: Mapping,  # of the log; its `scale` says from which number on
     kind: str,  # `satisfied`, `resolved`, `reached`, ...
 ) -> dict[str, str]:  # answer in lower case -> `true` or `false`
-    "Grades as yes and no; raises `Question` where the mapping does not say from which number on."
+    "Grades as yes and no; raises `Question` (of `_ask_scale`) where the mapping does not say from which number on."
     found = grades(words, mapping, kind)
     if found and kind not in mapping.scale:
         raise _ask_scale(table, col, found, kind, mapping.columns.get(kind, kind))
@@ -415,7 +416,7 @@ def taken_apart(
     events: ibis.Table,  # with `case_id`, `unit`, `activity` and `timestamp`
     mapping: Mapping,  # of the log; its `several` says what such cells are
 ) -> ibis.Table:  # the events of the first units, and an event `assisted` for every other
-    "Events with one unit each; raises `Question` where cells seem to hold several and the mapping does not say whether they do."
+    "Events with one unit each; raises `Question` (of `_ask_several`) where cells seem to hold several and the mapping does not say whether they do."
     if mapping.several == "one":
         return events
     n = events.filter(_.unit.notnull()).group_by("unit").agg(n=_.count()).limit(50_000).execute().set_index("unit").n.to_dict()
@@ -585,3 +586,66 @@ def check_aliases(
                 f"[[aliases]] 中的“{a['alias']}”在日志中没有出现；最接近的是“{near}”。请改正写法，或删去这一条。",
                 f"[[aliases]] has '{a['alias']}', which no row of the log has; the nearest is '{near}'. Correct its spelling or remove it.",
             )
+
+# %% ../../nbs/intake/names.ipynb #n007
+def _begun(events: ibis.Table, row: str) -> ibis.Table:
+    "Events with the year in which their case began, if ids start anew each year, and whether it begins there."
+    w = ibis.window(group_by="case_id", order_by=["timestamp", row])
+    e = events.mutate(before=_.timestamp.lag().over(w))
+    silent = e.timestamp.epoch_seconds() - e.before.epoch_seconds() >= 60 * 86400
+    e = e.mutate(again=((e.timestamp.year() > e.before.year()) & (silent | (e.activity == "received"))).fill_null(False))
+    e = e.mutate(year=(e.again | e.before.isnull()).ifelse(e.timestamp.year(), ibis.null("int32")))
+    return e.mutate(began=e.year.max().over(ibis.window(group_by="case_id", order_by=["timestamp", row], preceding=None, following=0)))
+
+
+def starts_anew(
+    events: ibis.Table,  # with `case_id`, `timestamp`, `activity` and the order of rows
+    mapping: Mapping,  # of the log; its `ids` says whether numbers start anew each year
+    row: str,  # the column of the order of rows
+) -> bool:
+    "Whether case numbers start anew each year; raises `Question` where it seems so and the mapping does not say."
+    if mapping.ids is not None:
+        return mapping.ids == "yearly"
+    years = events.filter(events.case_id.notnull()).group_by("case_id").agg(a=_.timestamp.year().min(), b=_.timestamp.year().max())
+    some = years.agg(n=(_.b > _.a).cast("int64").sum(), of=_.count()).execute().iloc[0]
+    if not (some.n >= 5 and some.n >= 0.3 * some.of):
+        return False
+    e = _begun(events.filter(events.case_id.notnull() & events.timestamp.notnull()), row)
+    n = e.group_by("case_id").agg(again=e.again.any()).agg(n=_.count(), again=_.again.cast("int64").sum()).execute().iloc[0]
+    if n.again < 5 or n.again < 0.3 * n.n:
+        return False
+    some = e.filter(e.again).order_by("case_id", "timestamp").limit(3).execute()
+    raise Question(
+        f"{n.n:,} 个编号中有 {n.again:,} 个在下一年度、间隔两个月以上后又出现：编号是否每年重新开始？",
+        f"Of {n.n:,} case numbers {n.again:,} are taken up again in a later year: do the numbers start anew each year?",
+        key="ids",
+        answers={
+            "yearly": Text("每年重新编号，不同年份是不同工单", "they do: another year is another case"),
+            "unique": Text("编号唯一，是同一工单", "they do not: it is one case"),
+        },
+        rows=tuple(f"{c}: {b:%Y-%m-%d} … {t:%Y-%m-%d}" for c, b, t in zip(some.case_id, some.before, some.timestamp)),
+    )
+
+
+def by_year(
+    events: ibis.Table,  # as for `starts_anew`
+    row: str,  # the column of the order of rows
+) -> ibis.Table:  # the events, with the year in which a case began as part of its id
+    "Events whose ids are told apart by year: `0001` of 2023 is `2023-0001`."
+    e = _begun(events, row)
+    return e.mutate(case_id=ibis.coalesce(e.began.cast("string") + "-" + e.case_id, e.case_id)).select(events.columns)
+
+
+def of_year(
+    table: ibis.Table,  # of cases or calls, with `case_id`
+    at: Any,  # when each row was: a column of times
+    events: ibis.Table,  # of `by_year`
+) -> ibis.Table:  # the table, with the ids of the cases that began nearest to that time
+    "The rows of another table under the ids that events have."
+    began = events.filter(_.timestamp.notnull()).group_by(new="case_id").agg(start=_.timestamp.min())
+    began = began.mutate(old=began.new.re_replace("^[0-9]{4}-", ""))
+    t = table.mutate(at_=at, key_=ibis.row_number().over())
+    j = t.left_join(began, t.case_id == began.old)
+    far = (j.start.epoch_seconds() - j.at_.epoch_seconds()).abs()
+    j = j.mutate(nth_=ibis.row_number().over(group_by=j.key_, order_by=[far, j.new])).filter(_.nth_ == 0)
+    return j.mutate(case_id=ibis.coalesce(j.new, j.case_id)).select(table.columns)
