@@ -13,6 +13,7 @@ from typing import Any
 import ibis
 
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
+from .source import LINE, PLACE
 from .times import engine, parse_time
 from ..words.text import LogError, packaged
 from ..words.vocabulary import activity_words, ambiguous_returns, synonyms
@@ -161,6 +162,7 @@ def _step(table: ibis.Table, mapping: Mapping, case: Any, i: int) -> ibis.Table:
         activity=ibis.literal(str(step["activity"])),
         timestamp=parse_time(time, mapping.timezone),
         time_text=time.cast("string"),
+        **{c: table[c] for c in (LINE, PLACE) if c in table.columns},
     )
 
 
@@ -239,6 +241,7 @@ def calls_of(
     satisfied, spoke = _weight(table, table[found["satisfied"]], mapping) if "satisfied" in found else silent
     t = table.select(
         case_id=text(column(table, case, "case_id")),
+        **{c: table[c] for c in (LINE, PLACE) if c in table.columns},
         called_at=parse_time(table[found["called_at"]], mapping.timezone) if "called_at" in found else ibis.null("timestamp"),
         satisfied=satisfied,
         spoke=spoke,
