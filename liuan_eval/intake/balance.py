@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Any
 
-import ibis
 import pandas as pd
 
 from .log import CaseLog
@@ -163,9 +162,9 @@ def _filled(log: CaseLog, col: Any) -> Any:
 
 
 def _strange(log: CaseLog, ours: str, col: Any) -> Any:
-    "Whether a cell holds a word that is not known; null where the column holds no words of ours."
+    "Whether a cell holds a word that is not known; None where the column holds no words of ours."
     if ours not in packaged("dictionaries/words") or not col.type().is_string():
-        return ibis.null("boolean")
+        return None
     known = [*known_words(log.mapping, ours), *packaged("dictionaries/words")[ours]]
     return _filled(log, col) & text(col).lower().notin(sorted({w.lower() for w in known}))
 
@@ -182,12 +181,12 @@ def columns(
     for name in {table for table, _column in roles}:
         t = log.raw[name]
         own = [(i, t[c], ours) for i, at, c, ours in asked if at == name]
-        parts = {f"filled{i}": _filled(log, col).sum() for i, col, _ours in own}
-        parts |= {f"unknown{i}": _strange(log, ours, col).sum() for i, col, ours in own}
-        counted |= t.agg(n=t.count(), **parts).rename(**{f"n_{name}": "n"}).execute().iloc[0].to_dict()
+        parts = {f"filled{i}": _filled(log, col).sum() for i, col, _ours in own} | {f"n_{name}": t.count()}
+        parts |= {f"unknown{i}": odd.sum() for i, col, ours in own if (odd := _strange(log, ours, col)) is not None}
+        counted |= t.agg(**parts).execute().iloc[0].to_dict()
     rows = []
     for i, table, column, _ours in asked:
-        n, filled, unknown = (counted[k] for k in (f"n_{table}", f"filled{i}", f"unknown{i}"))
+        n, filled, unknown = (counted.get(k) for k in (f"n_{table}", f"filled{i}", f"unknown{i}"))
         time = getattr(log, "times", {}).get(column)
         seen = (time.n_bad, time.n_wild, time.by_day) if time else (None, None, None)
         rows.append((table, column, ", ".join(dict.fromkeys(roles[table, column])), n, filled or 0, n - (filled or 0), unknown, *seen))

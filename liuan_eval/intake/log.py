@@ -17,19 +17,19 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from .mapping import Mapping, amend, find_columns
+from .mapping import Mapping, amend
 from .source import LINE, PLACE, Opened, connect, fingerprint, is_address, kept, masked, open_table
 from liuan_eval.intake.tables import (
     ROW,
     attributes,
     calls_of,
+    case_of,
     coded,
     column,
     events,
     known_words,
     numbered,
     present_name,
-    text,
     wide_events,
 )
 from ..words.calendar import WorkCalendar
@@ -241,17 +241,12 @@ def _reason(events: ibis.Table) -> Any:
     return ibis.cases(*why, else_=ibis.null("string"))
 
 # %% ../../nbs/intake/log.ipynb #n017
-def _case_of(raw: ibis.Table, mapping: Mapping) -> Any:
-    "The case's id in a table as it was opened, as a column."
-    return text(column(raw, find_columns(mapping, raw.columns).get("case_id", "case_id"), "case_id"))
-
-
 def _row_fates(log: LogTables) -> ibis.Table:
     "place and code of every row of the first table: `used`, or why it is set aside."
     e, raw = log.events, log.raw["events"]
     if log.mapping.layout == "events":
         return e.select(place=e[PLACE], code=e.aside.fill_null("used"))
-    case = _case_of(raw, log.mapping)
+    case = case_of(raw, log.mapping)
     by_line = n_rows(raw.filter(raw[LINE].notnull()).limit(1)) > 0  # a table of a database has no lines
 
     def key(t: ibis.Table, case: Any) -> Any:
@@ -267,7 +262,7 @@ def _row_fates(log: LogTables) -> ibis.Table:
 def _other_fates(log: LogTables, name: str) -> ibis.Table:
     "The same of the table of cases or of calls; a call in whose row nothing is filled in is none."
     raw = log.raw[name]
-    t = raw.select(place=raw[PLACE], case_id=_case_of(raw, log.mapping))
+    t = raw.select(place=raw[PLACE], case_id=case_of(raw, log.mapping))
     if name == "cases" or log.callbacks is None:
         return t.select("place", code=t.case_id.isnull().ifelse("no_case", "used" if name == "cases" else "no_call"))
     calls = log.callbacks.select("case_id", place=log.callbacks[PLACE]).left_join(log.case_ids, "case_id")
@@ -481,7 +476,7 @@ def _only(log: CaseLog, given: dict[str, Any]) -> CaseLog:
 
     return replace(
         own,
-        raw={k: t.filter(_case_of(t, log.mapping).isin(ids.case_id)) for k, t in log.raw.items()},
+        raw={k: t.filter(case_of(t, log.mapping).isin(ids.case_id)) for k, t in log.raw.items()},
         events=log.events.semi_join(ids, "case_id"),
         core=kept(log.core.semi_join(ids, "case")),
         attributes=None if log.attributes is None else kept(log.attributes.semi_join(ids, "case")),
