@@ -20,8 +20,8 @@ from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/intake/balance.ipynb #b006
 PARTS = dict(
-    events=Text("数据的行", "rows of the data"),
-    steps=Text("工单中的环节", "steps of the tickets"),
+    events=Text("数据行", "rows of the data"),
+    steps=Text("工单环节", "steps of the tickets"),
     cases=Text("工单表的行", "rows of the table of cases"),
     callbacks=Text("回访表的行", "rows of the table of calls"),
     case=Text("工单", "cases"),
@@ -97,18 +97,20 @@ def told(
         n, used = int(own.n.sum()), int(own.n[own.code == "used"].sum())
         share = f"{f.share.get(name, 0):.1%}"
         if n > used:
-            zh.append(f"{PARTS[name].zh} {n:,}，采用 {used:,}；未采用 {n - used:,}：{_reasons(log, name, 'zh')}。未能采用的占 {share}。")
+            zh.append(
+                f"{PARTS[name].zh} {n:,} 条，采用 {used:,} 条，未采用 {n - used:,} 条：{_reasons(log, name, 'zh')}；未能采用的占 {share}。"
+            )
             en.append(
                 f"{n:,} {PARTS[name].en}: {used:,} used, {n - used:,} set aside ({_reasons(log, name, 'en')}). {share} could not be used."
             )
     said = (
-        Text(" ".join(zh), " ".join(en))
+        Text("".join(zh), " ".join(en))
         if zh
-        else Text(f"{PARTS['events'].zh} {rows:,}，全部采用。", f"{rows:,} {PARTS['events'].en}, all used.")
+        else Text(f"{PARTS['events'].zh} {rows:,} 条，全部采用。", f"{rows:,} {PARTS['events'].en}, all used.")
     )
     if not log.cut:
         return said
-    return Text(f"{said.zh} 只含{log.scope.zh}的工单。", f"{said.en} Only the cases {log.scope.en}.")
+    return Text(f"{said.zh}只含{log.scope.zh}的工单。", f"{said.en} Only the cases {log.scope.en}.")
 
 # %% ../../nbs/intake/balance.ipynb #b015
 def _first_lines(log: CaseLog, table: str) -> str:
@@ -133,7 +135,7 @@ def accepted(
     code, lines = codes.sort_values("n", ascending=False).code.iloc[0], _first_lines(log, worst.table)
     zh, en = (f"，如 {lines}", f", such as {lines}") if lines else ("", "")
     raise LogError(
-        f"{name}：{PARTS[worst.table].zh} {worst.n:,}，其中 {worst.lost:,} 未能采用（{worst.share:.1%}，允许 {log.mapping.accept:.1%}）：{_reasons(log, worst.table, 'zh')}{zh}。"
+        f"{name}：{PARTS[worst.table].zh} {worst.n:,} 条，其中 {worst.lost:,} 条未能采用（{worst.share:.1%}，允许 {log.mapping.accept:.1%}）：{_reasons(log, worst.table, 'zh')}{zh}。"
         f"请用 liuan-eval check --rows {code} 查看并改正；若可以接受，请在映射中写 accept = {enough:g}，或在命令后加 --accept {enough:g}。",
         f"{name}: of {worst.n:,} {PARTS[worst.table].en} {worst.lost:,} could not be used ({worst.share:.1%}, accepted are {log.mapping.accept:.1%}): {_reasons(log, worst.table, 'en')}{en}. "
         f"Look at them with liuan-eval check --rows {code} and mend them; if they may be left out, write accept = {enough:g} in the mapping, or --accept {enough:g} behind the command.",

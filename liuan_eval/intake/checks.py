@@ -368,6 +368,8 @@ def _listed(log: CaseLog, code: str) -> pd.DataFrame:
     t = CHECKS[code].find(log)
     if t is None:
         return pd.DataFrame(columns=[*LISTED[2:]])
+    if "case" in t.columns and "case_id" not in t.columns:
+        t = t.join(log.case_ids, "case")
     if LINE not in t.columns and "case_id" in t.columns:
         t = t.left_join(_first_rows(log), "case_id")
     ours = dict(place=PLACE, line=LINE, case_id="case_id", time="time_text", unit="unit", activity="activity", found="example")
