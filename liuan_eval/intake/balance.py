@@ -150,12 +150,13 @@ def _roles(log: CaseLog) -> Iterator[tuple[str, str, str]]:
     for step in log.mapping.steps if wide else ():
         units = [step["unit"]] if isinstance(step.get("unit"), str) else step.get("unit", [])
         yield from (("events", c, str(step["activity"])) for c in [step["time"], *units])
-    for table, part in (("cases", "cases"), ("callbacks", "callbacks")):
-        at = table if table in log.raw else "events" if part == "cases" or wide else None
-        own = find_columns(log.mapping, log.raw[at].columns, part) if at else {}
-        if own and table in log.raw and "case_id" in (ids := find_columns(log.mapping, log.raw[at].columns)):
+    for part in ("cases", "callbacks"):
+        at = part if part in log.raw else "events"
+        have = log.raw[at].columns
+        if at == part and "case_id" in (ids := find_columns(log.mapping, have)):
             yield at, ids["case_id"], "case_id"
-        yield from ((at, theirs, ours) for ours, theirs in own.items() if at)
+        if at == part or part == "cases" or wide:
+            yield from ((at, theirs, ours) for ours, theirs in find_columns(log.mapping, have, part).items())
 
 
 def _filled(log: CaseLog, col: Any) -> Any:
@@ -183,14 +184,16 @@ def columns(
     for name in {table for table, _column in roles}:
         t = log.raw[name]
         own = [(i, t[c], ours) for i, at, c, ours in asked if at == name]
-        parts = {f"filled{i}": _filled(log, col).sum() for i, col, _ours in own} | {f"n_{name}": t.count()}
+        parts: dict[str, Any] = {f"filled{i}": _filled(log, col).sum() for i, col, _ours in own} | {f"n_{name}": t.count()}
         parts |= {f"unknown{i}": odd.sum() for i, col, ours in own if (odd := _strange(log, ours, col)) is not None}
         counted |= t.agg(**parts).execute().iloc[0].to_dict()
     rows = []
     for i, table, column, _ours in asked:
-        n, filled, unknown = (counted.get(k) for k in (f"n_{table}", f"filled{i}", f"unknown{i}"))
+        n, filled = int(counted[f"n_{table}"]), int(counted[f"filled{i}"] or 0)
         time = getattr(log, "times", {}).get(column)
         seen = (time.n_bad, time.n_wild, time.by_day) if time else (None, None, None)
-        rows.append((table, column, ", ".join(dict.fromkeys(roles[table, column])), n, filled or 0, n - (filled or 0), unknown, *seen))
+        rows.append(
+            (table, column, ", ".join(dict.fromkeys(roles[table, column])), n, filled, n - filled, counted.get(f"unknown{i}"), *seen)
+        )
     names = ["table", "column", "used_for", "n", "filled", "missing", "unknown", "unreadable", "impossible", "by_day"]
     return pd.DataFrame(rows, columns=names).astype({c: "Int64" for c in names[3:9]})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from difflib import get_close_matches
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -54,7 +55,7 @@ def problem(
     return register
 
 # %% ../../nbs/intake/checks.ipynb #n050
-def _at(table: ibis.Table) -> ibis.Table:
+def _at(table: ibis.Table) -> Any:
     "Where rows stand, as text before an example; nothing for a source without lines."
     place = table[PLACE].fill_null("") + ibis.cases((table[PLACE].isnull(), ""), else_=" ")
     return ibis.cases((table[LINE].isnull(), ""), else_=place + "#" + table[LINE].cast("string") + " ")

@@ -8,6 +8,7 @@ __all__ = ['ASIDE', 'REASONS', 'LogTables', 'n_rows', 'CaseLog', 'sample', 'read
 # %% ../../nbs/intake/log.ipynb #c003
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,42 @@ class LogTables:
             self.kept[name] = kept(build())
         return self.kept[name]
 
+    @cached_property
+    def fates(self) -> pd.DataFrame:
+        "What became of every row: table (`events`, `cases`, `callbacks`; `steps` of tickets), place, code (`used` or why not), n."
+        return self.whole.fates if self.whole else _fates(self)
+
+    @property
+    def scope(self) -> Text:
+        "What the log was cut to, in words; empty for a whole log."
+        words = [_SCOPE[k].format(value=v) for k, v in self.cut.items()]
+        return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
+
+    def knows(
+        self,
+        attribute: str,  # a case column, such as `channel`
+    ) -> bool:
+        "Whether the log's cases have an attribute."
+        return self.attributes is not None and attribute in self.attributes.columns
+
+    @cached_property
+    def rules(self) -> Rules:
+        "The limits that apply to this log."
+        return self.mapping.law
+
+    @cached_property
+    def activities(self) -> set[str]:
+        "The activities that occur, and those for which the mapping has a word."
+        seen = self.events.select("activity").distinct().limit(10_000).execute().activity
+        return {*seen, *map(str, self.mapping.words.get("activity", {}).values())}
+
+    def has(
+        self,
+        activity: str,  # a code, such as `returned`
+    ) -> bool:
+        "Whether the log speaks of an activity: it occurs, or the mapping has a word for it."
+        return activity in self.activities
+
 # %% ../../nbs/intake/log.ipynb #n000
 def n_rows(
     table: ibis.Table,  # any
@@ -115,16 +152,6 @@ class CaseLog(LogTables):
         "The time of the last event: open cases are censored here. A log that was cut ends with the whole."
         return self.whole.end if self.whole else self.core.timestamp.max().execute()
 
-    @cached_property
-    def fates(self) -> pd.DataFrame:
-        "What became of every row: table (`events`, `cases`, `callbacks`; `steps` of tickets), place, code (`used` or why not), n."
-        return self.whole.fates if self.whole else _fates(self)
-
-    @cached_property
-    def rules(self) -> Rules:
-        "The limits that apply to this log."
-        return self.mapping.law
-
     @property
     def calendar(self) -> WorkCalendar:
         "The calendar of the office whose log this is."
@@ -134,19 +161,6 @@ class CaseLog(LogTables):
     def counts(self) -> dict[str, int]:
         "Rows read, cases, units, and rows that hold no custody because their case or time is missing."
         return _counts(self)
-
-    @cached_property
-    def activities(self) -> set[str]:
-        "The activities that occur, and those for which the mapping has a word."
-        seen = self.events.select("activity").distinct().limit(10_000).execute().activity
-        return {*seen, *map(str, self.mapping.words.get("activity", {}).values())}
-
-    def has(
-        self,
-        activity: str,  # a code, such as `returned`
-    ) -> bool:
-        "Whether the log speaks of an activity: it occurs, or the mapping has a word for it."
-        return activity in self.activities
 
     @cached_property
     def endings(self) -> dict[str, int]:
@@ -163,13 +177,6 @@ class CaseLog(LogTables):
         "The cases of a period, district or channel, whole and with their later events; raises `LogError` where none is left."
         return _only(self, {k: v for k, v in dict(since=since, until=until, area=area, channel=channel).items() if v is not None})
 
-    def knows(
-        self,
-        attribute: str,  # a case column, such as `channel`
-    ) -> bool:
-        "Whether the log's cases have an attribute."
-        return self.attributes is not None and attribute in self.attributes.columns
-
     def summary(
         self,
         lang: Lang = "en",  # `zh` or `en`
@@ -181,12 +188,6 @@ class CaseLog(LogTables):
         )
         line, cut = said.format(name=self.source["name"], end=self.end, **self.counts)[lang], self.scope[lang]
         return f"{line}{Text('；', '; ')[lang]}{cut}" if cut else line
-
-    @property
-    def scope(self) -> Text:
-        "What the log was cut to, in words; empty for a whole log."
-        words = [_SCOPE[k].format(value=v) for k, v in self.cut.items()]
-        return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
 
     def __repr__(self) -> str:
         return f"CaseLog({self.summary()})"
@@ -252,7 +253,7 @@ def _row_fates(log: LogTables) -> ibis.Table:
     def key(t: ibis.Table, case: Any) -> Any:
         return t[PLACE].fill_null("") + "#" + t[LINE].cast("string") if by_line else case
 
-    rank = ibis.cases((e.aside.isnull(), 0), *[(e.aside == why, i) for i, why in enumerate(REASONS, 1)])
+    rank: Any = ibis.cases((e.aside.isnull(), 0), *[(e.aside == why, i) for i, why in enumerate(REASONS, 1)])
     steps = e.group_by(key=key(e, e.case_id)).agg(rank=rank.min())
     t = raw.select(place=raw[PLACE], case=case, key=key(raw, case)).left_join(steps, "key")
     codes = [(t["rank"] == i, code) for i, code in enumerate(("used", *REASONS))]
@@ -291,7 +292,7 @@ def _fates(log: LogTables) -> pd.DataFrame:
         found["steps"] = _counted(filled.select(place=filled[PLACE], code=filled.aside.fill_null("used")))
     if "callbacks" in log.raw and log.callbacks is not None:
         found["callbacks"] = pd.concat([found["callbacks"], _silent(log, found["callbacks"])])
-    apart = log.aside.groupby(["table", "place", "reason"], dropna=False).size().rename("n").reset_index()
+    apart = log.aside.groupby(["table", "place", "reason"], dropna=False).agg(n=("line", "size")).reset_index()
     parts = [f.assign(table=k) for k, f in found.items()]
     f = pd.concat([*parts, apart.rename(columns={"reason": "code"})], ignore_index=True)[["table", "place", "code", "n"]]
     return f[f.n > 0].astype({"n": "int64"}).sort_values(["table", "place", "code"], ignore_index=True)
@@ -299,7 +300,7 @@ def _fates(log: LogTables) -> pd.DataFrame:
 # %% ../../nbs/intake/log.ipynb #n006
 def _placed(table: ibis.Table, source: Any) -> ibis.Table:
     "The table with LINE and PLACE; without them where the source gave none."
-    first = 2 if isinstance(source, (str, Path)) else 1
+    first = 2 if isinstance(source, (str, Path)) and not str(source).endswith(".parquet") else 1
     line = table[ROW] + first if table._find_backend(use_default=True).name == "duckdb" else ibis.null("int64")
     return table.mutate(**{c: v for c, v in {LINE: line, PLACE: ibis.null("string")}.items() if c not in table.columns})
 
@@ -444,7 +445,7 @@ _SCOPE = dict(
 
 def _value(log: CaseLog, key: str, value: str) -> str:
     "The value of an attribute as the log has it; raises `LogError` with the nearest where no case has it."
-    if not log.knows(key):
+    if log.attributes is None or not log.knows(key):
         raise LogError(f"日志没有 {key} 列，无法按它截取。", f"This log has no column {key} to cut it by.")
     has = sorted(log.attributes.select(w=log.attributes[key]).distinct().limit(10_000).execute().w.dropna())
     code = known_words(log.mapping, key).get(value.lower(), value) if key == "channel" else value
@@ -457,12 +458,13 @@ def _value(log: CaseLog, key: str, value: str) -> str:
 def _cases_of(log: CaseLog, cut: dict[str, Any]) -> ibis.Table:
     "case, case_id: the cases that a cut leaves."
     t = log.case_ids.left_join(closings(log).select("case", at="first_at"), "case").drop("case_right")
-    if have := [c for c in ("submitted_at", "area", "channel") if log.knows(c)]:
+    have = [c for c in ("submitted_at", "area", "channel") if log.knows(c)]
+    if log.attributes is not None and have:
         t = t.left_join(log.attributes.select("case", *have), "case").drop("case_right")
-    at = ibis.coalesce(t.submitted_at, t["at"]) if "submitted_at" in have else t["at"]
+    at: Any = ibis.coalesce(t.submitted_at, t["at"]) if "submitted_at" in have else t["at"]
     keep = [t[k] == v for k, v in cut.items() if k in ("area", "channel")]
     keep += [at >= day(cut["since"]).to_pydatetime()] if "since" in cut else []
-    keep += [at < (day(cut["until"]) + pd.Timedelta(days=1)).to_pydatetime()] if "until" in cut else []
+    keep += [at < day(cut["until"]).to_pydatetime() + timedelta(days=1)] if "until" in cut else []
     return kept(t.filter(*keep).select("case", "case_id"))
 
 # %% ../../nbs/intake/log.ipynb #n021

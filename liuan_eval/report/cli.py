@@ -35,7 +35,7 @@ from .. import metrics as door
 from ..intake.log import CaseLog
 from ..intake.mapping import draft
 from .study import Parameter, read_part, refused, render, studies
-from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, headed, readable
+from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
 from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/report/cli.ipynb #c006
@@ -159,10 +159,10 @@ def _overview(
 ) -> None:
     "The log in a line, its account, its columns and its problems."
     print(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang], sep="\n")
-    _show(headed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
+    _show(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
     columns = balance.columns(log)
     columns = columns if columns.table.nunique() > 1 else columns.drop(columns="table")
-    _show(headed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
+    _show(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
     found = checks.check(log, lang)
     if found.empty:
         print("", Text("未发现问题。", "Nothing wrong was found.")[lang], sep="\n")
@@ -176,6 +176,19 @@ def _overview(
         print("", e.text[lang], sep="\n")
 
 
+def _written(
+    listed: pd.DataFrame,
+    csv: str,
+    lang: Lang,
+) -> None:
+    "Write rows of problems to a file; raises `LogError` where it cannot be written."
+    try:
+        listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}).to_csv(csv, index=False, encoding="utf-8-sig")
+    except OSError as e:
+        raise LogError(f"{csv}：无法写入。请另选文件名。", f"{csv}: cannot be written ({e.strerror}). Choose another name.") from None
+    print(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
+
+# %% ../../nbs/report/cli.ipynb #n028
 @command(
     "check",
     "data",
@@ -203,21 +216,16 @@ def check(
     csv: str | None,  # file to write
     lang: Lang,  # of the table
 ) -> None:
-    "Print the log in a line, its account, columns and problems, or all rows of a problem; raises `LogError` for a file that cannot be written."
+    "Print the log in a line, its account, columns and problems; or all rows of a problem, here or to a file."
     log = read_part(source, mapping, only)
-    listed = checks.concerned(log, rows, lang) if rows or csv else None
-    if listed is None or not rows:
+    if not rows:
         _overview(log, lang)
-    if csv and listed is not None:
-        try:
-            listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}).to_csv(csv, index=False, encoding="utf-8-sig")
-        except OSError as e:
-            raise LogError(f"{csv}：无法写入。请另选文件名。", f"{csv}: cannot be written ({e.strerror}). Choose another name.") from None
-        print(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
-    elif listed is not None and listed.empty:
-        print(Text("没有这样的行。", "There is no such row.")[lang])
-    elif listed is not None:
-        _show(headed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), f"{listed.problem[0]} ({rows}): {len(listed):,}")
+    if csv:
+        _written(checks.concerned(log, rows, lang), csv, lang)
+    elif rows:
+        listed = checks.concerned(log, rows, lang)
+        title = f"{checks.CHECKS[rows].problem[lang]} ({rows}): {len(listed):,}"
+        _show(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
 
 # %% ../../nbs/report/cli.ipynb #c008
 @command(

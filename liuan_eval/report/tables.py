@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ACCOUNT', 'COLUMN_HEADS', 'ROW_HEADS', 'VALUE', 'OF', 'CLOCKS', 'shown', 'of_what', 'in_words', 'not_served',
-           'bullets', 'as_html', 'picture', 'readable', 'headed', 'summary', 'rule_of', 'defended', 'side_by_side']
+           'bullets', 'as_html', 'picture', 'readable', 'printed', 'summary', 'rule_of', 'defended', 'side_by_side']
 
 # %% ../../nbs/report/tables.ipynb #n033
 import base64
@@ -161,7 +161,7 @@ ROW_HEADS = dict(
 )
 
 
-def headed(
+def printed(
     table: pd.DataFrame,  # of the balance, of columns or of rows
     heads: dict[str, Text],  # column -> its head
     lang: Lang = "zh",  # of the heads
