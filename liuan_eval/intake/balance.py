@@ -32,6 +32,7 @@ FATES = dict(
     no_call=Text("没有填写回访", "no call was filled in"),
     closed=Text("已办结", "closed"),
     open=Text("未办结", "open"),
+    closing_unknown=Text("是否办结未知", "whether closed is unknown"),
     no_event=Text("没有任何事件", "without an event"),
     elsewhere=Text("不在截取范围内", "outside the part that was cut out"),
 )
@@ -69,20 +70,29 @@ def balance(
 NO_LOSS = ("title", "total", "footer", "header_again", "duplicate", "no_call", "call_unknown")  # set aside, but nothing is lost
 
 
+def _fates(log: CaseLog) -> pd.DataFrame:
+    "The fates of rows, and of cases where it is unknown of some whether they are closed."
+    unknown, n = log.endings["closing_unknown"], log.endings["all"] - log.endings.get("elsewhere", 0)
+    cases = [("case", None, "used", n - unknown), ("case", None, "closing_unknown", unknown)] if unknown else []
+    return pd.concat([log.fates, pd.DataFrame(cases, columns=log.fates.columns)], ignore_index=True) if cases else log.fates
+
+
 def lost(
     log: CaseLog,  # any
 ) -> pd.DataFrame:  # table, n (rows that hold something), used, lost, share; the largest share first
-    "How many rows of each table could not be used; how many steps, where rows are tickets."
-    f = log.fates[~log.fates.code.isin(NO_LOSS)]
+    "How many rows of each table could not be used; how many steps, where rows are tickets; and the cases of which it is unknown whether they are closed."
+    f = _fates(log)
+    f = f[~f.code.isin(NO_LOSS)]
     t = f.assign(used=f.n.where(f.code == "used", 0)).groupby("table")[["n", "used"]].sum().reset_index()
-    t = t.assign(lost=t.n - t.used, share=(t.n - t.used) / t.n)
+    t = t.assign(lost=t.n - t.used)
+    t = t.assign(share=t.lost / t.n)
     return t.sort_values("share", ascending=False, ignore_index=True)
 
 
 def _reasons(log: CaseLog, table: str, lang: Lang) -> str:
     "Why rows of a table are set aside, with their numbers, the commonest first."
-    f = log.fates[(log.fates.table == table) & (log.fates.code != "used")]
-    f = f.groupby("code").n.sum().sort_values(ascending=False, kind="stable")
+    f = _fates(log)
+    f = f[(f.table == table) & (f.code != "used")].groupby("code").n.sum().sort_values(ascending=False, kind="stable")
     return Text("、", ", ")[lang].join(f"{fate(str(code))[lang]} {n:,}" for code, n in f.items())
 
 # %% ../../nbs/intake/balance.ipynb #b013
@@ -90,10 +100,10 @@ def told(
     log: CaseLog,  # any
 ) -> Text:
     "What was read and what of it was set aside, in sentences; and what the log was cut to."
-    zh, en, f = [], [], lost(log).set_index("table")
-    rows = int(log.fates[log.fates.table == "events"].n.sum())
-    for name in [p for p in PARTS if (log.fates.table == p).any()]:
-        own = log.fates[log.fates.table == name]
+    zh, en, f, fates = [], [], lost(log).set_index("table"), _fates(log)
+    rows = int(fates[fates.table == "events"].n.sum())
+    for name in [p for p in PARTS if (fates.table == p).any()]:
+        own = fates[fates.table == name]
         n, used = int(own.n.sum()), int(own.n[own.code == "used"].sum())
         share = f"{f.share.get(name, 0):.1%}"
         if n > used:
@@ -130,8 +140,8 @@ def accepted(
     worst = lost(log).iloc[0]
     if worst.share <= log.mapping.accept:
         return
-    name, enough = log.source["name"], ceil(worst.share * 100) / 100
-    codes = log.fates[(log.fates.table == worst.table) & ~log.fates.code.isin(["used", *NO_LOSS])]
+    name, enough, codes = log.source["name"], ceil(worst.share * 100) / 100, _fates(log)
+    codes = codes[(codes.table == worst.table) & ~codes.code.isin(["used", *NO_LOSS])]
     code, lines = codes.sort_values("n", ascending=False).code.iloc[0], _first_lines(log, worst.table)
     zh, en = (f"，如 {lines}", f", such as {lines}") if lines else ("", "")
     raise LogError(
@@ -147,6 +157,8 @@ def _roles(log: CaseLog) -> Iterator[tuple[str, str, str]]:
     first, wide = log.raw["events"].columns, log.mapping.layout == "wide"
     found = find_columns(log.mapping, first)
     yield from (("events", found[c], c) for c in EVENT_COLUMNS if c in found and (not wide or c in ("case_id", "order")))
+    if log.mapping.layout == "stays":
+        yield from (("events", theirs, ours) for ours, theirs in find_columns(log.mapping, first, "stays").items())
     for step in log.mapping.steps if wide else ():
         units = [step["unit"]] if isinstance(step.get("unit"), str) else step.get("unit", [])
         yield from (("events", c, str(step["activity"])) for c in [step["time"], *units])
@@ -190,8 +202,8 @@ def columns(
     rows = []
     for i, table, column, _ours in asked:
         n, filled = int(counted[f"n_{table}"]), int(counted[f"filled{i}"] or 0)
-        time = getattr(log, "times", {}).get(column)
-        seen = (time.n_bad, time.n_wild, time.by_day) if time else (None, None, None)
+        time = log.times.get(column)
+        seen = (time.n_bad, time.n_wild, filled if time.by_day else 0) if time else (None, None, None)
         rows.append(
             (table, column, ", ".join(dict.fromkeys(roles[table, column])), n, filled, n - filled, counted.get(f"unknown{i}"), *seen)
         )

@@ -58,6 +58,7 @@ class LogTables:
     units: pd.DataFrame  # code, unit, zh, en, kind, parent, is_dispatcher, in_tree
     source: dict  # name, sha256, simulated
     aside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ASIDE))  # rows of the sources that are no data
+    times: dict[str, Any] = field(default_factory=dict)  # by the user's name: what is known of each column of times
     notes: tuple[Text, ...] = ()  # what of the sources was not read, and how the rest was
     whole: "CaseLog | None" = None  # the log that this one was cut from
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
@@ -164,7 +165,7 @@ class CaseLog(LogTables):
 
     @cached_property
     def endings(self) -> dict[str, int]:
-        "How many cases there are in all, and how many of them are closed, open, without an event."
+        "How many cases there are in all, and how many of them are closed, open, of unknown closing, without an event."
         return _endings(self)
 
     def only(
@@ -344,7 +345,7 @@ def _log(con: Any, opened: dict[str, Opened], mapping: Mapping, source: dict) ->
     if n_rows(core) == 0:
         raise _nothing(e)
     about, notes = None if about is None else _one_per_case(about, case_ids), tuple(n for o in opened.values() for n in o.notes)
-    return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, _aside(opened), notes)
+    return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, _aside(opened), notes=notes)
 
 # %% ../../nbs/intake/log.ipynb #n007
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
@@ -425,12 +426,20 @@ def _closings(log: CaseLog) -> ibis.Table:
     if log.attributes is not None and log.knows("closed_at"):
         t = t.drop("said").left_join(log.attributes.select("case", said="closed_at"), "case").drop("case_right")
     t = t.mutate(by_attribute=(t.said >= t.first_at).fill_null(False))
-    return t.select("case", "first_at", "last_closed", "said", "by_attribute", closed_at=t.by_attribute.ifelse(t.said, t.event_at))
+    return t.select(
+        "case",
+        "first_at",
+        "last_closed",
+        "said",
+        "by_attribute",
+        closed_at=t.by_attribute.ifelse(t.said, t.event_at),
+        unknown=ibis.literal(False),
+    )
 
 
 def closings(
     log: CaseLog,  # any
-) -> ibis.Table:  # case, first_at, closed_at, last_closed (seq), said (by the attribute), by_attribute
+) -> ibis.Table:  # case, first_at, closed_at, last_closed (seq), said (by the attribute), by_attribute, unknown
     "When each case opened and closed, from the core table alone; `closed_at` is null while open."
     return log.keep("closings", lambda: _closings(log))
 
@@ -490,7 +499,8 @@ def _only(log: CaseLog, given: dict[str, Any]) -> CaseLog:
 def _endings(log: CaseLog) -> dict[str, int]:
     "What `CaseLog.endings` gives."
     t = log.case_ids.left_join(closings(log), "case")
-    parts = dict(closed=t.closed_at.notnull(), open=t.first_at.notnull() & t.closed_at.isnull(), no_event=t.first_at.isnull())
+    still = t.first_at.notnull() & t.closed_at.isnull()
+    parts = dict(closed=t.closed_at.notnull(), open=still & ~t.unknown, closing_unknown=still & t.unknown, no_event=t.first_at.isnull())
     found = t.agg(all=t.count(), **{k: v.sum() for k, v in parts.items()}).execute().iloc[0]
     counts = {k: int(v or 0) for k, v in found.items()}
     if log.whole is None:
