@@ -748,7 +748,7 @@ def test_times_in_usual_spellings_are_shown_on_beijing_time(text, want):
     assert cases_of(log).opened_at[0] == pd.Timestamp(f"2022-02-17 {want}")
 
 
-@pytest.mark.parametrize("text", ["昨天", "2022-13-01", "2022-02-30", "2022-02-17 25:00", "17/02/2022 9", "44609"])
+@pytest.mark.parametrize("text", ["昨天", "2022-13-01", "2022-02-30", "2022-02-17 25:00", "17/02/2022 9", "144609"])
 def test_times_that_cannot_be_read_are_counted_and_kept(text):
     log = CaseLog.from_frame(pd.DataFrame({"case_id": ["1", "2"], "timestamp": [text, "2022-02-17"], "unit": "A", "activity": "closed"}))
     assert check(log, "en").set_index("code")["count"].get("bad_time") == 1
@@ -779,6 +779,8 @@ CHECKS = {
     "no_case": (1, lambda: dict(events=base((None, "2022-02-18", "A", "replied")))),
     "no_time": (2, lambda: dict(events=base(("2", None, "A", "replied"), ("2", " ", "A", "claimed")))),
     "bad_time": (1, lambda: dict(events=base(("2", "初三", "A", "replied")))),
+    "wild_time": (1, lambda: dict(events=base(("2", "2022-02-18", "A", "claimed"), ("2", "2202-02-18", "A", "replied")))),
+    "closing_unknown": (1, lambda: dict(events=base(("2", "2022-02-31", "A", "closed")))),
     "no_unit": (2, lambda: dict(events=base(("2", "2022-02-18", None, "replied"), ("2", "2022-02-19", "", "replied")))),
     "duplicate": (2, lambda: dict(events=base(BASE[1], BASE[1]))),
     "backwards": (1, lambda: dict(events=base(("2", "2022-02-16", "A", "claimed")))),
@@ -852,7 +854,7 @@ def test_the_check_of_ties_is_for_databases_only():
 
 
 def test_every_check_has_a_log_made_for_it():
-    assert set(CHECKS) | {"tie", *checks.READER} == set(checks.CHECKS)
+    assert set(CHECKS) | {"tie", "other_time", *checks.READER} == set(checks.CHECKS)
 
 
 def test_a_sound_log_has_nothing_to_report():

@@ -23,7 +23,7 @@ def _runs(log: CaseLog) -> ibis.Table:
     "case, spell, unit, entered_at, returned_at (first), insisted_at (last), designated_at, claimed_at, closed_at: maximal runs of a unit, up to the closing of the case."
     t = log.core.join(closings(log), "case")
     open_then = t.closed_at.isnull() | ibis.ifelse(t.by_attribute, t.timestamp <= t.closed_at, t.seq <= t.last_closed)
-    t = t.filter(moves(t.act) & t.unit.notnull() & open_then).select("case", "seq", "unit", "timestamp", "act", "closed_at")
+    t = t.filter(moves(t.act) & t.unit.notnull() & open_then).select("case", "seq", "unit", "timestamp", "act", "closed_at", "unknown")
     before = t.unit.lag().over(group_by=t.case, order_by=t.seq)
     t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32"))
     t = t.filter((_.start == 1) | _.act.isin([Does.RETURNS, Does.DESIGNATES, Does.CLAIMS]))
@@ -36,6 +36,7 @@ def _runs(log: CaseLog) -> ibis.Table:
         designated_at=_.timestamp.min(where=_.act == Does.DESIGNATES),
         claimed_at=_.timestamp.min(where=_.act == Does.CLAIMS),
         closed_at=_.closed_at.max(),
+        unknown=_.unknown.any(),
     )
 
 # %% ../../nbs/custody/spells.ipynb #n002
@@ -119,6 +120,7 @@ def _spells(log: CaseLog) -> ibis.Table:
         (unit & (t.kind == "bounce").fill_null(False), "bounced"),
         (t.after.notnull(), "passed"),
         (t.closed_at.notnull(), "resolved"),
+        (t.unknown, "unknown"),
         else_="open",
     )
     same = ("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned_at", "claimed_at", "next_at", "next_spell")
@@ -218,9 +220,10 @@ def _cases(log: CaseLog) -> ibis.Table:
         course=ibis.cases((c.n_spells == 0, "none"), (c.n_spells == 1, "stayed"), (c.n_spells == c.n_units, "linear"), else_="circular"),
         limbo_seconds=done.ifelse(elapsed(c.settled_at, c.entered_at), ibis.null("float64")),
         in_units_seconds=elapsed(c.closed_at, c.entered_at),
-        duration_seconds=elapsed(ibis.coalesce(c.closed_at, end), c.opened_at),
+        duration_seconds=elapsed(ibis.coalesce(c.closed_at, c.unknown.ifelse(ibis.null("timestamp"), end)), c.opened_at),
+        closing_unknown=c.unknown.fill_null(False),
     )
-    return c.drop("first_at", "last_closed", "said", "by_attribute")
+    return c.drop("first_at", "last_closed", "said", "by_attribute", "unknown")
 
 
 def coded_cases(
@@ -243,7 +246,7 @@ def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
 def spells(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
-    "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved or open, `left_at` is null while open."
+    "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved, open or (where the closing is) unknown; `left_at` is null for the last two."
     t = _named(log, coded_spells(log), "unit", "next_unit")
     return t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit")
 

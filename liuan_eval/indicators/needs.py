@@ -48,6 +48,15 @@ _TESTS |= {
     "owners": lambda log: bool(log.mapping.owners) and "topic" in attribute_names(log) and bool(log.units.kind.notna().any()),
 }
 
+# %% ../../nbs/indicators/needs.ipynb #n018
+def _clocked(*steps: str) -> Callable[[CaseLog], bool]:
+    "A test whether steps are recorded with a clock."
+    return lambda log: not {"timestamp", *steps} & log.by_day
+
+
+_TESTS |= {f"clock_{step}": _clocked(step) for step in ("dispatched", "claimed", "contacted", "replied")}
+_TESTS |= dict(clock_closed=_clocked("closed", "closed_at"))
+
 # %% ../../nbs/indicators/needs.ipynb #n010
 @dataclass(frozen=True)
 class Need:

@@ -251,6 +251,12 @@ class PerCase(Indicator):
         return [i._table(log, part, by, bool(keys)) for i, part in zip(batch, parts)]
 
 # %% ../../nbs/indicators/shapes.ipynb #n011
+def _among(i: Any, cases: ibis.Table) -> Any:
+    "Which cases count for an indicator: those it says; where it needs to know of closings, not those whose closing is unknown."
+    among = ibis.literal(True) if i.among is None else bound(cases, i.among).fill_null(False)
+    return among & ~cases.closing_unknown if "closed" in i.needs and "closing_unknown" in cases.columns else among
+
+
 def values_per_case(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     batch: Sequence[PerCase],  # indicators of one level, on the same tables
@@ -260,7 +266,7 @@ def values_per_case(
     "One row per case and group with the value of each indicator, and whether the case counts for it."
     first = batch[0]
     cases = with_end(log, first.on(log))
-    among = {f"_among{k}": ibis.literal(True) if i.among is None else bound(cases, i.among).fill_null(False) for k, i in enumerate(batch)}
+    among = {f"_among{k}": _among(i, cases) for k, i in enumerate(batch)}
     t, level = rows(log, by, first.levels, cases=cases.mutate(**among), spells=first.on_spells(log), carry=list(among))
     x = {f"_x{k}": i._value(t, level) for k, i in enumerate(batch)}
     g = t.select("case", "at", *by, *among, **x)
@@ -388,7 +394,8 @@ class Ratio(Indicator):
     among: Any = None  # condition on a case
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        t = rows(log, by, self.levels, self.among)[0]
+        cases = with_end(log, coded_cases(log))
+        t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)))[0]
         t = t.select(*by, **period_column(t.at, period), y=bound(t, self.top), x=bound(t, self.bottom))
         squares = dict(yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum())
         f = sums(t, t.columns[:-2], numerator=t.y.sum(), denominator=t.x.sum(), n=t.count(), **squares)
@@ -446,7 +453,8 @@ class Wait(Indicator):
     def _times(self, log: CaseLog, by: list[str], period: str | None, which: int) -> ibis.Table:
         "keys, which, x, closed: one row per time."
         spells = self.on_spells(log) if self.on_spells else None
-        t = rows(log, by, self.levels, self.among, self.on(log), spells)[0]
+        cases = with_end(log, self.on(log))
+        t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)), spells)[0]
         x, closed = bound(t, self.lasted).cast("float64"), bound(t, self.ended)
         t = t.select(*by, **period_column(t.at, period), _which=ibis.literal(which, "int32"), x=x, closed=closed)
         return t.filter(t.x >= 0)

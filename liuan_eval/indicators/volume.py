@@ -27,8 +27,8 @@ n_cases = Count("n_cases", case=_["case"].notnull(), spell=_["case"].notnull(), 
 
 # %% ../../nbs/indicators/volume.ipynb #n010
 def _open_rows(log: CaseLog, by: list[str]) -> ibis.Table:
-    "Cases, or by unit spells, with the span in which they were open: `since`, `until`."
-    t, level = rows(log, by, ("cases", "spells"), cases=deadlines(log), carry=["due_at"])
+    "Cases, or by unit spells, with the span in which they were open: `since`, `until`; none whose closing is unknown."
+    t, level = rows(log, by, ("cases", "spells"), ~_.closing_unknown, deadlines(log), carry=["due_at"])
     return t.select(*by, "due_at", since="at", until="closed_at" if level == "cases" else "left_at")
 
 

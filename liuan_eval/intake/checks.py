@@ -21,6 +21,7 @@ from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
 from .source import LINE, PLACE
 from .tables import ROW, attributes, case_of, known_words, text
+from .times import BAD, TIMES, TimeColumn, why_of
 from ..words.rules import SCOPES
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.units import dispatchers
@@ -89,7 +90,7 @@ def _no_time(log: CaseLog) -> ibis.Table:
 
 @problem("bad_time", of="events")
 def _bad_time(log: CaseLog) -> ibis.Table:
-    return _shown(log, log.events).filter(_.timestamp.isnull() & _.time_text.notnull())
+    return _shown(log, log.events).filter(_.timestamp.isnull() & _.time_text.notnull() & (_.aside != "wild_time").fill_null(True))
 
 
 @problem("no_unit", of="events")
@@ -305,6 +306,39 @@ def _step_early(log: CaseLog) -> ibis.Table:
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
 
+# %% ../../nbs/intake/checks.ipynb #m001
+@problem("wild_time", of="events")
+def _wild_time(log: CaseLog) -> ibis.Table:
+    return _shown(log, log.events).filter(_.timestamp.isnull() & (_.aside == "wild_time"))
+
+
+@problem("closing_unknown", of="cases")
+def _closing_unknown(log: CaseLog) -> ibis.Table:
+    return _of_cases(log, closings(log).filter(_.unknown).select("case"))
+
+# %% ../../nbs/intake/checks.ipynb #n013
+def _other_columns(log: CaseLog) -> list[TimeColumn]:
+    "The columns of times that are not those of events."
+    return [c for c in log.times.values() if set(c.ours) <= set(TIMES) - {"timestamp"}]
+
+
+@problem("other_time", of="times")
+def _other_time(log: CaseLog) -> ibis.Table | None:
+    found = []
+    for c in _other_columns(log):
+        t = next(t for t in log.raw.values() if c.name in t.columns)
+        cell = t[c.name].cast("string")
+        own = t.select(
+            LINE,
+            PLACE,
+            case_id=case_of(t, log.mapping),
+            time_text=cell,
+            why=why_of(t, c.name, log.mapping),
+            example=_at(t) + f"{c.name}: " + cell,
+        )
+        found.append(own.filter(own.why.isin(BAD)).drop("why"))
+    return reduce(lambda a, b: a.union(b), found) if found else None
+
 # %% ../../nbs/intake/checks.ipynb #n003
 def _ids(log: CaseLog) -> int:
     "How many cases are named in the events or in the table of cases."
@@ -323,6 +357,7 @@ TOTALS: dict[str, Callable[[CaseLog], int]] = dict(
     events=lambda log: log.counts["events"],
     cases=lambda log: log.counts["cases"],
     ids=_ids,
+    times=lambda log: sum(c.n for c in _other_columns(log)),
     callbacks=lambda log: _n(log.callbacks),
     answers=lambda log: _n(_said(log)),
     dispatchers=lambda log: int(log.units.is_dispatcher.sum()),

@@ -27,15 +27,18 @@ from liuan_eval.intake.tables import (
     case_of,
     coded,
     column,
+    end_of_day,
     events,
     known_words,
     numbered,
     present_name,
+    unclear_closings,
     wide_events,
 )
+from .times import BAD, TIMES, TimeColumn, mostly_days, with_times
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
-from ..words.text import DATA, Lang, LogError, Text
+from ..words.text import DATA, Lang, LogError, Question, Text
 from ..words.time import day
 from ..words.vocabulary import Does, act
 
@@ -51,14 +54,16 @@ class LogTables:
     mapping: Mapping
     raw: dict[str, ibis.Table]  # the tables as they were opened
     events: ibis.Table  # all events with our columns, words coded, further columns kept
-    core: ibis.Table  # case, unit, act (integers), timestamp, seq: events that have a case and a time
+    core: ibis.Table  # case, unit, act (integers), timestamp, seq: events that are not set aside
     case_ids: ibis.Table  # case -> case_id
     attributes: ibis.Table | None  # case and its attributes, one row per case
     callbacks: ibis.Table | None  # one row per call
     units: pd.DataFrame  # code, unit, zh, en, kind, parent, is_dispatcher, in_tree
     source: dict  # name, sha256, simulated
+    times: dict[str, TimeColumn] = field(default_factory=dict)  # by the user's name: what is known of each column of times
+    by_day: frozenset[str] = frozenset()  # activities known by the day only, `closed_at` if it is, `timestamp` if all events are
+    unclear: ibis.Table | None = None  # case: those with a closing time that is no time or cannot be right
     aside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ASIDE))  # rows of the sources that are no data
-    times: dict[str, Any] = field(default_factory=dict)  # by the user's name: what is known of each column of times
     notes: tuple[Text, ...] = ()  # what of the sources was not read, and how the rest was
     whole: "CaseLog | None" = None  # the log that this one was cut from
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
@@ -130,8 +135,34 @@ def _counts(log: "CaseLog") -> dict[str, int]:
     more = dict(cases=n_rows(log.case_ids), units=len(log.units), used=n_rows(log.core))
     return {k: int(v or 0) for k, v in found.items()} | more
 
+# %% ../../nbs/intake/log.ipynb #m000
+def _extracted(mapping: Mapping) -> pd.Timestamp:
+    "When a log was exported; a day without a clock ends with its day."
+    at = pd.Timestamp(str(mapping.span["extracted"]))
+    return at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1) if at == at.normalize() else at
+
+# %% ../../nbs/intake/log.ipynb #m001
+class _Ended(LogTables):
+    "A log that knows its end."
+
+    @cached_property
+    def end(self) -> pd.Timestamp:
+        "When the log was exported, if the mapping says, or else the time of the last event, of a log that was cut that of the whole: open cases are censored here."
+        if self.whole:
+            return self.whole.end
+        if "extracted" in self.mapping.span:
+            return _extracted(self.mapping)
+        return self.core.timestamp.max().execute()
+
+    @property
+    def end_from(self) -> Text:
+        "Where the end of the log is known from."
+        if "extracted" in self.mapping.span:
+            return Text("映射 [span] extracted 写明的导出时间", "the time of export, [span] extracted in the mapping")
+        return Text("最后一个可信的事件", "the last event whose time can be right")
+
 # %% ../../nbs/intake/log.ipynb #n012
-class CaseLog(LogTables):
+class CaseLog(_Ended):
     "A case log: its tables (see `LogTables`), and what can be asked of it."
 
     @classmethod
@@ -147,11 +178,6 @@ class CaseLog(LogTables):
         m = amend(mapping, **more)
         tables = dict(events=events, cases=cases, callbacks=callbacks)
         return _build(connect(events), tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
-
-    @cached_property
-    def end(self) -> pd.Timestamp:
-        "The time of the last event: open cases are censored here. A log that was cut ends with the whole."
-        return self.whole.end if self.whole else self.core.timestamp.max().execute()
 
     @property
     def calendar(self) -> WorkCalendar:
@@ -188,6 +214,7 @@ class CaseLog(LogTables):
             "{name}: {events:,} events, {cases:,} cases, {units:,} units, to {end:%Y-%m-%d}",
         )
         line, cut = said.format(name=self.source["name"], end=self.end, **self.counts)[lang], self.scope[lang]
+        line += Text(f"（{self.end_from.zh}）", f" ({self.end_from.en})")[lang] if "extracted" in self.mapping.span else ""
         return f"{line}{Text('；', '; ')[lang]}{cut}" if cut else line
 
     def __repr__(self) -> str:
@@ -208,8 +235,8 @@ def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
 
 # %% ../../nbs/intake/log.ipynb #n003
 def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
-    "case (a number), case_id: the cases of events that have a time, and of the table of cases if there is one."
-    ids = events.filter(events.case_id.notnull() & events.timestamp.notnull()).select("case_id")
+    "case (a number), case_id: the cases of events that are not set aside, and of the table of cases if there is one."
+    ids = events.filter(events.aside.isnull()).select("case_id")
     if cases is not None:
         ids = ids.union(cases.filter(cases.case_id.notnull()).select("case_id"))
     ids = ids.distinct()
@@ -217,7 +244,7 @@ def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
 
 
 def _core(con: Any, events: ibis.Table, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
-    "case, seq, timestamp, act, unit (a code): the events that have a case and a time."
+    "case, seq, timestamp, act, unit (a code): the events that are not set aside."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
     ties = [] if con.name == "duckdb" else ["activity", "unit"]
     slim = events.filter(events.aside.isnull()).select("case_id", "unit", "timestamp", ROW, *ties[:1], act=act(events.activity))
@@ -232,15 +259,8 @@ def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     names = [c for c in attributes.columns if c not in ("case_id", ROW)]
     return kept(t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names}))
 
-# %% ../../nbs/intake/log.ipynb #n014
+# %% ../../nbs/intake/log.ipynb #n026
 REASONS = ("duplicate", "no_case", "no_time", "bad_time", "wild_time")  # why an event is set aside: the first that fits
-
-
-def _reason(events: ibis.Table) -> Any:
-    "Why each event is set aside, as a column; null where it is used."
-    e = events
-    why = (e.case_id.isnull(), "no_case"), (e.timestamp.isnull() & e.time_text.isnull(), "no_time"), (e.timestamp.isnull(), "bad_time")
-    return ibis.cases(*why, else_=ibis.null("string"))
 
 # %% ../../nbs/intake/log.ipynb #n017
 def _row_fates(log: LogTables) -> ibis.Table:
@@ -298,22 +318,65 @@ def _fates(log: LogTables) -> pd.DataFrame:
     f = pd.concat([*parts, apart.rename(columns={"reason": "code"})], ignore_index=True)[["table", "place", "code", "n"]]
     return f[f.n > 0].astype({"n": "int64"}).sort_values(["table", "place", "code"], ignore_index=True)
 
+# %% ../../nbs/intake/log.ipynb #m003
+def _days(e: ibis.Table) -> pd.DataFrame:
+    "activity, n, midnight: how many events of each activity lie at midnight sharp."
+    t = e.filter(e.aside.isnull())
+    return t.group_by("activity").agg(n=_.count(), midnight=(_.timestamp == _.timestamp.truncate("D")).sum()).limit(10_000).execute()
+
+
+def _by_day(e: ibis.Table, mapping: Mapping, times: dict[str, TimeColumn]) -> frozenset[str]:
+    "The activities that are known by the day only, and `closed_at`, and `timestamp` where all events are."
+    f = _days(e)
+    dated = {str(s["activity"]): times[s["time"]].dated for s in mapping.steps if mapping.layout == "wide" and s["time"] in times}
+    whole = next((c.dated for c in times.values() if "timestamp" in c.ours), False)
+    sure = whole or all(dated.get(a, False) for a in f.activity)
+    names = {a for a, n, m in zip(f.activity, f.n, f.midnight) if mostly_days(m, n, sure=dated.get(a, whole))}
+    names |= {"closed_at"} if any("closed_at" in c.ours and c.by_day for c in times.values()) else set()
+    return frozenset(names | ({"timestamp"} if mostly_days(f.midnight.sum(), f.n.sum(), sure) else set()))
+
+
+def _placed(e: ibis.Table, names: frozenset[str]) -> ibis.Table:
+    "The events with those that are known by the day only at their place in it."
+    by_day = e.activity.isin(sorted(names)) & (e.timestamp == e.timestamp.truncate("D"))
+    order: dict[str, Any] = dict(group_by=[e.case_id, e.timestamp.truncate("D")], order_by=e[ROW], rows=(None, -1))
+    before = by_day.ifelse(ibis.null("timestamp"), e.timestamp).max().over(**order)
+    closes = act(e.activity) == Does.CLOSES
+    at = ibis.cases((by_day & closes, end_of_day(e.timestamp)), (by_day, ibis.coalesce(before, e.timestamp)), else_=e.timestamp)
+    return e.mutate(timestamp=at)
+
+# %% ../../nbs/intake/log.ipynb #m005
+def _unclear(e: ibis.Table, table: ibis.Table, mapping: Mapping, case_ids: ibis.Table) -> ibis.Table:
+    "case: those with a closing time that is no time or cannot be right."
+    bad = e.aside.isin(BAD).fill_null(False)
+    if mapping.complete:
+        t = e.group_by("case_id").agg(bad=e[ROW].max(where=bad), good=e[ROW].max(where=e.aside.isnull()))
+        ids = t.filter(t.bad >= t.good).select("case_id")
+    else:
+        ids = e.filter(bad & (act(e.activity) == Does.CLOSES)).select("case_id")
+    said = unclear_closings(table, mapping)
+    return kept((ids if said is None else ids.union(said)).distinct().join(case_ids, "case_id").select("case"))
+
 # %% ../../nbs/intake/log.ipynb #n006
-def _placed(table: ibis.Table, source: Any) -> ibis.Table:
+def _lined(table: ibis.Table, source: Any) -> ibis.Table:
     "The table with LINE and PLACE; without them where the source gave none."
     first = 2 if isinstance(source, (str, Path)) and not str(source).endswith(".parquet") else 1
     line = table[ROW] + first if table._find_backend(use_default=True).name == "duckdb" else ibis.null("int64")
     return table.mutate(**{c: v for c, v in {LINE: line, PLACE: ibis.null("string")}.items() if c not in table.columns})
 
 
-def _opened(con: Any, sources: dict, mapping: Mapping) -> dict[str, Opened]:
-    "The tables as they are, numbered; raises `LogError` where the mapping names a column that none of them has."
+def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, Opened], dict[str, TimeColumn]]:
+    "The sources, numbered, their times read; raises `LogError` where the mapping names a column that none of them has."
     found = {k: open_table(con, v) for k, v in sources.items() if v is not None}
-    found = {k: replace(o, table=_placed(numbered(o.table, mapping), sources[k])) for k, o in found.items()}
+    raw = {k: _lined(numbered(o.table, mapping), sources[k]) for k, o in found.items()}
     for ours, theirs in mapping.columns.items():
-        if not any(theirs in o.table.columns for o in found.values()):
-            column(found["events"].table, theirs, ours)
-    return found
+        if not any(theirs in t.columns for t in raw.values()):
+            column(raw["events"], theirs, ours)
+    for name in [k for k, v in mapping.times.items() if isinstance(v, dict) and k not in TIMES]:
+        if not any(name in t.columns for t in raw.values()):
+            column(raw["events"], name, f"[times.{name}]")
+    raw, times = with_times(raw, mapping, ROW)
+    return {k: replace(o, table=raw[k]) for k, o in found.items()}, times
 
 
 def _aside(opened: dict[str, Opened]) -> pd.DataFrame:
@@ -322,39 +385,53 @@ def _aside(opened: dict[str, Opened]) -> pd.DataFrame:
     return pd.concat(own, ignore_index=True)[ASIDE] if own else pd.DataFrame(columns=ASIDE)
 
 
-def _nothing(events: ibis.Table) -> LogError:
+def _nothing(events: ibis.Table, times: dict[str, TimeColumn]) -> LogError:
     "The error for a log of which no row can be used."
     shown = events.limit(3).execute()
+    if bad := [c.name for c in times.values() if c.n and c.n == c.n_bad + c.n_wild]:
+        said = shown.time_text.tolist()
+        return LogError(
+            f"列“{'、'.join(bad)}”中没有一个可用的时间。前几行：{said}。请在映射 [columns] 中指定时间列；写法特殊的，用 [times] format 写明。",
+            f"Column '{', '.join(bad)}' has no time that can be used. First rows: {said}. Name the column of times in [columns] of the mapping; if they are written in a way of their own, say it with [times] format.",
+        )
     return LogError(
         f"没有一行同时具有工单编号和可识别的时间。前几行：工单编号 {shown.case_id.tolist()}，时间 {shown.time_text.tolist()}。请检查映射中的 [columns]。",
         f"No row has both a case id and a time that can be read. First rows: case_id {shown.case_id.tolist()}, time {shown.time_text.tolist()}. Check [columns] in the mapping.",
     )
 
 
-def _log(con: Any, opened: dict[str, Opened], mapping: Mapping, source: dict) -> CaseLog:
-    "A log from tables as they were opened; raises `LogError` where no row can be used."
+def _log(con: Any, opened: dict[str, Opened], times: dict[str, TimeColumn], mapping: Mapping, source: dict) -> CaseLog:
+    "A log from tables as they were opened, with their times; raises `LogError` where no row can be used."
     raw = {k: o.table for k, o in opened.items()}
     wide, first, cases, phone = mapping.layout == "wide", raw["events"], raw.get("cases"), raw.get("callbacks")
     e = wide_events(first, mapping) if wide else events(first, mapping)
     e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
-    e = e.mutate(aside=_reason(e))
+    by_day = _by_day(e, mapping, times)
+    mixed = bool(by_day) and "timestamp" not in by_day
+    e = _placed(e, by_day) if mixed else e
     about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
+    if about is not None and "closed_at" in about.columns and "closed_at" in by_day and mixed:
+        about = about.mutate(closed_at=end_of_day(about.closed_at))
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
     core = _core(con, e, case_ids, units)
     if n_rows(core) == 0:
-        raise _nothing(e)
+        raise _nothing(e, times)
     about, notes = None if about is None else _one_per_case(about, case_ids), tuple(n for o in opened.values() for n in o.notes)
-    return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, _aside(opened), notes=notes)
+    unclear = _unclear(e, first if cases is None else cases, mapping, case_ids)
+    return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear, _aside(opened), notes)
 
 # %% ../../nbs/intake/log.ipynb #n007
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "A log from sources of any kind; errors are raised as `LogError` with the name of the source."
     try:
-        return _log(con, _opened(con, sources, mapping), mapping, source)
+        return _log(con, *_opened(con, sources, mapping), mapping, source)
     except LogError as e:
         if source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
             raise
+        if isinstance(e, Question):
+            name, q = source["name"], e.question
+            raise Question(f"{name}：{q.zh}", f"{name}: {q.en}", e.key, e.answers, e.rows) from None
         raise LogError(f"{source['name']}：{e.text.zh}", f"{source['name']}: {e.text.en}") from None
     except Exception as e:
         if con.name != "duckdb" or type(e).__module__.split(".")[0] not in ("duckdb", "_duckdb"):
@@ -408,6 +485,9 @@ def read_log(
     return _build(con, names, m, dict(name=name, sha256=fingerprint(source), simulated=m.simulated))
 
 # %% ../../nbs/intake/log.ipynb #c029
+_CLOSING = ("case", "first_at", "last_closed", "said", "by_attribute", "closed_at")
+
+
 def _closings(log: CaseLog) -> ibis.Table:
     "As `closings`, not yet kept."
     e = log.core
@@ -426,21 +506,18 @@ def _closings(log: CaseLog) -> ibis.Table:
     if log.attributes is not None and log.knows("closed_at"):
         t = t.drop("said").left_join(log.attributes.select("case", said="closed_at"), "case").drop("case_right")
     t = t.mutate(by_attribute=(t.said >= t.first_at).fill_null(False))
-    return t.select(
-        "case",
-        "first_at",
-        "last_closed",
-        "said",
-        "by_attribute",
-        closed_at=t.by_attribute.ifelse(t.said, t.event_at),
-        unknown=ibis.literal(False),
-    )
+    t = t.mutate(closed_at=t.by_attribute.ifelse(t.said, t.event_at))
+    if log.unclear is None:
+        return t.select(*_CLOSING, unknown=ibis.literal(False))
+    t = t.left_join(log.unclear.mutate(unclear=True), "case").drop("case_right")
+    unknown = t.unclear.fill_null(False) & (ibis.literal(log.mapping.complete) & ~t.by_attribute | t.closed_at.isnull())
+    return t.mutate(closed_at=unknown.ifelse(ibis.null("timestamp"), t.closed_at), unknown=unknown).select(*_CLOSING, "unknown")
 
 
 def closings(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case, first_at, closed_at, last_closed (seq), said (by the attribute), by_attribute, unknown
-    "When each case opened and closed, from the core table alone; `closed_at` is null while open."
+    "When each case opened and closed, from the core table alone; `closed_at` is null while open, and where it is `unknown` whether and when it closed."
     return log.keep("closings", lambda: _closings(log))
 
 # %% ../../nbs/intake/log.ipynb #n020

@@ -7,6 +7,7 @@ __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'REQUIRED', 'MIS
            'Mapping', 'find_columns', 'amend', 'draft']
 
 # %% ../../nbs/intake/mapping.ipynb #c003
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class Mapping:
     folder: str = ""  # where `tables` are looked for
 
     def __post_init__(self):
-        for check in (_check_kinds, _check_words, _check_units, _check_steps):
+        for check in (_check_kinds, _check_words, _check_units, _check_steps, _check_times, _check_span):
             check(self)
         self.law, self.office  # noqa: B018  reading them is the check
 
@@ -256,6 +257,61 @@ def _check_steps(m: Mapping) -> None:
             "layout 为 wide，但没有 [[steps]]；请为每个环节写明 activity、time 和 unit。",
             "layout is wide but there is no [[steps]]; name for each step its activity, time column and unit column.",
         )
+
+# %% ../../nbs/intake/mapping.ipynb #n027
+_ORDERS = ("ymd", "dmy", "mdy")
+_CODES = re.compile(r"%(?:-?[mdHIMSjy]|[aAbBYpfgn%])")  # of `strptime` that the engine knows; a zone has its own key
+
+
+def _check_times(m: Mapping) -> None:
+    "Raise `LogError` for a key or value of [times], or of one of its columns, that there is not."
+    columns = {k: v for k, v in m.times.items() if isinstance(v, dict)}
+    for where, said in {"": {k: v for k, v in m.times.items() if k not in columns}, **columns}.items():
+        name = f'[times."{where}"]' if where else "[times]"
+        for k, v in said.items():
+            if k not in ("order", "format", "zone"):
+                raise _wrong(f"{name} 中的“{k}”不认识；可用：order、format、zone。", f"{name} has '{k}'; known: order, format, zone.")
+            if k == "order" and v not in _ORDERS:
+                raise _wrong(f"{name} order 为“{v}”；请写 ymd、dmy 或 mdy。", f"{name} order is '{v}'; write ymd, dmy or mdy.")
+            if k == "format" and not _is_format(v):
+                raise _wrong(
+                    f'{name} format 为“{v}”；请写明年月日的位置，例如 "%d/%m/%Y %H:%M"。',
+                    f"{name} format is '{v}'; it must say where year, month and day stand, for example \"%d/%m/%Y %H:%M\".",
+                )
+            if k == "zone" and not _is_zone(v):
+                raise _wrong(
+                    f"{name} zone：不认识的时区“{v}”，例如 Asia/Shanghai。",
+                    f"{name} zone: unknown time zone '{v}', for example Asia/Shanghai.",
+                )
+
+
+def _is_format(text: Any) -> bool:
+    "Whether a text says in codes that the engine knows where year, month and day stand."
+    found = _CODES.findall(text) if isinstance(text, str) else []
+    plain = [c.replace("-", "") for c in found]
+    return all(any(c in plain for c in some) for some in (("%Y", "%y"), ("%m", "%b", "%B"), ("%d",))) and "%" not in _CODES.sub("", text)
+
+
+def _is_zone(name: Any) -> bool:
+    "Whether there is a time zone of this name."
+    try:
+        return bool(ZoneInfo(name))
+    except (KeyError, TypeError, ValueError, OSError):
+        return False
+
+# %% ../../nbs/intake/mapping.ipynb #n028
+def _check_span(m: Mapping) -> None:
+    "Raise `LogError` for a key of [span] that there is not, a value that is no time, and a span that ends before it begins."
+    said = {}
+    for k, v in m.span.items():
+        if k not in ("from", "to", "extracted"):
+            raise _wrong(f"[span] 中的“{k}”不认识；可用：from、to、extracted。", f"[span] has '{k}'; known: from, to, extracted.")
+        said[k] = pd.to_datetime(str(v), errors="coerce")
+        if pd.isna(said[k]):
+            raise _wrong(f"[span] {k} 为“{v}”；请写日期，例如 2024-03-01。", f"[span] {k} is '{v}'; write a date such as 2024-03-01.")
+    for k in ("to", "extracted"):
+        if "from" in said and k in said and said[k] < said["from"]:
+            raise _wrong(f"[span] {k} 早于 from。", f"[span] {k} lies before from.")
 
 # %% ../../nbs/intake/mapping.ipynb #c011
 def find_columns(

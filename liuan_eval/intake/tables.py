@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROW', 'text', 'known_words', 'coded', 'case_of', 'column', 'numbered', 'events', 'wide_events', 'present_name',
-           'attributes', 'calls_of']
+           'end_of_day', 'attributes', 'unclear_closings', 'calls_of']
 
 # %% ../../nbs/intake/tables.ipynb #n003
 from functools import reduce
@@ -14,7 +14,7 @@ import ibis
 
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
 from .source import LINE, PLACE
-from .times import engine, parse_time
+from .times import BAD, TIME, WHY, engine, time_of, why_of
 from ..words.text import LogError, packaged
 from ..words.vocabulary import activity_words, ambiguous_returns, synonyms
 
@@ -119,7 +119,7 @@ def column(
     "A column by name; raises `LogError` that lists what is there if it is missing."
     if name in table.columns:
         return table[name]
-    have = [c for c in table.columns if c != ROW]
+    have = [c for c in table.columns if not c.startswith("__")]
     raise LogError(
         f"没有列“{name}”（用作 {what}）。现有列：{'、'.join(have)}。请修改映射中的 [columns]；可用 liuan-eval mapping 文件名 生成草稿。",
         f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
@@ -137,10 +137,21 @@ def numbered(
     return table.mutate(**{ROW: ibis.row_number().over() if engine(table) == "duckdb" else ibis.literal(0, "int64")})
 
 # %% ../../nbs/intake/tables.ipynb #n023
+def _when(table: ibis.Table, name: str, case: Any, mapping: Mapping) -> dict[str, Any]:
+    "timestamp, time_text and aside of events: when, what the source says, and why an event cannot be used; null where it can."
+    why = why_of(table, name, mapping)
+    said = (why == "no_time").fill_null(False).ifelse(ibis.null("string"), text(table[name]))
+    return dict(
+        timestamp=time_of(table, name, mapping),
+        time_text=said,
+        aside=case.isnull().ifelse("no_case", why),
+    )
+
+
 def events(
     table: ibis.Table,  # one row per event, numbered
     mapping: Mapping,  # of the log
-) -> ibis.Table:  # ROW, case_id, unit, activity, timestamp, time_text, and all other columns as they are
+) -> ibis.Table:  # ROW, case_id, unit, activity, timestamp, time_text, aside, and all other columns as they are
     "Events as they stand: our columns as text and time, words not yet coded; raises `LogError` (of `column`) where a required column is missing."
     found = find_columns(mapping, table.columns)
     for c in sorted(REQUIRED, key=lambda c: c not in mapping.columns):  # what the mapping names wrongly first
@@ -148,12 +159,13 @@ def events(
             column(table, mapping.columns.get(c, c), c)
     ours = [c for c in EVENT_COLUMNS if c in found and c not in ("timestamp", "order")]
     taken = {*found.values(), ROW}
+    further = [c for c in table.columns if c not in taken and not c.startswith((TIME, WHY))]
+    known = {c: _tidy(table, table[found[c]]) if c in REQUIRED else text(table[found[c]]) for c in ours}
     return table.select(
         **{ROW: table[ROW]},
-        **{c: _tidy(table, table[found[c]]) if c in REQUIRED else text(table[found[c]]) for c in ours},
-        timestamp=parse_time(table[found["timestamp"]], mapping.timezone),
-        time_text=text(table[found["timestamp"]]),
-        **{f"{c}_source" if c in EVENT_COLUMNS else c: table[c] for c in table.columns if c not in taken},
+        **known,
+        **_when(table, found["timestamp"], known["case_id"], mapping),
+        **{f"{c}_source" if c in EVENT_COLUMNS or c == "aside" else c: table[c] for c in further},
     )
 
 # %% ../../nbs/intake/tables.ipynb #n026
@@ -162,14 +174,14 @@ def _step(table: ibis.Table, mapping: Mapping, case: Any, i: int) -> ibis.Table:
     step = mapping.steps[i]
     names = [step["unit"]] if isinstance(step.get("unit"), str) else step.get("unit", [])
     units = [text(column(table, n, f"the unit of {step['activity']}")) for n in names]
-    time = column(table, step["time"], f"the time of {step['activity']}")
-    return table.filter(text(time).notnull() if time.type().is_string() else time.notnull()).select(
+    column(table, step["time"], f"the time of {step['activity']}")
+    filled = (why_of(table, step["time"], mapping) != "no_time").fill_null(True)
+    return table.filter(filled).select(
         **{ROW: table[ROW] * len(mapping.steps) + i},
         case_id=text(case),
         unit=ibis.coalesce(*units) if units else ibis.literal(mapping.dispatchers[0] if mapping.dispatchers else None, "string"),
         activity=ibis.literal(str(step["activity"])),
-        timestamp=parse_time(time, mapping.timezone),
-        time_text=time.cast("string"),
+        **_when(table, step["time"], text(case), mapping),
         **{c: table[c] for c in (LINE, PLACE) if c in table.columns},
     )
 
@@ -177,7 +189,7 @@ def _step(table: ibis.Table, mapping: Mapping, case: Any, i: int) -> ibis.Table:
 def wide_events(
     table: ibis.Table,  # one row per ticket, numbered
     mapping: Mapping,  # of the log, with its `steps`
-) -> ibis.Table:  # ROW, case_id, unit, activity, timestamp, time_text
+) -> ibis.Table:  # ROW, case_id, unit, activity, timestamp, time_text, aside
     "Events from tickets: one for every filled time, ordered as the mapping's steps."
     ours = find_columns(mapping, table.columns).get("case_id", mapping.columns.get("case_id", "case_id"))
     case = column(table, ours, "case_id")
@@ -202,17 +214,19 @@ def present_name(
     return ibis.cases(*[(hit(a), a["unit"]) for a in mapping.aliases], else_=unit) if mapping.aliases else unit
 
 # %% ../../nbs/intake/tables.ipynb #n032
-def _end_of_day(due: Any) -> Any:
-    "Due dates; one at midnight sharp ends with its day."
-    return (due == due.truncate("D")).ifelse(due + ibis.interval(days=1) - ibis.interval(seconds=1), due)
+def end_of_day(
+    at: Any,  # times
+) -> Any:  # times
+    "Due dates and closings; one at midnight sharp ends with its day."
+    return (at == at.truncate("D")).ifelse(at + ibis.interval(days=1) - ibis.interval(seconds=1), at)
 
 
 def _typed(table: ibis.Table, ours: str, col: Any, mapping: Mapping) -> Any:
     "A case column as what it holds: times, a flag, codes or text."
     if ours in ("due_at", "extended_due_at"):
-        return _end_of_day(parse_time(col, mapping.timezone))
+        return end_of_day(time_of(table, col.get_name(), mapping))
     if ours in ("submitted_at", "closed_at"):
-        return parse_time(col, mapping.timezone)
+        return time_of(table, col.get_name(), mapping)
     if ours == "excluded":
         return _flag(table, col, mapping, ours)
     return coded(table, text(col), mapping, ours) if ours in ("channel", "request_type", "urgency", "ending") else text(col)
@@ -234,6 +248,18 @@ def attributes(
         **{c: _typed(table, c, table[found[c]], mapping) for c in names},
     )
 
+# %% ../../nbs/intake/tables.ipynb #n039
+def unclear_closings(
+    table: ibis.Table,  # as of `attributes`
+    mapping: Mapping,  # of the log
+) -> ibis.Table | None:  # case_id; None where the table says nothing of closings
+    "Cases whose attribute `closed_at` says something, but no time that can be right."
+    found = find_columns(mapping, table.columns, "cases").get("closed_at")
+    case = find_columns(mapping, table.columns).get("case_id", "case_id")
+    if found is None:
+        return None
+    return table.filter(why_of(table, found, mapping).isin(BAD)).select(case_id=text(column(table, case, "case_id")))
+
 # %% ../../nbs/intake/tables.ipynb #n035
 def calls_of(
     table: ibis.Table,  # any table with callback columns
@@ -248,7 +274,7 @@ def calls_of(
     t = table.select(
         case_id=case_of(table, mapping),
         **{c: table[c] for c in (LINE, PLACE) if c in table.columns},
-        called_at=parse_time(table[found["called_at"]], mapping.timezone) if "called_at" in found else ibis.null("timestamp"),
+        called_at=time_of(table, found["called_at"], mapping) if "called_at" in found else ibis.null("timestamp"),
         satisfied=satisfied,
         spoke=spoke,
         **{c: coded(table, text(table[found[c]]), mapping, c) if c in found else ibis.null("string") for c in ("round", "surveyor")},
