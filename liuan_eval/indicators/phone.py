@@ -295,7 +295,7 @@ def chain(
     log: CaseLog,  # with callbacks
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
-) -> pd.DataFrame:  # by, period, stage, to, cases: every case once for every stage that it comes to
+) -> pd.DataFrame:  # by, period, stage, to, cases: every case whose closing is known once for every stage that it comes to
     "Where cases go from each stage, from receipt to look-back; what comes into a stage leaves it, exactly; raises `LogError` without callbacks."
     if log.callbacks is None:
         raise LogError(
@@ -303,7 +303,7 @@ def chain(
             "The chain needs callbacks (telephone evaluation); this log has none. Name a table of calls under [tables], or map reached and satisfied.",
         )
     by = [by] if isinstance(by, str) else list(by or [])
-    t = rows(log, by, ("cases",), None, calls(log))[0]
+    t = rows(log, by, ("cases",), ~_.closing_unknown, calls(log))[0]
     ways, keys = _ways(t), [*by, *(["period"] if period else [])]
     t = t.select(*by, **period_column(t.at, period), aside=t.called & t.first_closed_at.isnull(), **{f"_{k}": v for k, v in ways.items()})
     out = named_table(log, _counted(t, keys, ways), by)

@@ -37,7 +37,7 @@ def last_days(
     by: list[str] | None = None,  # columns of cases
 ) -> pd.DataFrame:  # by, limit_days, day, closed, n: cases by the working day of their first closing, or of the log's end while open
     "On which working day after its start each case was closed, by the length of its limit in working days."
-    t = deadlines(log).filter(_.due_at.notnull())
+    t = deadlines(log).filter(_.due_at.notnull() & ~_.closing_unknown)
     started = t.started_at if "started_at" in t.columns else ibis.null("timestamp")
     stop = ibis.coalesce(t.first_closed_at, ibis.literal(log.end.to_pydatetime()))
     t = t.mutate(start_at=ibis.coalesce(started, t.opened_at), stop_at=stop, shut=t.first_closed_at.notnull())

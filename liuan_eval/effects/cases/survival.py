@@ -43,7 +43,7 @@ def waits(
         raise LogError(f"until “{until}”：只能是 {'、'.join(STEPS)}。", f"until '{until}': one of {', '.join(STEPS)}.")
     begins = ibis.literal(start_day(start, log.mapping.start).to_pydatetime())
     cases = with_endings(log, milestones(log)).mutate(log_end=ibis.literal(log.end.to_pydatetime()))
-    t: Any = rows(log, list(by), ("cases",), cases=cases)[0]
+    t: Any = rows(log, list(by), ("cases",), ~_.closing_unknown if until == "closed" else None, cases)[0]
     t = t.mutate(then=ibis.coalesce(t[f"{until}_at"], t.log_end), ended=t[f"{until}_at"].notnull())
     t = t.mutate(whole=elapsed(t.then, t.entered_at, DAY), s=elapsed(begins, t.entered_at, DAY))
     t = t.filter((_.whole >= 0) & _.entered_at.notnull())
