@@ -64,13 +64,13 @@ def pingpong_pairs(
 
 # %% ../../nbs/flow/graph.ipynb #c020
 def paths(
-    log: CaseLog,  # its cases, open ones too
+    log: CaseLog,  # its cases, open ones too, but none whose closing is unknown
     by: list[str] | None = None,  # columns of cases: `topic`, `channel`, ...
     period: str | None = None,  # as in `compute`; a date splits before from after
 ) -> pd.DataFrame:  # path (a tuple of units), closed, by, period, n; most frequent first
     "Distinct paths of cases through units, dispatchers skipped, with the number of cases that took each; a bounced unit stands twice."
     by = list(by or [])
-    c = rows(log, by, ("cases",), _.n_spells > 0)[0]
+    c = rows(log, by, ("cases",), (_.n_spells > 0) & ~_.closing_unknown)[0]
     c = c.select("case", *by, **period_column(c.at, period), closed=c.closed_at.notnull())
     s = coded_spells(log).filter(~_.is_dispatcher)
     step = s.hop.cast("string").lpad(6, "0") + ":" + s.unit.cast("string")

@@ -84,12 +84,6 @@ class LogTables:
         "What became of every row: table (`events`, `cases`, `callbacks`; `steps` of tickets), place, code (`used` or why not), n."
         return self.whole.fates if self.whole else _fates(self)
 
-    @property
-    def scope(self) -> Text:
-        "What the log was cut to, in words; empty for a whole log."
-        words = [_SCOPE[k].format(value=v) for k, v in self.cut.items()]
-        return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
-
     def knows(
         self,
         attribute: str,  # a case column, such as `channel`
@@ -143,7 +137,7 @@ def _extracted(mapping: Mapping) -> pd.Timestamp:
 
 # %% ../../nbs/intake/log.ipynb #m001
 class _Ended(LogTables):
-    "A log that knows its end."
+    "A log that knows its end, and what it was cut to."
 
     @cached_property
     def end(self) -> pd.Timestamp:
@@ -153,6 +147,12 @@ class _Ended(LogTables):
         if "extracted" in self.mapping.span:
             return _extracted(self.mapping)
         return self.core.timestamp.max().execute()
+
+    @property
+    def scope(self) -> Text:
+        "What the log was cut to, in words; empty for a whole log."
+        words = [_SCOPE[k].format(value=v) for k, v in self.cut.items()]
+        return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
 
     @property
     def end_from(self) -> Text:
