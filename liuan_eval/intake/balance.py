@@ -208,4 +208,4 @@ def columns(
             (table, column, ", ".join(dict.fromkeys(roles[table, column])), n, filled, n - filled, counted.get(f"unknown{i}"), *seen)
         )
     names = ["table", "column", "used_for", "n", "filled", "missing", "unknown", "unreadable", "impossible", "by_day"]
-    return pd.DataFrame(rows, columns=names).astype({c: "Int64" for c in names[3:9]})
+    return pd.DataFrame(rows, columns=names).astype({c: "Int64" for c in names[3:]})

@@ -358,17 +358,10 @@ def _unclear(e: ibis.Table, table: ibis.Table, mapping: Mapping, case_ids: ibis.
     return kept((ids if said is None else ids.union(said)).distinct().join(case_ids, "case_id").select("case"))
 
 # %% ../../nbs/intake/log.ipynb #n006
-def _lined(table: ibis.Table, source: Any) -> ibis.Table:
-    "The table with LINE and PLACE; without them where the source gave none."
-    first = 2 if isinstance(source, (str, Path)) and not str(source).endswith(".parquet") else 1
-    line = table[ROW] + first if table._find_backend(use_default=True).name == "duckdb" else ibis.null("int64")
-    return table.mutate(**{c: v for c, v in {LINE: line, PLACE: ibis.null("string")}.items() if c not in table.columns})
-
-
 def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, Opened], dict[str, TimeColumn]]:
     "The sources, numbered, their times read; raises `LogError` where the mapping names a column that none of them has."
     found = {k: open_table(con, v) for k, v in sources.items() if v is not None}
-    raw = {k: _lined(numbered(o.table, mapping), sources[k]) for k, o in found.items()}
+    raw = {k: numbered(o.table, mapping) for k, o in found.items()}
     for ours, theirs in mapping.columns.items():
         if not any(theirs in t.columns for t in raw.values()):
             column(raw["events"], theirs, ours)
