@@ -15,6 +15,7 @@ from .indicators import limbo, phone, pingpong, punctuality, returns, speed, vol
 from .indicators.needs import NEEDS
 from .indicators.rows import UNIT_COLUMNS
 from .indicators.shapes import INDICATORS, Indicator, complete, missing, term, together  # Indicator is part of the door
+from .intake.balance import accepted
 from .intake.log import CaseLog
 from .words.text import Lang, LogError, packaged
 from .words.vocabulary import label
@@ -68,7 +69,8 @@ def compute(
     period: str | None = None,  # `day`, `week`, `month`, `quarter`, `year`, or a date that splits before from after
     lang: Lang | None = None,  # headers and values in a language; None keeps the stable codes
 ) -> pd.DataFrame:  # indicator, by, period, numerator, denominator, value, low, high; for durations n, n_open
-    "Indicators with denominators and 95 % intervals as one tidy table; raises `LogError` for what the log cannot serve."
+    "Indicators with denominators and 95 % intervals as one tidy table; raises `LogError` for what the log cannot serve, and (`accepted`) where too much of it could not be used."
+    accepted(log)
     chosen = [indicators] if isinstance(indicators, str) else available(log)[0] if indicators is None else list(indicators)
     asked = [_known(n) for n in chosen]
     frames = [f.assign(indicator=o.name) for o, f in zip(asked, together(log, asked, by, period), strict=True)]

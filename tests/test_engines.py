@@ -17,7 +17,8 @@ from liuan_eval.flow import graph as caseflow
 from liuan_eval.indicators import lifetable, speed, volume
 from liuan_eval.indicators import phone as satisfaction
 from liuan_eval.indicators.shapes import Wait
-from liuan_eval.intake.checks import check
+from liuan_eval.intake.balance import balance, columns
+from liuan_eval.intake.checks import check, concerned
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.mapping import Mapping
 from liuan_eval.words.calendar import WorkCalendar
@@ -148,6 +149,18 @@ def same_tables(log, duck):
         want = of(duck)
         assert len(want) > 3 or len(want) == len(moments)
         pd.testing.assert_frame_equal(of(log), want, check_dtype=False, rtol=1e-9, atol=1e-12)
+
+
+def same_part(log, duck):
+    "The account of rows and cases, what stands in the columns, and a part cut out"
+    cut = dict(since="2022-02-01", until="2022-03-31", channel="hotline")
+    for got, want in ((log, duck), (log.only(**cut), duck.only(**cut))):
+        assert got.endings == want.endings and got.counts == want.counts and got.end == want.end
+        pd.testing.assert_frame_equal(balance(got, "en"), balance(want, "en"))
+        seen, known = (columns(x).sort_values(["table", "column"], ignore_index=True) for x in (got, want))
+        pd.testing.assert_frame_equal(seen.drop(columns="unknown"), known.drop(columns="unknown"))
+        equal(custody.cases(got).execute(), custody.cases(want).execute(), ["case_id"], {"limbo_seconds", "duration_seconds"})
+    assert concerned(log, "no_unit").case_id.value_counts().to_dict() == concerned(duck, "no_unit").case_id.value_counts().to_dict()
 
 
 def plainer(events, cases, calls):
@@ -377,6 +390,10 @@ def test_postgres_check_is_that_of_duckdb(postgres, duck):
     assert check(postgres, "en")[["code", "count", "of"]].values.tolist() == check(duck, "en")[["code", "count", "of"]].values.tolist()
 
 
+def test_postgres_keeps_the_account_of_duckdb_and_cuts_out_the_same_part(postgres, duck):
+    same_part(postgres, duck)
+
+
 def test_postgres_times_with_a_zone_are_shown_on_beijing_time(server, duck):
     log = read_log(server, mapping=mapping(events=f"{SCHEMA}.zoned"))
     same_custody(log, duck)
@@ -582,6 +599,10 @@ def test_spark_clocks_are_those_of_a_frame(spark_tables):
 
 def test_spark_check_is_that_of_duckdb(on_spark, duck):
     assert check(on_spark, "en")[["code", "count", "of"]].values.tolist() == check(duck, "en")[["code", "count", "of"]].values.tolist()
+
+
+def test_spark_keeps_the_account_of_duckdb_and_cuts_out_the_same_part(on_spark, duck):
+    same_part(on_spark, duck)
 
 
 def test_spark_times_with_a_zone_are_shown_on_beijing_time(spark_tables, duck):

@@ -48,7 +48,7 @@ def test_what_moves_no_custody_makes_no_spell_and_is_no_event_after_closing():
 
     n = custody.spells(log(18)).execute().case_id.value_counts()
     assert {code for code in ACTIVITIES if n[code] == 2} == moving
-    assert set(checks.CHECKS["after_closing"].find(log(22)).execute().example) == moving
+    assert set(checks.CHECKS["after_closing"].find(log(22)).execute().case_id) == moving
 
 
 def test_a_return_by_a_dispatcher_is_one_only_after_a_unit_held_the_case():

@@ -15,6 +15,7 @@ import pandas as pd
 from ibis import _
 
 from ..custody.spells import coded_hops, coded_spells
+from ..intake.balance import accepted
 from ..intake.log import CaseLog
 from ..indicators.rows import period_column, rows
 from ..indicators.shapes import wilson
@@ -96,7 +97,8 @@ def _nodes(log: CaseLog) -> pd.DataFrame:
 def flow_graph(
     log: CaseLog,  # whose spells and hops make the graph
 ) -> nx.DiGraph:  # nodes: units with received, passed, resolved, kind, zh, en, is_dispatcher; edges: the columns of `edges`
-    "The graph of departments: every unit that held a case, and an edge for every pair between which cases were passed."
+    "The graph of departments: every unit that held a case, and an edge for every pair between which cases were passed; raises `LogError` (`accepted`) where too much of the log could not be used."
+    accepted(log)
     g = nx.DiGraph(source=str(log.source["name"]), simulated=bool(log.source.get("simulated", False)))
     keep = ["received", "passed", "resolved", "kind", "zh", "en", "is_dispatcher"]
     g.add_nodes_from((row.pop("unit"), row) for row in _nodes(log)[["unit", *keep]].to_dict("records"))
