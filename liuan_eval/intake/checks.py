@@ -115,8 +115,9 @@ def _tied(log: CaseLog, kind: str) -> ibis.Table | None:
     if kind != ("tie_reversed" if back and file else "tie_rows" if file else "tie") or (order and not back) or log.mapping.layout == "wide":
         return None
     e = _timed(log)
-    t = e.mutate(n=e.count().over(group_by=[e.case_id, e.timestamp]), k=e.unit.nunique().over(group_by=[e.case_id, e.timestamp]))
-    return _shown(log, t).filter((_.n > 1) if kind == "tie" else (_.k > 1))
+    w: dict[str, Any] = dict(group_by=[e.case_id, e.timestamp])
+    t = e.mutate(n=e.count().over(**w), differ=e.unit.min().over(**w) != e.unit.max().over(**w))
+    return _shown(log, t).filter((_.n > 1) if kind == "tie" else _.differ)
 
 
 @problem("tie", of="events")
@@ -293,7 +294,7 @@ def _step_early(log: CaseLog) -> ibis.Table:
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
 
-# %% ../../nbs/intake/checks.ipynb #n001
+# %% ../../nbs/intake/checks.ipynb #n005
 @problem("order_not_number", of="events")
 def _order_not_number(log: CaseLog) -> ibis.Table | None:
     "Rows whose number is none; all of them where the column is no order at all."
@@ -329,7 +330,7 @@ def _continues(log: CaseLog) -> ibis.Table | None:
         return None
     return _shown(log, e.mutate(moved=moved)).filter(_.moved)
 
-# %% ../../nbs/intake/checks.ipynb #n002
+# %% ../../nbs/intake/checks.ipynb #n006
 @problem("counter", of="cases")
 def _counter(log: CaseLog) -> ibis.Table | None:
     "Cases of which a counter and the events of that kind say different numbers, or the flag and the due date whether it was late."

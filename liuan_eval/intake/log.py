@@ -233,7 +233,8 @@ def _log(con: Any, raw: dict[str, ibis.Table], mapping: Mapping, source: dict) -
     "A log from tables as they were opened; raises `LogError` where no row can be used, or a column of the mapping is not."
     refuse_unused(raw, mapping)
     e = _events(raw["events"], mapping)
-    if newest_first(e, mapping):
+    ordered = con.name == "duckdb" or "order" in find_columns(mapping, raw["events"].columns)
+    if ordered and newest_first(e, mapping):
         mapping, raw = replace(mapping, ties="newest_first"), raw | dict(events=reversed_rows(raw["events"]))
         e = _events(raw["events"], mapping)
     wide, first, cases, phone = mapping.layout == "wide", raw["events"], raw.get("cases"), raw.get("callbacks")
