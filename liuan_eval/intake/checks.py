@@ -144,8 +144,9 @@ def _tied(log: CaseLog, kind: str) -> ibis.Table | None:
     if kind != ("tie_reversed" if back and file else "tie_rows" if file else "tie") or (order and not back) or log.mapping.layout == "wide":
         return None
     e = _timed(log)
-    t = e.mutate(n=e.count().over(group_by=[e.case_id, e.timestamp]), k=e.unit.nunique().over(group_by=[e.case_id, e.timestamp]))
-    return _shown(log, t).filter((_.n > 1) if kind == "tie" else (_.k > 1))
+    w: dict[str, Any] = dict(group_by=[e.case_id, e.timestamp])
+    t = e.mutate(n=e.count().over(**w), differ=e.unit.min().over(**w) != e.unit.max().over(**w))
+    return _shown(log, t).filter((_.n > 1) if kind == "tie" else _.differ)
 
 
 @problem("tie", of="events")

@@ -469,7 +469,8 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     raw, notes = {k: o.table for k, o in opened.items()}, tuple(n for o in opened.values() for n in o.notes)
     refuse_unused(raw, mapping)
     e = _events(raw["events"], mapping)
-    if newest_first(e, mapping):
+    ordered = con.name == "duckdb" or "order" in find_columns(mapping, raw["events"].columns)
+    if ordered and newest_first(e, mapping):
         mapping, raw = replace(mapping, ties="newest_first"), raw | dict(events=reversed_rows(raw["events"]))
         e = _events(raw["events"], mapping)
     if mapping.aliases:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['newest_first', 'reversed_rows', 'continues']
 
-# %% ../../nbs/intake/order.ipynb #n016
+# %% ../../nbs/intake/order.ipynb #n003
 from typing import Any
 
 import ibis
@@ -17,7 +17,7 @@ from .tables import ROW
 from ..words.text import Question, Text
 from ..words.vocabulary import Does, act
 
-# %% ../../nbs/intake/order.ipynb #n019
+# %% ../../nbs/intake/order.ipynb #n006
 _CLEAR = 0.9  # share of cases that settles in which direction the rows run
 
 
@@ -52,10 +52,11 @@ def newest_first(
         raise _which_way(e, forward, back, ties)
     return False
 
-# %% ../../nbs/intake/order.ipynb #n020
+# %% ../../nbs/intake/order.ipynb #n007
 def _which_way(events: ibis.Table, forward: int, back: int, ties: int) -> Question:
     "The question in which direction the rows run, with the first events that it decides about."
-    e = events.mutate(n=_.unit.nunique().over(group_by=[_.case_id, _.timestamp])).filter(_.n > 1)
+    w: dict[str, Any] = dict(group_by=[events.case_id, events.timestamp])
+    e = events.mutate(differ=events.unit.min().over(**w) != events.unit.max().over(**w)).filter(_.differ)
     rows = e.order_by("case_id", "timestamp", ROW).limit(3).execute()
     shown = tuple(f"{r.case_id} {r.time_text} {r.unit} {r.activity}" for r in rows.itertuples())
     return Question(
@@ -75,7 +76,7 @@ def reversed_rows(
     "The table with its rows in the opposite order; where a person finds them stays as it is."
     return table.mutate(**{ROW: -table[ROW]})
 
-# %% ../../nbs/intake/order.ipynb #n023
+# %% ../../nbs/intake/order.ipynb #n010
 _ANNOUNCE, _END = ("schedule", "assign", "reassign"), ("complete", "ate_abort", "pi_abort", "withdraw", "manualskip", "autoskip")
 _WHEN_DONE = [int(d) for d in Does if d not in (Does.HOLDS, Does.CLAIMS)]  # such work does what it does at its end
 
