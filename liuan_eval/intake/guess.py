@@ -270,14 +270,15 @@ def tree_of(
 
 # %% ../../nbs/intake/guess.ipynb #n075
 def _columns_of(columns: dict[str, Column], given: dict[str, str], why: dict[str, Text]) -> dict[str, str]:
-    "ours -> theirs: as given, by name, by values; reasons of the last are added."
+    "ours -> theirs in the order of the dictionary: as given, by name, by values; reasons of the last are added."
     found = by_name(columns) | given
     for ours in REQUIRED:
         if ours not in found and (fit := could_be(ours, columns, set(found.values()))):
             found[ours], why[f"columns.{ours}"] = fit[0], _reason(ours, columns[fit[0]])
     for ours, theirs in _attributes(columns, found).items():
         found[ours], why[f"columns.{ours}"] = theirs, _reason(ours, columns[theirs])
-    return found
+    order = [o for part in ("events", "cases", "callbacks") for o in _dictionary(part)]
+    return {o: found[o] for o in sorted(found, key=lambda o: order.index(o) if o in order else len(order))}
 
 
 def guess(
