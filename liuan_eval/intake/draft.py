@@ -99,6 +99,7 @@ class Draft:
     looked: Looked
     table: dict[str, Any]  # guesses and answers, as TOML gives them
     why: dict[str, Text] = field(default_factory=dict)  # reasons of guesses, by key
+    routers: dict[str, Text] = field(default_factory=dict)  # units that seem to only route, and why
     answers: dict[str, Any] = field(default_factory=dict)  # what a person said, by key
     asked: tuple[Asked, ...] = ()
     stop: Text | None = None  # what keeps the source from being read, and is no question
@@ -223,7 +224,8 @@ def _about_words(d: Draft) -> list[Asked]:
         for word in where[1]:
             key = dotted("words", kind, word)
             answers = tuple((code, Text(label(code, "zh", kind), label(code, "en", kind))) for code, _like in nearest(word, kind))
-            question = _said("word", kind=kind, word=_short(word), n=words[word])
+            about = "word_activity" if kind == "activity" else "word"
+            question = _said(about, column=_short(where[0]), word=_short(word), n=words[word])
             asked.append(Asked(key, question, answers, rows[word], (where[0], (word,))))
     return asked
 
@@ -251,30 +253,30 @@ def _units(d: Draft) -> dict[str, int]:
     return names
 
 
-def _about_units(d: Draft) -> list[Asked]:
-    "Who only routes, and who belongs to whom."
-    found, names = d.table.get("dispatchers", []), _units(d)
-    column = d.table["columns"].get("unit") or next((s["unit"] for s in d.table.get("steps", []) if "unit" in s), None)
-    where = (column, (found[0],)) if found and column in d.columns and d.columns[column].values else None
-    question = _said("dispatchers_found", found="、".join(map(_short, found))) if found else _said("dispatchers_open")
-    answers = tuple(([u], Text("", "")) for u in list(names)[:8] if [u] != found) or ((["市12345热线"], Text("", "")),)
-    rows = d.rows(where)[found[0]] if where else ()
-    asked = [
-        Asked(
-            "dispatchers",
-            question,
-            (((found, d.why.get("dispatchers", Text("", ""))), *answers) if found else answers),
-            rows,
-            where,
-            found or None,
-        )
+def _about_dispatchers(d: Draft) -> list[Asked]:
+    "Who only routes: taken where a name tells, else proposed where a unit acts so."
+    found, names = d.table.get("dispatchers", []), list(_units(d))
+    column = d.table["columns"].get("unit") or next((s["unit"] for s in d.table.get("steps", []) if "unit" in s), "")
+    others = [u for u in (*d.routers, *names) if u not in found]
+    answers = [([u], d.routers.get(u, Text("", ""))) for u in dict.fromkeys(others)][:8] or [(["市12345热线"], Text("", ""))]
+    seem = [*found, *d.routers]
+    where = (column, (seem[0],)) if seem and column in d.columns and d.columns[column].values else None
+    rows = d.rows(where)[seem[0]] if where else ()
+    if not found:
+        return [Asked("dispatchers", _said("dispatchers_open"), tuple(answers), rows, where)]
+    why = [d.routers[u] for u in found if u in d.routers]
+    told = Text("；".join(t.zh for t in why), "; ".join(t.en for t in why))
+    return [
+        Asked("dispatchers", _said("dispatchers_found", found="、".join(map(_short, found))), ((found, told), *answers), rows, where, found)
     ]
-    tree = tree_of(list(names), found)
+
+
+def _about_tree(d: Draft) -> list[Asked]:
+    "Who belongs to whom, as their names tell it."
+    tree = [] if "units" in d.table else tree_of(list(_units(d)), d.table.get("dispatchers", []))
     up = [r for r in tree if "parent" in r]
-    if up and "units" not in d.table:
-        rows = tuple(f"{_short(r['unit'])} → {_short(r['parent'])}" for r in up[:3])
-        asked.append(Asked("units", _said("units", n=len(names), parents=len(up)), ((tree, _said("units_yes")),), rows))
-    return asked
+    rows = tuple(f"{_short(r['unit'])} → {_short(r['parent'])}" for r in up[:3])
+    return [Asked("units", _said("units", n=len(tree), parents=len(up)), ((tree, _said("units_yes")),), rows)] if up else []
 
 # %% ../../nbs/intake/draft.ipynb #n025
 def _about_rules(d: Draft) -> list[Asked]:
@@ -300,7 +302,7 @@ def _about_rules(d: Draft) -> list[Asked]:
 
 # %% ../../nbs/intake/draft.ipynb #n027
 _ABOUT: tuple[Callable[[Draft], list[Asked]], ...] = (
-    _about_columns, _about_layout, _about_returns, _about_steps, _about_units, _about_words, _about_rules,
+    _about_columns, _about_layout, _about_returns, _about_steps, _about_dispatchers, _about_tree, _about_words, _about_rules,
 )  # fmt: skip
 
 
@@ -313,8 +315,8 @@ def drafted(
     given: dict[str, Any] = {}
     for key, value in (answers or {}).items():
         given = with_answer(given, key, value)
-    table, why = guess(looked, {k: v for k, v in given.items() if k in ("columns", "layout")})
-    d = Draft(looked, table, why, answers or {})
+    seem = guess(looked, {k: v for k, v in given.items() if k in ("columns", "layout")})
+    d = Draft(looked, seem.table, seem.why, seem.routers, answers or {})
     for key, value in d.answers.items():
         d = replace(d, table=with_answer(d.table, key, value))
     asked = [q for about in _ABOUT for q in about(d)]
@@ -340,6 +342,8 @@ def raised(
     most: int = 20,  # questions
 ) -> Draft:  # with the questions of reading among its own
     "Read the source, again after each question, with the first answer to those that are open."
+    if any(q.must and q.key.startswith("columns.") for q in d.open):
+        return d  # nothing seems to be what must be there
     found: list[Asked] = []
     taken = {q.key: q.answers[0][0] for q in d.open if q.must and q.answers}
     for _i in range(most):
