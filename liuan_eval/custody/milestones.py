@@ -23,7 +23,7 @@ REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准
 
 def _events(log: CaseLog, *activities: str) -> ibis.Table:
     "case, activity, timestamp, result (text), and the order of the source: the log's events of some activities."
-    e = log.events.filter(_.case_id.notnull() & _.timestamp.notnull() & _.activity.isin(activities))
+    e = log.events.filter(_.aside.isnull() & _.activity.isin(activities))
     result = e.result.cast("string") if "result" in e.columns else ibis.null("string")
     return e.select("case_id", "activity", "timestamp", ROW, result=result).join(log.case_ids, "case_id").drop("case_id")
 

@@ -64,7 +64,7 @@ def _found(log: CaseLog) -> ibis.Table:
 # %% ../../nbs/indicators/phone.ipynb #n018
 def _calls(log: CaseLog) -> ibis.Table:
     "Milestones with what the telephone evaluation of each case found, and whether it was reviewed by a call or an event."
-    e = log.events.filter((_.activity == "reviewed") & _.case_id.notnull()).select("case_id").distinct().join(log.case_ids, "case_id")
+    e = log.events.filter((_.activity == "reviewed") & _.aside.isnull()).select("case_id").distinct().join(log.case_ids, "case_id")
     t = milestones(log).left_join(_found(log), "case").drop("case_right")
     t = t.left_join(e.select("case", seen=ibis.literal(True)), "case").drop("case_right")
     flags = ("called", "called_again", "looked_back", "reached", "reached_again", "review_call")

@@ -74,7 +74,7 @@ def level_of(
 # %% ../../nbs/indicators/rows.ipynb #n040
 def _reasons(log: CaseLog) -> ibis.Table:
     "case, unit, returned_at, return_reason: why a unit says it returned a case."
-    e = log.events.filter((_.activity == "returned") & _.reason.notnull() & _.timestamp.notnull())
+    e = log.events.filter((_.activity == "returned") & _.reason.notnull() & _.aside.isnull())
     units = ibis.memtable(log.units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
     e = e.select("case_id", "unit", "timestamp", reason=_.reason.cast("string")).join(log.case_ids, "case_id").join(units, "unit")
     return e.group_by("case", unit=e.code, returned_at=e.timestamp).agg(return_reason=e.reason.min())

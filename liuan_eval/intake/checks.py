@@ -16,7 +16,9 @@ from ibis import _
 
 from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
-from .tables import ROW, attributes, known_words, text
+from .source import LINE, PLACE
+from .order import continues
+from .tables import AGAIN, HIDDEN, ROW, attributes, known_words, order_of, text
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
 from ..words.units import dispatchers
@@ -51,12 +53,16 @@ def problem(
     return register
 
 # %% ../../nbs/intake/checks.ipynb #n050
+def _where(rows: ibis.Table) -> ibis.Value:
+    "Where rows stand in the source, `sheet #12 `; nothing in a database."
+    place = (rows[PLACE] + " ").fill_null("")
+    return (place + "#" + rows[LINE].cast("string") + " ").fill_null("")
+
+
 def _shown(log: CaseLog, events: ibis.Table) -> ibis.Table:
     "Events with a line of text that a person can find them by."
-    steps = len(log.mapping.steps) if log.mapping.layout == "wide" else 1
-    number = ibis.literal("#") + ((events[ROW] // steps) + 1).cast("int64").cast("string")
     parts = [events[c].fill_null("?") for c in ("case_id", "time_text", "unit", "activity")]
-    return events.mutate(example=reduce(lambda a, b: a + " " + b, parts, number))
+    return events.mutate(example=reduce(lambda a, b: a + " " + b, parts[1:], _where(events) + parts[0]))
 
 
 def _of_cases(log: CaseLog, table: ibis.Table) -> ibis.Table:
@@ -65,8 +71,8 @@ def _of_cases(log: CaseLog, table: ibis.Table) -> ibis.Table:
 
 
 def _timed(log: CaseLog) -> ibis.Table:
-    "Events that have a case and a time."
-    return log.events.filter(_.case_id.notnull() & _.timestamp.notnull())
+    "Events that are used."
+    return log.events.filter(_.aside.isnull())
 
 # %% ../../nbs/intake/checks.ipynb #n053
 @problem("no_case", of="events")
@@ -91,24 +97,40 @@ def _no_unit(log: CaseLog) -> ibis.Table:
 # %% ../../nbs/intake/checks.ipynb #n056
 @problem("duplicate", of="events")
 def _duplicate(log: CaseLog) -> ibis.Table:
-    e = _shown(log, log.events)
-    names = [c for c in log.events.columns if c != ROW]
-    return e.mutate(nth=ibis.row_number().over(group_by=[e[c] for c in names], order_by=e[ROW])).filter(_.nth > 0)
+    return _shown(log, log.events).filter(_.aside == "duplicate")
 
 
 @problem("backwards", of="events")
 def _backwards(log: CaseLog) -> ibis.Table:
     e = _timed(log)
-    return _shown(log, e.mutate(above=e.timestamp.lag().over(group_by=e.case_id, order_by=e[ROW])).filter(_.timestamp < _.above))
+    above = e.timestamp.lag().over(group_by=e.case_id, order_by=[e[ROW], e[LINE]])
+    return _shown(log, e.mutate(above=above)).filter(_.timestamp < _.above)
+
+
+def _tied(log: CaseLog, kind: str) -> ibis.Table | None:
+    "Events of a case at the same time, where nothing but the rows says which was first; None where that was settled in another way than `kind`."
+    order = "order" in find_columns(log.mapping, log.raw["events"].columns)
+    file, back = log.con.name == "duckdb" or order, log.mapping.ties == "newest_first"
+    if kind != ("tie_reversed" if back and file else "tie_rows" if file else "tie") or (order and not back) or log.mapping.layout == "wide":
+        return None
+    e = _timed(log)
+    t = e.mutate(n=e.count().over(group_by=[e.case_id, e.timestamp]), k=e.unit.nunique().over(group_by=[e.case_id, e.timestamp]))
+    return _shown(log, t).filter((_.n > 1) if kind == "tie" else (_.k > 1))
 
 
 @problem("tie", of="events")
 def _tie(log: CaseLog) -> ibis.Table | None:
-    "Events at the same time in a database table that has no order."
-    if log.con.name == "duckdb" or "order" in find_columns(log.mapping, log.raw["events"].columns):
-        return None
-    e = log.events.filter(_.timestamp.notnull())
-    return _shown(log, e.mutate(n=e.count().over(group_by=[e.case_id, e.timestamp])).filter(_.n > 1))
+    return _tied(log, "tie")
+
+
+@problem("tie_rows", of="events")
+def _tie_rows(log: CaseLog) -> ibis.Table | None:
+    return _tied(log, "tie_rows")
+
+
+@problem("tie_reversed", of="events")
+def _tie_reversed(log: CaseLog) -> ibis.Table | None:
+    return _tied(log, "tie_reversed")
 
 # %% ../../nbs/intake/checks.ipynb #n059
 @problem("after_closing", of="events")
@@ -186,7 +208,7 @@ def _changing(log: CaseLog) -> ibis.Table | None:
     table = attributes(log.raw.get("cases", log.raw["events"]), log.mapping)
     if table is None:
         return None
-    names = [c for c in table.columns if c not in ("case_id", ROW)]
+    names = [c for c in table.columns if c not in ("case_id", *HIDDEN)]
     t = table.group_by("case_id").agg(**{c: table[c].nunique() for c in names})
     return t.filter(reduce(lambda a, b: a | b, [t[c] > 1 for c in names])).mutate(example=t.case_id)
 
@@ -269,6 +291,68 @@ def _step_early(log: CaseLog) -> ibis.Table:
     steps = _timed(log).filter(_.activity.isin(["claimed", "contacted", "replied"])).select("case_id", "timestamp")
     t = steps.join(log.case_ids, "case_id").join(came, "case").filter(_.timestamp < _.came)
     return _of_cases(log, t.select("case").distinct())
+
+# %% ../../nbs/intake/checks.ipynb #n001
+@problem("order_not_number", of="events")
+def _order_not_number(log: CaseLog) -> ibis.Table | None:
+    "Rows whose number is none; all of them where the column is no order at all."
+    t = log.raw["events"]
+    col, number = order_of(t, log.mapping)
+    if col is None:
+        return None
+    t = t.mutate(example=_where(t) + text(col)).filter(text(col).notnull())
+    return t if number is None else t.filter(number.isnull())
+
+
+def _twice(log: CaseLog, table: str) -> ibis.Table | None:
+    "Rows of another table than the events that are equal to an earlier one."
+    t = log.raw.get(table)
+    return None if t is None else t.filter(_[AGAIN]).mutate(example=_where(t).nullif("").fill_null("?"))
+
+
+@problem("duplicate_case", of="cases")
+def _duplicate_case(log: CaseLog) -> ibis.Table | None:
+    return _twice(log, "cases")
+
+
+@problem("duplicate_call", of="callbacks")
+def _duplicate_call(log: CaseLog) -> ibis.Table | None:
+    return _twice(log, "callbacks")
+
+
+@problem("continues", of="events")
+def _continues(log: CaseLog) -> ibis.Table | None:
+    "Events that a start or an end of the same work stands for; of stays, each is one row already."
+    e = _timed(log)
+    if log.mapping.layout == "stays" or (moved := continues(e, log.mapping)) is None:
+        return None
+    return _shown(log, e.mutate(moved=moved)).filter(_.moved)
+
+# %% ../../nbs/intake/checks.ipynb #n002
+_COUNTED = dict(said_returns="returned", said_redone="reopened", said_urged="urged", said_extended="extended")
+
+
+@problem("counter", of="cases")
+def _counter(log: CaseLog) -> ibis.Table | None:
+    "Cases of which a counter and the events of that kind say different numbers, or the flag and the due date whether it was late."
+    names = [c for c, activity in _COUNTED.items() if log.knows(c) and log.has(activity)]
+    late = log.knows("said_late") and log.knows("due_at")
+    if not names and not late:
+        return None
+    e = _timed(log).join(log.case_ids, "case_id")
+    seen = e.group_by("case").agg(**{f"n_{c}": (e.activity == _COUNTED[c]).sum() for c in names}, n_events=e.count())
+    t = log.attributes.left_join(seen, "case").drop("case_right")
+    t = t.left_join(closings(log).select("case", end_at="closed_at"), "case").drop("case_right")
+    odd = {c: (t[c] != t[f"n_{c}"].fill_null(0)).fill_null(False) for c in names}
+    said = [
+        odd[c].ifelse(ibis.literal(f" {c}: ") + t[c].cast("int64").cast("string") + " ≠ " + t[f"n_{c}"].fill_null(0).cast("string"), "")
+        for c in names
+    ]
+    if late:
+        odd["said_late"] = (t.said_late != (t.end_at > t.due_at)).fill_null(False)
+        said.append(odd["said_late"].ifelse(" said_late ≠ due_at", ""))
+    t = t.mutate(found=reduce(lambda a, b: a | b, odd.values()), said=reduce(lambda a, b: a + b, said)).filter(_.found)
+    return t.join(log.case_ids, "case").mutate(example=_.case_id + _.said)
 
 # %% ../../nbs/intake/checks.ipynb #n077
 if set(CHECKS) != set(packaged("words/checks")):

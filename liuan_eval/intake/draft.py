@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from .guess import could_be, guess, times_of, tree_of
+from .guess import could_be, guess, needed, steps_of, tree_of, units_of
 from .log import read_log
-from .mapping import CALLBACK_COLUMNS, CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping
+from .mapping import CALLBACK_COLUMNS, CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, STAY_COLUMNS, Mapping
 from .profile import Column, Looked, examples, look, values_of
 from ..words.text import DATA, LogError, Question, Text, packaged, read_toml, toml_value
 from ..words.vocabulary import DIRECTIONS, ambiguous_returns, label, synonyms
@@ -118,7 +118,9 @@ class Draft:
     def shown(self) -> tuple[str, ...]:
         "The columns by which rows are shown: number, times, units, activity."
         theirs, steps = self.table["columns"], self.table.get("steps", [])
-        names = [theirs.get(c) for c in REQUIRED] + [s["time"] for s in steps[:2]] + [s.get("unit") for s in steps]
+        names = (
+            [theirs.get(c) for c in (*REQUIRED, *STAY_COLUMNS)] + [s["time"] for s in steps[:2]] + [u for s in steps for u in units_of(s)]
+        )
         return tuple(
             dict.fromkeys(
                 c for c in names if isinstance(c, str) and c in self.columns and (self.columns[c].values or self.columns[c].times)
@@ -137,7 +139,7 @@ class Draft:
 def _about_columns(d: Draft) -> list[Asked]:
     "Which columns are those that must be there: where nothing fits, and where only values told."
     words, asked = packaged("words/draft"), []
-    for ours in ("case_id",) if d.table["layout"] == "wide" else REQUIRED:
+    for ours in needed(d.table["layout"]):
         now, why = d.table["columns"].get(ours), d.why.get(f"columns.{ours}", Text("", ""))
         if now and not why.zh:
             continue
@@ -180,7 +182,8 @@ def _about_returns(d: Draft) -> list[Asked]:
         )
     units = [c.name for c in d.columns.values() if c.units >= 0.5]
     for s in [s for s in steps if s["activity"] in ambiguous_returns()]:
-        answers = tuple((u, Text("", "")) for u in dict.fromkeys([*([s["unit"]] if "unit" in s else []), *units]))
+        now = [s["unit"]] if "unit" in s else []
+        answers = tuple((u, Text("", "")) for u in [*now, *(u for u in units if [u] != now)])
         asked.append(Asked(dotted("steps", s["time"], "unit"), _said("return_unit", time=_short(s["time"])), answers, taken=s.get("unit")))
     return asked
 
@@ -236,7 +239,7 @@ def _about_steps(d: Draft) -> list[Asked]:
         return []
     used = {*d.table["columns"].values(), *(s["time"] for s in d.table["steps"] if "activity" in s)}
     asked = []
-    for c in [c for c, a in times_of(d.columns).items() if a is None and c not in used]:
+    for c in [c for c in steps_of(d.columns)[1] if c not in used]:
         answers = tuple(
             (code, Text(label(code, "zh"), label(code, "en"))) for code, _like in nearest(re.sub("时间|日期", "", c), "activity")
         )
@@ -244,11 +247,16 @@ def _about_steps(d: Draft) -> list[Asked]:
     return asked
 
 # %% ../../nbs/intake/draft.ipynb #n023
+def _unit_columns(d: Draft) -> list[str]:
+    "The columns that name units."
+    where = [d.table["columns"].get("unit", ""), *(u for s in d.table.get("steps", []) for u in units_of(s))]
+    return [c for c in dict.fromkeys(where) if c in d.columns]
+
+
 def _units(d: Draft) -> dict[str, int]:
     "The names of units that occur, the most frequent first."
-    where = [d.table["columns"].get("unit")] + [s.get("unit") for s in d.table.get("steps", [])]
     names: dict[str, int] = {}
-    for c in dict.fromkeys(c for c in where if isinstance(c, str) and c in d.columns):
+    for c in _unit_columns(d):
         names |= {u: n for u, n in values_of(d.looked.table, c, 2000).items() if u not in names}
     return names
 
@@ -256,11 +264,11 @@ def _units(d: Draft) -> dict[str, int]:
 def _about_dispatchers(d: Draft) -> list[Asked]:
     "Who only routes: taken where a name tells, else proposed where a unit acts so."
     found, names = d.table.get("dispatchers", []), list(_units(d))
-    column = d.table["columns"].get("unit") or next((s["unit"] for s in d.table.get("steps", []) if "unit" in s), "")
+    column = next(iter(_unit_columns(d)), "")
     others = [u for u in (*d.routers, *names) if u not in found]
     answers = [([u], d.routers.get(u, Text("", ""))) for u in dict.fromkeys(others)][:8] or [(["市12345热线"], Text("", ""))]
     seem = [*found, *d.routers]
-    where = (column, (seem[0],)) if seem and column in d.columns and d.columns[column].values else None
+    where = (column, (seem[0],)) if seem and column and d.columns[column].values else None
     rows = d.rows(where)[seem[0]] if where else ()
     if not found:
         return [Asked("dispatchers", _said("dispatchers_open"), tuple(answers), rows, where)]
@@ -439,7 +447,7 @@ def _below(d: Draft) -> list[str]:
     rest = [c for c in d.looked.table.columns if c not in used and not c.startswith("__")]
     lines = [f"# {_said_tail('unused')}：{'、'.join(map(_short, rest))}"] if rest else []
     lines += [f"#   {_short(c)}: {holds}" for c in rest if c in d.columns and (holds := _holds(d.columns[c]))]
-    free = [c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c not in d.table["columns"]]
+    free = [c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS, *STAY_COLUMNS) if c not in d.table["columns"]]
     more = [(k, len(_unknown(d, k)) - _MOST) for k in _KINDS]
     lines += [f"# [words.{k}]: {_said_tail('more', n=n)}" for k, n in more if n > 0]
     return [*lines, f"# {_said_tail('free')}：{', '.join(free)}"]

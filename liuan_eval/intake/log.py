@@ -7,7 +7,7 @@ __all__ = ['LogTables', 'n_rows', 'CaseLog', 'sample', 'read_log', 'closings']
 
 # %% ../../nbs/intake/log.ipynb #c003
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,27 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from .mapping import Mapping, amend
-from .source import connect, fingerprint, is_address, kept, masked, open_table
-from .tables import ROW, attributes, calls_of, coded, column, events, numbered, present_name, wide_events
+from .mapping import Mapping, amend, find_columns
+from .source import LINE, connect, fingerprint, is_address, kept, masked, open_table
+from .order import continues, newest_first, reversed_rows
+from liuan_eval.intake.tables import (
+    HIDDEN,
+    ROW,
+    attributes,
+    calls_of,
+    coded,
+    column,
+    events,
+    numbered,
+    present_name,
+    refuse_unused,
+    stay_events,
+    wide_events,
+    with_aside,
+)
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
-from ..words.text import DATA, Lang, LogError, Text
+from ..words.text import DATA, Lang, LogError, Question, Text
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #c016
@@ -32,8 +47,8 @@ class LogTables:
     con: Any  # the engine where the tables live
     mapping: Mapping
     raw: dict[str, ibis.Table]  # the tables as they were opened
-    events: ibis.Table  # all events with our columns, words coded, further columns kept
-    core: ibis.Table  # case, unit, act (integers), timestamp, seq: events that have a case and a time
+    events: ibis.Table  # all events with our columns, words coded, further columns kept, and `aside`: why one is not used
+    core: ibis.Table  # case, unit, act (integers), timestamp, seq: events that are used
     case_ids: ibis.Table  # case -> case_id
     attributes: ibis.Table | None  # case and its attributes, one row per case
     callbacks: ibis.Table | None  # one row per call
@@ -158,28 +173,31 @@ def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
 
 # %% ../../nbs/intake/log.ipynb #n003
 def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
-    "case (a number), case_id: the cases of events that have a time, and of the table of cases if there is one."
-    ids = events.filter(events.case_id.notnull() & events.timestamp.notnull()).select("case_id")
+    "case (a number), case_id: the cases of events that are used, and of the table of cases if there is one."
+    ids = events.filter(events.aside.isnull()).select("case_id")
     if cases is not None:
         ids = ids.union(cases.filter(cases.case_id.notnull()).select("case_id"))
     ids = ids.distinct()
     return kept(ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")))
 
 
-def _core(con: Any, events: ibis.Table, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
-    "case, seq, timestamp, act, unit (a code): the events that have a case and a time."
+def _core(con: Any, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
+    "case, seq, timestamp, act, unit (a code): the events that are used."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
-    ties = [] if con.name == "duckdb" else ["activity", "unit"]
-    slim = events.select("case_id", "unit", "timestamp", ROW, *ties[:1], act=act(events.activity))
+    ties = [LINE] if con.name == "duckdb" else ["activity", "unit"]
+    e = events.filter(events.aside.isnull())
+    moved = continues(e, mapping)
+    does = act(e.activity) if moved is None else moved.ifelse(int(Does.NOTHING), act(e.activity)).cast("int8")
+    slim = e.select(*dict.fromkeys(["case_id", "unit", "timestamp", ROW, *ties]), act=does)
     e = slim.join(case_ids, "case_id").left_join(dim, "unit")
     e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=[_.timestamp, _[ROW], *[_[c] for c in ties]]).cast("int32"))
-    return kept(e.filter(_.timestamp.notnull()).select("case", "seq", "timestamp", "act", unit="code"))
+    return kept(e.select("case", "seq", "timestamp", "act", unit="code"))
 
 
 def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
     "One row per case: of every attribute the first value that is there, in the order of the source."
     t = attributes.join(case_ids, "case_id")
-    names = [c for c in attributes.columns if c not in ("case_id", ROW)]
+    names = [c for c in attributes.columns if c not in ("case_id", *HIDDEN)]
     return kept(t.group_by("case").agg(**{c: t[c].argmin(t[ROW], where=t[c].notnull()) for c in names}))
 
 # %% ../../nbs/intake/log.ipynb #n006
@@ -201,15 +219,26 @@ def _nothing(events: ibis.Table) -> LogError:
     )
 
 
+def _events(first: ibis.Table, mapping: Mapping) -> ibis.Table:
+    "All events of the log's first table, under present names and in codes, with the reason why they are set aside."
+    made = dict(wide=wide_events, stays=stay_events).get(mapping.layout, events)(first, mapping)
+    e = with_aside(made)
+    return e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
+
+
 def _log(con: Any, raw: dict[str, ibis.Table], mapping: Mapping, source: dict) -> CaseLog:
-    "A log from tables as they were opened; raises `LogError` where no row can be used."
+    "A log from tables as they were opened; raises `LogError` where no row can be used, or a column of the mapping is not."
+    refuse_unused(raw, mapping)
+    e = _events(raw["events"], mapping)
+    if newest_first(e, mapping):
+        mapping, raw = replace(mapping, ties="newest_first"), raw | dict(events=reversed_rows(raw["events"]))
+        e = _events(raw["events"], mapping)
     wide, first, cases, phone = mapping.layout == "wide", raw["events"], raw.get("cases"), raw.get("callbacks")
-    e = wide_events(first, mapping) if wide else events(first, mapping)
-    e = e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
-    about = attributes(first if cases is None else cases, mapping, closing=not (wide and cases is None))
+    closing = cases is not None or find_columns(mapping, first.columns, "cases").get("closed_at") not in [s["time"] for s in mapping.steps]
+    about = attributes(first if cases is None else cases, mapping, closing=closing)
     callbacks = calls_of(phone, mapping) if phone is not None else calls_of(first, mapping) if wide else None
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
-    core = _core(con, e, case_ids, units)
+    core = _core(con, e, mapping, case_ids, units)
     if n_rows(core) == 0:
         raise _nothing(e)
     return CaseLog(
@@ -222,7 +251,7 @@ def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     try:
         return _log(con, _opened(con, sources, mapping), mapping, source)
     except LogError as e:
-        if source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
+        if isinstance(e, Question) or source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
             raise
         raise LogError(f"{source['name']}：{e.text.zh}", f"{source['name']}: {e.text.en}") from None
     except Exception as e:
