@@ -1514,6 +1514,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'liuan_eval/intake/profile.py'),
                                            'liuan_eval.intake.profile._times': ( 'intake/profile.html#_times',
                                                                                  'liuan_eval/intake/profile.py'),
+                                           'liuan_eval.intake.profile.as_time': ( 'intake/profile.html#as_time',
+                                                                                  'liuan_eval/intake/profile.py'),
                                            'liuan_eval.intake.profile.examples': ( 'intake/profile.html#examples',
                                                                                    'liuan_eval/intake/profile.py'),
                                            'liuan_eval.intake.profile.look': ('intake/profile.html#look', 'liuan_eval/intake/profile.py'),

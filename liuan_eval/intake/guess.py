@@ -17,9 +17,8 @@ from ibis import _
 
 from .layouts import known_steps
 from .mapping import REQUIRED
-from .profile import Column, Looked, plain, values_of
+from .profile import Column, Looked, as_time, plain, values_of
 from .tables import text
-from .times import parse_time
 from ..words.text import Text, packaged
 from ..words.vocabulary import Does, activities, ambiguous_returns, synonyms
 
@@ -184,9 +183,10 @@ def layout_of(
     case = columns.get(found.get("case_id", ""))
     once = case is not None and case.unique and case.rows > 1
     again = case is not None and case.distinct <= 0.9 * case.filled
-    if "activity" not in found and again and "unit" in found and "received_at" in _named(columns, "stays"):
+    named = "activity" in by_name(columns)
+    if not named and again and "unit" in found and "received_at" in _named(columns, "stays"):
         return "stays"
-    return "wide" if len(_known(columns, None)) >= 2 and ("activity" not in found or once) else "events"
+    return "wide" if len(_known(columns, None)) >= 2 and (not named or once) else "events"
 
 # %% ../../nbs/intake/guess.ipynb #n064
 _HINTS = ("热线", "12345", "派单", "调度", "hotline", "dispatch", "受理中心", "指挥中心")  # in names of units that may only route
@@ -203,7 +203,7 @@ def _custody(looked: Looked, columns: dict[str, str]) -> ibis.Table:
     t = t.select(
         case=text(t[columns["case_id"]]),
         unit=text(t[columns["unit"]]),
-        at=parse_time(t[columns["timestamp"]]),
+        at=as_time(t, columns["timestamp"]),
         act=text(t[columns["activity"]]),
     )
     return t.filter(t.case.notnull() & t.unit.notnull() & t.at.notnull() & t.act.fill_null("").lower().notin(still)).drop("act")

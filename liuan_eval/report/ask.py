@@ -29,7 +29,7 @@ def _named(
     lang: Lang,
 ) -> str:
     "An answer as a person reads it: what it means, and the value that is written where that is short."
-    names = "、".join(map(str, value)) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
+    names = ("、" if lang == "zh" else ", ").join(value) if isinstance(value, list) and all(isinstance(v, str) for v in value) else value
     short = str(names).lower() if isinstance(value, bool) else str(names) if isinstance(names, (str, int, float)) else ""
     return f"{short}  {told[lang]}".strip() if told[lang] != short else short
 
