@@ -6,6 +6,7 @@
 __all__ = ['OPEN', 'chosen', 'dialogue', 'must_be_free', 'write_mapping', 'ask']
 
 # %% ../../nbs/report/ask.ipynb #n003
+import sys
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,7 +76,10 @@ def _typed(
 ) -> str:
     "A line from the keyboard, or from a text that stands in for it; `EOFError` at the end."
     if keys is None:
-        return Prompt.ask(prompt, console=console, default="", show_default=False).strip()
+        typed = Prompt.ask(prompt, console=console, default="", show_default=False).strip()
+        if not sys.stdin.isatty():
+            console.print(escape(typed))  # a terminal has shown it
+        return typed
     if not (line := keys.readline()):
         raise EOFError
     console.print(f"{prompt}: {escape(line.strip())}")
