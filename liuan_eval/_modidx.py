@@ -1732,6 +1732,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                   'liuan_eval/intake/profile.py'),
                                            'liuan_eval.intake.profile._counts': ( 'intake/profile.html#_counts',
                                                                                   'liuan_eval/intake/profile.py'),
+                                           'liuan_eval.intake.profile._left_out': ( 'intake/profile.html#_left_out',
+                                                                                    'liuan_eval/intake/profile.py'),
                                            'liuan_eval.intake.profile._share': ( 'intake/profile.html#_share',
                                                                                  'liuan_eval/intake/profile.py'),
                                            'liuan_eval.intake.profile._times': ( 'intake/profile.html#_times',

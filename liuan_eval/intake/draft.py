@@ -471,7 +471,8 @@ def toml_of(
 ) -> str:  # TOML with comments
     "A draft as a file."
     head = _said("head", name=_short(d.looked.name), rows=d.looked.rows)
-    lines = [f"# {head.zh}", f"# {head.en}", ""]
+    notes = [f"# {_short(n.zh)} · {_short(n.en)}" for n in d.looked.notes]
+    lines = [f"# {head.zh}", f"# {head.en}", *notes, ""]
     if d.stop:
         stop = Text(_said("stop", why=d.stop.zh).zh, _said("stop", why=d.stop.en).en)
         lines += [f"# ! {_short(stop.zh)}", f"#   {_short(stop.en)}", ""]

@@ -20,7 +20,7 @@ from .mapping import MISSING
 from .source import LINE, PLACE, connect, is_address, masked, open_table
 from .tables import text
 from .times import parse_time
-from ..words.text import LogError, Text
+from ..words.text import LogError, Text, packaged
 
 # %% ../../nbs/intake/profile.ipynb #n006
 def plain(
@@ -137,11 +137,21 @@ class Looked:
     name: str
     table: ibis.Table
     columns: dict[str, Column]
+    notes: tuple[Text, ...] = ()  # how it was opened, and what of it was not read
 
     @property
     def rows(self) -> int:
         "Number of rows."
         return next((c.rows for c in self.columns.values()), 0)
+
+
+def _left_out(aside: pd.DataFrame) -> list[Text]:
+    "How many rows of a source are no data, by reason, each with the line of the first."
+    notes = []
+    for reason, rows in aside.groupby("reason", sort=True):
+        what = packaged("words/checks").get(str(reason), {}).get("problem", dict(zh=reason, en=reason))
+        notes.append(Text(**packaged("words/draft")["left_out"]).format(n=len(rows), line=rows.line.iloc[0], zh=what["zh"], en=what["en"]))
+    return notes
 
 
 def look(
@@ -153,9 +163,9 @@ def look(
             f"{masked(source)}：请先手写映射，在 [tables] 中写明 events 表名。",
             f'{masked(source)}: give the table, for example by [tables] events = "schema.table" in a mapping you start by hand.',
         )
-    table = open_table(connect(source), source).table
+    opened = open_table(connect(source), source)
     name = Path(source).name if isinstance(source, (str, Path)) else type(source).__name__
-    return Looked(source, name, table, profile(table))
+    return Looked(source, name, opened.table, profile(opened.table), (*opened.notes, *_left_out(opened.aside)))
 
 # %% ../../nbs/intake/profile.ipynb #n045
 def examples(

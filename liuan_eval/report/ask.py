@@ -163,6 +163,7 @@ def _begin(
     layout = Text(**packaged("words/ask")["layouts"][d.table["layout"]])[lang]
     return [
         _sentence("begin", lang, name=d.looked.name, rows=d.looked.rows, out=out),
+        *(note[lang] for note in d.looked.notes),
         _sentence("seems", lang, layout=layout, columns=named),
     ]
 
