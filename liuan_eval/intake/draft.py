@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from .guess import could_be, guess, needed, steps_of, tree_of, units_of
+from .guess import could_be, guess, names_in, needed, steps_of, tree_of, units_of
 from .log import read_log
 from .mapping import CALLBACK_COLUMNS, CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, STAY_COLUMNS, Mapping
-from .profile import Column, Looked, examples, look, values_of
+from .profile import Column, Looked, examples, look
 from ..words.text import DATA, LogError, Question, Text, packaged, read_toml, toml_value
 from ..words.vocabulary import DIRECTIONS, ambiguous_returns, label, synonyms
 
@@ -133,7 +133,8 @@ class Draft:
         most: int = 3,  # rows for each value
     ) -> dict[str, tuple[str, ...]]:
         "Rows that have a value, as a person finds them."
-        return examples(self.looked, where, self.shown, most)
+        shown = self.shown
+        return self.looked.keep((where, shown, most), lambda: examples(self.looked, where, shown, most))
 
 # %% ../../nbs/intake/draft.ipynb #n015
 def _about_columns(d: Draft) -> list[Asked]:
@@ -257,7 +258,7 @@ def _units(d: Draft) -> dict[str, int]:
     "The names of units that occur, the most frequent first."
     names: dict[str, int] = {}
     for c in _unit_columns(d):
-        names |= {u: n for u, n in values_of(d.looked.table, c, 2000).items() if u not in names}
+        names |= {u: n for u, n in names_in(d.looked, c).items() if u not in names}
     return names
 
 

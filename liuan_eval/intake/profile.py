@@ -8,7 +8,8 @@ __all__ = ['plain', 'Column', 'values_of', 'as_time', 'profile', 'Looked', 'look
 # %% ../../nbs/intake/profile.ipynb #n003
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,17 @@ class Looked:
     table: ibis.Table
     columns: dict[str, Column]
     notes: tuple[Text, ...] = ()  # how it was opened, and what of it was not read
+    kept: dict[Any, Any] = field(default_factory=dict)
+
+    def keep(
+        self,
+        what: Any,  # what is found, with all that it depends on
+        find: Callable[[], Any],  # finds it where it was not found yet
+    ) -> Any:
+        "What a query found: an answer to one question changes little of what the next ones need."
+        if what not in self.kept:
+            self.kept[what] = find()
+        return self.kept[what]
 
     @property
     def rows(self) -> int:
