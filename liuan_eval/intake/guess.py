@@ -227,7 +227,7 @@ def names_in(
     column: str,  # of units
 ) -> dict[str, int]:  # name -> rows
     "The names of units in a column, the most frequent 2,000."
-    return looked.keep(("names", column), lambda: values_of(looked.table, column, 2000))
+    return looked.keep(("names", column), lambda: values_of(looked.table, [column], 2000)[column][2])
 
 
 def routers(

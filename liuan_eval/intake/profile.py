@@ -16,6 +16,7 @@ from typing import Any
 import ibis
 import pandas as pd
 from ibis import _
+from ibis import selectors as s
 
 from .mapping import MISSING
 from .source import LINE, PLACE, connect, is_address, masked, open_table
@@ -61,26 +62,40 @@ class Column:
         "Whether (almost) every row has a value of its own."
         return self.filled >= 0.9 * self.rows and self.distinct >= 0.98 * self.filled > 0
 
-# %% ../../nbs/intake/profile.ipynb #n011
-def _counts(table: ibis.Table, names: list[str]) -> pd.DataFrame:
-    "One row per column: filled, distinct; and the number of rows of the table."
-    if not names:
-        return pd.DataFrame(columns=["rows", "filled", "distinct"])
-    parts = {f"f{i}": text(table[c]).notnull().sum() for i, c in enumerate(names)}
-    parts |= {f"d{i}": text(table[c]).nunique() for i, c in enumerate(names)}
-    found = table.agg(rows=table.count(), **parts).execute().iloc[0].fillna(0).astype(int)
-    return pd.DataFrame([dict(rows=found["rows"], filled=found[f"f{i}"], distinct=found[f"d{i}"]) for i in range(len(names))], index=names)
+# %% ../../nbs/intake/profile.ipynb #n020
+_AT_ONCE = 20  # columns in one query
+
+
+def _frequent(table: ibis.Table, names: list[str], most: int) -> pd.DataFrame:
+    "column, word, n; filled and distinct of the column: the most frequent values of some columns, equals by their characters."
+    t = table.select(**{f"c{i}": text(table[c]) for i, c in enumerate(names)})
+    t = t.pivot_longer(s.all(), names_to="column", values_to="word").filter(_.word.notnull())
+    t = t.group_by("column", "word").agg(n=_.count())
+    own = dict(group_by=t["column"])
+    t = t.mutate(
+        filled=t.n.sum().over(**own), distinct=t.count().over(**own), nth=ibis.row_number().over(**own, order_by=[t.n.desc(), t.word])
+    )
+    return (
+        t.filter(_.nth < most)
+        .order_by("column", "nth")
+        .drop("nth")
+        .execute()
+        .assign(column=lambda f: [names[int(c[1:])] for c in f.column])
+    )
 
 
 def values_of(
     table: ibis.Table,  # any
-    column: str,  # one of its columns
+    columns: list[str],  # of its columns
     most: int = 200,  # the most frequent so many
-) -> dict[str, int]:  # value as trimmed text -> rows; what means that nothing stands here is left away
-    "The most frequent values of a column, the most frequent first, equals in the order of their characters."
-    t = table.select(word=text(table[column])).filter(_.word.notnull()).group_by("word").agg(n=_.count())
-    t = t.order_by(_.n.desc(), _.word).limit(most).execute()
-    return {w: int(n) for w, n in sorted(zip(t.word, t.n), key=lambda p: (-p[1], p[0])) if w.lower() not in MISSING}
+) -> dict[str, tuple[int, int, dict[str, int]]]:  # column -> rows filled, values, and value as trimmed text -> rows
+    "The most frequent values of columns; what means that nothing stands here is no value."
+    found: dict[str, tuple[int, int, dict[str, int]]] = dict.fromkeys(columns, (0, 0, {}))
+    for i in range(0, len(columns), _AT_ONCE):
+        for c, f in _frequent(table, columns[i : i + _AT_ONCE], most).groupby("column", sort=False):
+            words = {w: int(n) for w, n in zip(f.word, f.n) if w.lower() not in MISSING}
+            found[str(c)] = int(f.filled.iloc[0]), int(f.distinct.iloc[0]), words
+    return found
 
 # %% ../../nbs/intake/profile.ipynb #n014
 _OF_TIME = re.compile(r"时间|日期|时刻|time|date|(_|\b)at$")
@@ -108,14 +123,16 @@ def _times(words: dict[str, list[str]]) -> dict[str, float]:
     return {c: int(n.get(c, 0)) / max(1, len(some)) for c, some in words.items()}
 
 # %% ../../nbs/intake/profile.ipynb #n016
-def _column(name: str, counts: pd.Series, values: dict[str, int], times: float) -> Column:
+def _column(name: str, rows: int, filled: int, distinct: int, values: dict[str, int], times: float) -> Column:
     "What one column holds."
     words = [unicodedata.normalize("NFKC", w) for w in values]
     private = times < 0.5 and (
         _PRIVATE.search(plain(name)) or _share(words, _PERSON.fullmatch) > 0.1 or sum(map(len, words)) > 25 * len(words) > 0
     )
     units = _share(words, lambda w: len(w) > 2 and _UNIT.search(w.lower()))
-    return Column(name, *map(int, counts), {} if private else values, times, _share(words, _NUMBER.fullmatch), 0.0 if private else units)
+    return Column(
+        name, rows, filled, distinct, {} if private else values, times, _share(words, _NUMBER.fullmatch), 0.0 if private else units
+    )
 
 
 def profile(
@@ -124,10 +141,10 @@ def profile(
     "What every column of a table holds."
     kinds = {c: table[c].type() for c in table.columns if c.strip() and c not in (LINE, PLACE)}
     names = [c for c, kind in kinds.items() if not kind.is_nested() and not kind.is_binary()]
-    counts, values = _counts(table, names), {c: values_of(table, c) for c in names}
-    times = _times({c: list(values[c]) for c in names if kinds[c].is_string()})
+    rows, values = int(table.count().execute()), values_of(table, names)
+    times = _times({c: list(values[c][2]) for c in names if kinds[c].is_string()})
     times |= {c: 1.0 for c in names if kinds[c].is_timestamp() or kinds[c].is_date()}
-    return {c: _column(c, counts.loc[c], values[c], times.get(c, 0.0)) for c in names}
+    return {c: _column(c, rows, *values[c], times.get(c, 0.0)) for c in names}
 
 # %% ../../nbs/intake/profile.ipynb #n043
 @dataclass(frozen=True)
