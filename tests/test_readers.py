@@ -774,6 +774,18 @@ CHECKS = {
     "bad_time": (1, lambda: dict(events=base(("2", "初三", "A", "replied")))),
     "no_unit": (2, lambda: dict(events=base(("2", "2022-02-18", None, "replied"), ("2", "2022-02-19", "", "replied")))),
     "duplicate": (2, lambda: dict(events=base(BASE[1], BASE[1]))),
+    "tie_rows": (2, lambda: dict(events=base(("2", "2022-02-17 09:00", "B", "dispatched")))),
+    "tie_reversed": (2, lambda: dict(events=base(("2", "2022-02-17 09:00", "B", "dispatched"))[::-1])),
+    "order_not_number": (1, lambda: dict(events=base().assign(order=["1", "2", "3", "合计"]))),
+    "duplicate_case": (1, lambda: dict(events=base(), cases=pd.DataFrame({"case_id": ["1", "2", "2"], "topic": "x"}))),
+    "duplicate_call": (1, lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "1"], "satisfied": "是"}))),
+    "continues": (1, lambda: dict(events=base(BASE[3]).assign(lifecycle=["complete", "complete", "complete", "start", "complete"]))),
+    "counter": (
+        1,
+        lambda: dict(
+            events=base(("2", "2022-02-18", "A", "urged")), cases=pd.DataFrame({"case_id": ["1", "2"], "said_urged": ["0", "3次"]})
+        ),
+    ),
     "backwards": (1, lambda: dict(events=base(("2", "2022-02-16", "A", "claimed")))),
     "after_closing": (
         2,
@@ -840,8 +852,10 @@ def test_a_check_counts_what_it_is_for_and_drops_nothing(code):
     assert re.search("[\u4e00-\u9fff]", zh.loc[code, "problem"]) and re.search("[\u4e00-\u9fff]", zh.loc[code, "done"])
 
 
-def test_the_check_of_ties_is_for_databases_only():
-    assert "tie" not in check(CaseLog.from_frame(base(BASE[1])), "en").code.tolist()
+def test_ties_of_one_unit_and_ties_that_an_order_column_settles_are_none():
+    frame = base(("2", "2022-02-17 09:00", "A", "claimed"), ("2", "2022-02-17 09:00", "B", "dispatched")).assign(no=range(6))
+    assert not {"tie", "tie_rows", "tie_reversed"} & {*check(CaseLog.from_frame(frame[:5]), "en").code}
+    assert not {"tie", "tie_rows", "tie_reversed"} & {*check(CaseLog.from_frame(frame, order="no", **{c: c for c in NAMES}), "en").code}
 
 
 def test_every_check_has_a_log_made_for_it():

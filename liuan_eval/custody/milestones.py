@@ -14,8 +14,10 @@ from ibis import _
 
 from .spells import coded_cases
 from ..intake.log import CaseLog
-from ..intake.tables import ROW, known_words
+from ..intake.tables import COUNTED, ROW, known_words
 from ..words.rules import SCOPES
+from ..words.units import dispatchers
+from ..words.vocabulary import moves
 
 # %% ../../nbs/custody/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none
@@ -26,6 +28,19 @@ def _events(log: CaseLog, *activities: str) -> ibis.Table:
     e = log.events.filter(_.aside.isnull() & _.activity.isin(activities))
     result = e.result.cast("string") if "result" in e.columns else ibis.null("string")
     return e.select("case_id", "activity", "timestamp", ROW, result=result).join(log.case_ids, "case_id").drop("case_id")
+
+
+def _arrived(log: CaseLog, c: ibis.Table) -> ibis.Table:
+    "Coded cases with `dispatched_at`, when the case came to its first unit: known from an event that is no sign of earlier work, else by the dispatcher before it, else by submission."
+    codes = dispatchers(log.units)
+    e = log.core.filter(moves(log.core.act) & ~log.core.sign)
+    unit = e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
+    e = e.select("case", "timestamp", came=unit.fill_null(False), sent=~unit.fill_null(False))
+    e = e.join(c.select("case", "entered_at"), "case").filter(_.timestamp <= _.entered_at)
+    e = e.group_by("case").agg(came_at=_.timestamp.max(where=_.came), sent_at=_.timestamp.max(where=_.sent))
+    c = c.left_join(e, "case").drop("case_right")
+    before = (c.opened_at < c.entered_at).ifelse(c.opened_at, ibis.null("timestamp"))
+    return c.mutate(dispatched_at=ibis.coalesce(c.came_at, c.sent_at, before)).drop("came_at", "sent_at")
 
 
 def _milestones(log: CaseLog) -> ibis.Table:
@@ -39,10 +54,12 @@ def _milestones(log: CaseLog) -> ibis.Table:
         extended_at=e.timestamp.min(where=granted),
         **{name: events.sum() for name, events in counts.items()},
     )
-    t = coded_cases(log).left_join(t, "case").drop("case_right")
+    t = _arrived(log, coded_cases(log)).left_join(t, "case").drop("case_right")
     first = ibis.coalesce(ibis.least(t.closed_event, ibis.coalesce(t.closed_at, t.closed_event)), t.closed_at)
     counted = {c: t[c].fill_null(0).cast("int32") for c in counts}
-    return t.mutate(dispatched_at=t.entered_at, first_closed_at=first, **counted).drop("closed_event")
+    told = {f"n_{activity}": c for c, activity in COUNTED.items() if c in t.columns and f"n_{activity}" in counts}
+    said = {n: ibis.greatest(counted[n], t[c].fill_null(0).cast("int32")) for n, c in told.items()}
+    return t.mutate(first_closed_at=first, **counted | said).drop("closed_event")
 
 
 def milestones(

@@ -12,7 +12,7 @@ from typing import Any
 import ibis
 from ibis import _
 
-from ..intake.log import CaseLog, closings
+from ..intake.log import CaseLog, closings, n_rows
 from ..words.rules import SCOPES
 from ..words.time import elapsed
 from ..words.units import dispatchers, kin
@@ -20,17 +20,22 @@ from ..words.vocabulary import Does, moves
 
 # %% ../../nbs/custody/spells.ipynb #c006
 def _runs(log: CaseLog) -> ibis.Table:
-    "case, spell, unit, entered_at, returned_at (first), insisted_at (last), designated_at, claimed_at, closed_at: maximal runs of a unit, up to the closing of the case."
+    "case, spell, unit, entered_at, dispatched_at (null where unknown), returned_at (first), insisted_at (last), designated_at, claimed_at, closed_at: maximal runs of a unit, up to the closing of the case."
     t = log.core.join(closings(log), "case")
     open_then = t.closed_at.isnull() | ibis.ifelse(t.by_attribute, t.timestamp <= t.closed_at, t.seq <= t.last_closed)
     t = t.filter(moves(t.act) & t.unit.notnull() & open_then).select("case", "seq", "unit", "timestamp", "act", "closed_at")
-    before = t.unit.lag().over(group_by=t.case, order_by=t.seq)
-    t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32"))
+    order: dict[str, Any] = dict(group_by=t.case, order_by=t.seq)
+    before, codes = t.unit.lag().over(**order), dispatchers(log.units)
+    routed: Any = before.isin(codes) if codes else ibis.literal(False)
+    sent = routed.ifelse(t.timestamp.lag().over(**order), ibis.null("timestamp"))
+    came = (t.act == Does.CLAIMS).ifelse(sent, t.timestamp)
+    t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32"), came=came)
     t = t.filter((_.start == 1) | _.act.isin([Does.RETURNS, Does.DESIGNATES, Does.CLAIMS]))
     t = t.mutate(spell=t.start.sum().over(group_by=t.case, order_by=t.seq, rows=(None, 0)).cast("int32"))
     return t.group_by("case", "spell").agg(
         unit=_.unit.max(),
         entered_at=_.timestamp.min(),
+        dispatched_at=_.came.max(where=_.start == 1),
         returned_at=_.timestamp.min(where=_.act == Does.RETURNS),
         insisted_at=_.timestamp.max(where=_.act == Does.RETURNS),
         designated_at=_.timestamp.min(where=_.act == Does.DESIGNATES),
@@ -110,21 +115,51 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
         revisit=unit & (t.nth > 0),
     )
 
+# %% ../../nbs/custody/spells.ipynb #n027
+def _unsaid(log: CaseLog) -> ibis.Table | None:
+    "case, n_unsaid: returns of which the log does not say by which unit; None where there is none."
+    if not log.has("returned") and not log.knows("said_returns"):
+        return None
+    e = log.core.filter(log.core.act == Does.RETURNS).group_by("case").agg(n=_.count(), known=_.unit.count())
+    t = log.case_ids.select("case").left_join(e, "case").drop("case_right")
+    t = t.mutate(n=_.n.fill_null(0), known=_.known.fill_null(0))
+    if log.attributes is not None and log.knows("said_returns"):
+        t = t.left_join(log.attributes.select("case", "said_returns"), "case").drop("case_right")
+        t = t.mutate(n=ibis.greatest(t.n, t.said_returns.fill_null(0).cast("int64")))
+    t = log.keep("unsaid", lambda: t.select("case", n_unsaid=t.n - t.known).filter(_.n_unsaid > 0))
+    return t if n_rows(t) else None
+
 # %% ../../nbs/custody/spells.ipynb #n021
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
     t = _late(log, _kinds(log, _neighbours(log)))
-    unit = ~t.is_dispatcher
+    unit, flags = ~t.is_dispatcher, _flags(t)
+    if (lost := _unsaid(log)) is not None:
+        t = t.left_join(lost, "case").drop("case_right")
+        flags["returned"] = (flags["returned"] | t.n_unsaid.isnull()).ifelse(flags["returned"], ibis.null("boolean"))
     out = ibis.cases(
         (unit & (t.kind == "bounce").fill_null(False), "bounced"),
         (t.after.notnull(), "passed"),
         (t.closed_at.notnull(), "resolved"),
         else_="open",
     )
-    same = ("case", "spell", "hop", "unit", "entered_at", "left_at", "is_dispatcher", "returned_at", "claimed_at", "next_at", "next_spell")
+    same = (
+        "case",
+        "spell",
+        "hop",
+        "unit",
+        "entered_at",
+        "dispatched_at",
+        "left_at",
+        "is_dispatcher",
+        "returned_at",
+        "claimed_at",
+        "next_at",
+        "next_spell",
+    )
     return t.select(
         *same,
-        **_flags(t),
+        **flags,
         kind=unit.ifelse(t.kind, ibis.null("string")),
         follows=unit.ifelse(t.follows, ibis.null("int32")),
         next_unit=unit.ifelse(ibis.coalesce(t.follows, t.after), t.after),
@@ -203,7 +238,11 @@ def _summed(log: CaseLog) -> ibis.Table:
     c = log.case_ids.select("case").left_join(closings(log), "case").drop("case_right").left_join(t, "case").drop("case_right")
     if log.attributes is not None:
         c = c.left_join(log.attributes.select(*[x for x in log.attributes.columns if x != "closed_at"]), "case").drop("case_right")
-    return c.mutate(**{n: c[n].fill_null(0).cast("int32") for n in counts}, delay_seconds=c.delay_seconds.fill_null(0.0))
+    c = c.mutate(**{n: c[n].fill_null(0).cast("int32") for n in counts}, delay_seconds=c.delay_seconds.fill_null(0.0))
+    if (lost := _unsaid(log)) is None:
+        return c
+    c = c.left_join(lost, "case").drop("case_right")
+    return c.mutate(n_returned=(c.n_returned + c.n_unsaid.fill_null(0)).cast("int32")).drop("n_unsaid")
 
 # %% ../../nbs/custody/spells.ipynb #n016
 def _cases(log: CaseLog) -> ibis.Table:

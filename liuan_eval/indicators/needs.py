@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .rows import attribute_names
-from ..intake.log import CaseLog
+from ..intake.log import SIGNS, CaseLog
+from ..intake.tables import COUNTED
 from ..words.text import LogError, Text, packaged
+from ..words.vocabulary import Does, activities
 
 # %% ../../nbs/indicators/needs.ipynb #n006
 def _closes(log: CaseLog) -> bool:
@@ -25,11 +27,21 @@ def _moves(log: CaseLog) -> bool:
     return log.mapping.layout != "wide" or len({c for names in columns for c in names}) > 1
 
 
+_SAID = {activity: c for c, activity in COUNTED.items()}  # the counter on the ticket of an activity
+
+
+def _arrives(log: CaseLog) -> bool:
+    "Whether the log can say when a case came to a unit: an activity that is no sign of earlier work, or the submission."
+    seen = [a for a in log.activities if isinstance(a, str) and activities().get(a, Does.HOLDS).moves and a not in SIGNS]
+    return bool(seen) or "submitted_at" in attribute_names(log)
+
+
 _TESTS: dict[str, Callable[[CaseLog], bool]] = {
     **{
-        step: lambda log, step=step: log.has(step)
+        step: lambda log, step=step: log.has(step) or _SAID.get(step) in attribute_names(log)
         for step in ("returned", "designated", "claimed", "contacted", "replied", "extended", "urged", "reopened")
     },
+    "arrival": _arrives,
     "closed": _closes,
     "custody": _moves,
     "dispatchers": lambda log: bool(log.units.is_dispatcher.any()),

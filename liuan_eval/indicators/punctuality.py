@@ -56,8 +56,8 @@ covered_rate = Rate(
 # %% ../../nbs/indicators/punctuality.ipynb #n021
 def _claims(log: CaseLog) -> ibis.Table:
     "Spells with units whose time to be claimed has run out, with `claimed_late` (1 or 0)."
-    t = with_scope(log, coded_spells(log).filter(~_.is_dispatcher))
-    starts = dict.fromkeys(STARTS, "entered_at")
+    t = with_scope(log, coded_spells(log).filter(~_.is_dispatcher).mutate(began_at=_.dispatched_at.coalesce(_.entered_at)))
+    starts = dict.fromkeys(STARTS, "began_at")
     t = log.rules.due(t, "claim", starts, log.calendar, (log.core.timestamp.min().execute(), log.end))
     t = t.drop(*[c for c in SCOPES if c in t.columns]).filter(_.due_at <= log.end.to_pydatetime())
     return t.mutate(claimed_late=(t.claimed_at.isnull() | (t.claimed_at > t.due_at)).cast("int32"))

@@ -13,7 +13,7 @@ from .rows import held
 from .shapes import Count, Rate
 
 # %% ../../nbs/indicators/returns.ipynb #c008
-return_rate = Rate("return_rate", case=_.n_returned > 0, spell=_.returned, among=held)
+return_rate = Rate("return_rate", case=_.n_returned > 0, spell=_.returned, of_spell=_.returned.notnull(), among=held)
 bounce_rate = Rate("bounce_rate", case=_.n_bounced > 0, spell=_.exit == "bounced", hop=_.kind == "bounce", among=held)
 returned_cases = Count("returned_cases", case=_.n_returned > 0, spell=_.returned)
 

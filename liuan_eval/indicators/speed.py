@@ -33,19 +33,19 @@ resolution_mean_days = Wait("resolution_mean_days", lasted=_DAYS, ended=_.closed
 # %% ../../nbs/indicators/speed.ipynb #c010
 def office_cases(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-) -> ibis.Table:  # milestones with w_entered, w_claimed, w_contacted, w_replied, w_closed, w_end
+) -> ibis.Table:  # milestones with w_dispatched, w_claimed, w_contacted, w_replied, w_closed, w_end
     "Milestones with their moments in office hours, kept in the engine."
-    steps = ("entered", "claimed", "contacted", "replied", "closed", "end")
+    steps = ("dispatched", "claimed", "contacted", "replied", "closed", "end")
     hours = lambda: log.calendar.office_hours(with_end(log, milestones(log)), {f"w_{c}": f"{c}_at" for c in steps})
     return log.keep("waits", hours)
 
 
 def office_spells(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-) -> ibis.Table:  # spells with w_entered, w_claimed, w_end
+) -> ibis.Table:  # spells with w_dispatched, w_claimed, w_end
     "Spells with their moments in office hours, kept in the engine."
     hours = lambda: log.calendar.office_hours(
-        with_end(log, coded_spells(log)), {f"w_{c}": f"{c}_at" for c in ("entered", "claimed", "end")}
+        with_end(log, coded_spells(log)), {f"w_{c}": f"{c}_at" for c in ("dispatched", "claimed", "end")}
     )
     return log.keep("stay_waits", hours)
 
@@ -55,7 +55,7 @@ STEPS = dict(claim="claimed", contact="contacted", reply="replied", close="close
 
 def waiting(
     step: str,  # a key of `STEPS`
-    start: str,  # `entered` or `claimed`
+    start: str,  # `dispatched` or `claimed`
     working: bool,  # on the working clock
 ) -> Wait:
     "The wait for a step; the name says which: `working_reply_hours_from_claim`."
@@ -64,7 +64,7 @@ def waiting(
         hours = _[f"w_{until}"].coalesce(_.w_end) - _[f"w_{start}"]
     else:
         hours = elapsed(_[f"{until}_at"].coalesce(_.end_at), _[f"{start}_at"], HOUR)
-    by_spell = (office_spells if working else coded_spells) if (step, start) == ("claim", "entered") else None
+    by_spell = (office_spells if working else coded_spells) if (step, start) == ("claim", "dispatched") else None
     return Wait(
         f"{'working_' if working else ''}{step}_hours{'_from_claim' if start == 'claimed' else ''}",
         lasted=hours,
@@ -74,7 +74,7 @@ def waiting(
     )
 
 
-_ALL = product(STEPS, ("entered", "claimed"), (False, True))
+_ALL = product(STEPS, ("dispatched", "claimed"), (False, True))
 WAITS = {w.name: w for w in (waiting(*x) for x in _ALL if x[:2] != ("claim", "claimed"))}
 
 # %% ../../nbs/indicators/speed.ipynb #c017

@@ -9,6 +9,7 @@ __all__ = ['CHECKS', 'Check', 'problem', 'check']
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -18,7 +19,7 @@ from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
 from .source import LINE, PLACE
 from .order import continues
-from .tables import AGAIN, HIDDEN, ROW, attributes, known_words, order_of, text
+from .tables import AGAIN, COUNTED, HIDDEN, ROW, attributes, known_words, order_of, text
 from ..words.rules import SCOPES
 from ..words.text import Lang, Text, packaged
 from ..words.units import dispatchers
@@ -53,7 +54,7 @@ def problem(
     return register
 
 # %% ../../nbs/intake/checks.ipynb #n050
-def _where(rows: ibis.Table) -> ibis.Value:
+def _where(rows: ibis.Table) -> Any:
     "Where rows stand in the source, `sheet #12 `; nothing in a database."
     place = (rows[PLACE] + " ").fill_null("")
     return (place + "#" + rows[LINE].cast("string") + " ").fill_null("")
@@ -307,7 +308,7 @@ def _order_not_number(log: CaseLog) -> ibis.Table | None:
 def _twice(log: CaseLog, table: str) -> ibis.Table | None:
     "Rows of another table than the events that are equal to an earlier one."
     t = log.raw.get(table)
-    return None if t is None else t.filter(_[AGAIN]).mutate(example=_where(t).nullif("").fill_null("?"))
+    return None if t is None else t.filter(_[AGAIN]).mutate(example=_where(t))
 
 
 @problem("duplicate_case", of="cases")
@@ -329,18 +330,15 @@ def _continues(log: CaseLog) -> ibis.Table | None:
     return _shown(log, e.mutate(moved=moved)).filter(_.moved)
 
 # %% ../../nbs/intake/checks.ipynb #n002
-_COUNTED = dict(said_returns="returned", said_redone="reopened", said_urged="urged", said_extended="extended")
-
-
 @problem("counter", of="cases")
 def _counter(log: CaseLog) -> ibis.Table | None:
     "Cases of which a counter and the events of that kind say different numbers, or the flag and the due date whether it was late."
-    names = [c for c, activity in _COUNTED.items() if log.knows(c) and log.has(activity)]
+    names = [c for c, activity in COUNTED.items() if log.knows(c) and log.has(activity)]
     late = log.knows("said_late") and log.knows("due_at")
-    if not names and not late:
+    if log.attributes is None or not (names or late):
         return None
     e = _timed(log).join(log.case_ids, "case_id")
-    seen = e.group_by("case").agg(**{f"n_{c}": (e.activity == _COUNTED[c]).sum() for c in names}, n_events=e.count())
+    seen = e.group_by("case").agg(**{f"n_{c}": (e.activity == COUNTED[c]).sum() for c in names}, n_events=e.count())
     t = log.attributes.left_join(seen, "case").drop("case_right")
     t = t.left_join(closings(log).select("case", end_at="closed_at"), "case").drop("case_right")
     odd = {c: (t[c] != t[f"n_{c}"].fill_null(0)).fill_null(False) for c in names}
