@@ -228,6 +228,12 @@ def test_subtotals_and_headings_between_the_rows(tmp_path):
     assert rows(got) == ROWS and [r for _, r in aside(got)] == ["title", "total", "title", "total", "total"]
 
 
+def test_pages_with_their_titles_headers_and_numbers(tmp_path):
+    text = "".join(f"工单表,,,\n{csv(part)}第 {i} 页 共 2 页,,,\n" for i, part in enumerate((ROWS[:5], ROWS[5:]), 1))
+    got = opened(write(tmp_path / "a.csv", text))
+    assert rows(got) == ROWS and [r for _, r in aside(got)] == ["title", "footer", "title", "header_again", "footer"]
+
+
 # text: rows that are too short or too long, and quotation marks
 
 
@@ -337,7 +343,8 @@ def test_wide_tables_cost_as_their_size(tmp_path):
 def book(path, **sheets):
     with pd.ExcelWriter(path, engine="openpyxl") as w:
         for name, table in sheets.items():
-            pd.DataFrame(table).to_excel(w, sheet_name=name, header=False, index=False)
+            wide = max(map(len, table))
+            pd.DataFrame([[*r, *[None] * (wide - len(r))] for r in table]).to_excel(w, sheet_name=name, header=False, index=False)
     return path
 
 

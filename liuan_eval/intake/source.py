@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import duckdb
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from ibis.expr.operations import InMemoryTable
@@ -74,7 +75,7 @@ def _frame(con: Any, frame: Any) -> Opened:
     ]
     table = table.cast(pa.schema(plain)).rename_columns(names)
     n = table.num_rows
-    table = table.append_column(LINE, pa.array(range(1, n + 1), pa.int64())).append_column(PLACE, pa.nulls(n, pa.string()))
+    table = table.append_column(LINE, pa.array(np.arange(1, n + 1), pa.int64())).append_column(PLACE, pa.nulls(n, pa.string()))
     return Opened(nested_as_text(con.create_table(ibis.util.gen_name("frame"), table, temp=True)), notes=notes)
 
 # %% ../../nbs/intake/source.ipynb #n014
@@ -289,6 +290,8 @@ def _path(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
         raise empty(path.name)
     with tempfile.TemporaryDirectory() as folder:
         inside = unpacked(path, Path(folder))
+        if not inside:
+            raise empty(path.name)
         if path.suffix.lower() != ".zip" and _reader(next(iter(inside))) is None:
             raise _unknown(path.name)
         return _several(con, inside, sheets)

@@ -17,20 +17,20 @@ from .text import sniff_encoding, text_lines
 from ...words.text import LogError
 
 # %% ../../../nbs/intake/files/lines.ipynb #n005
-@ibis.udf.scalar.builtin(name="json_type")
-def _json_type(line: str) -> str: ...
+@ibis.udf.scalar.builtin(name="json_type", signature=(("string",), "string"))
+def _json_type(line): ...
 
 
-@ibis.udf.scalar.builtin(name="json_valid")
-def _json_valid(line: str) -> bool: ...
+@ibis.udf.scalar.builtin(name="json_valid", signature=(("string",), "boolean"))
+def _json_valid(line): ...
 
 
-@ibis.udf.scalar.builtin(name="json_keys")
-def _json_keys(line: str) -> list[str]: ...
+@ibis.udf.scalar.builtin(name="json_keys", signature=(("string",), "array<string>"))
+def _json_keys(line): ...
 
 
-@ibis.udf.scalar.builtin(name="json_extract_string")
-def _json_extract(line: str, pointers: list[str]) -> list[str]: ...
+@ibis.udf.scalar.builtin(name="json_extract_string", signature=(("string", "array<string>"), "array<string>"))
+def _json_extract(line, pointers): ...
 
 
 def _numbered(con: Any, path: Path) -> ibis.Table:
@@ -56,7 +56,7 @@ def _numbered(con: Any, path: Path) -> ibis.Table:
         )
         table = con.create_table(ibis.util.gen_name("json"), table, temp=True)
     table = table.filter(table.line.strip().nullif("").notnull())
-    record = ibis.cases((_json_valid(table.line), _json_type(table.line) == "OBJECT"), else_=False)
+    record: Any = ibis.cases((_json_valid(table.line), _json_type(table.line) == "OBJECT"), else_=False)
     if len(bad := table.filter(~record).order_by(LINE).limit(1).execute()):
         no, said = int(bad[LINE].iloc[0]), bad.line.iloc[0][:60]
         raise LogError(
@@ -72,7 +72,8 @@ def open_lines(
 ) -> Opened:  # all columns as text
     "Read JSON lines; raises what `_numbered` does, with the line that is no record."
     table = _numbered(con, path)
-    seen = table.select(LINE, key=_json_keys(table.line).unnest())
+    every: Any = _json_keys(table.line)
+    seen = table.select(LINE, key=every.unnest())
     keys = (
         seen.mutate(at=ibis.row_number().over())
         .group_by("key")

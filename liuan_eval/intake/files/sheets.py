@@ -9,8 +9,8 @@ __all__ = ['open_sheets']
 import email
 import io
 import re
+import zipfile
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
 from email import policy
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,11 +29,13 @@ from liuan_eval.intake.files.opened import (
     join_rows,
     joined,
     no_rows,
+    value_of,
     set_aside,
     stored,
     two_rows,
 )
 from .text import open_text, sniff_encoding
+from .workbook import sheets_apart, sheets_of
 from ...words.text import LogError, Text
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n005
@@ -46,46 +48,43 @@ class _Sheet:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)  # first row, first column, last row, last column
     hidden: bool = False
 
-# %% ../../../nbs/intake/files/sheets.ipynb #n007
-def _cell(value: Any) -> str:
-    "A cell of a workbook as text."
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime):
-        near = value + timedelta(microseconds=500)
-        return str(near.replace(microsecond=0) if near.microsecond < 1000 else value)
-    if isinstance(value, timedelta):
-        hours, rest = divmod(round(value.total_seconds()), 3600)
-        return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
-    return "" if value is None else str(value)
+# %% ../../../nbs/intake/files/sheets.ipynb #n032
+_MOST = 100_000_000  # cells up to the last one
+
+
+def _cells_up_to_last(page: bytes) -> int:
+    "About how many cells a sheet of an `.xlsx` has up to its last one, where that is far to the right."
+    wide = max((m[1] for m in re.finditer(rb'<c r="([A-Z]{3})\d', page)), default=b"")
+    right = sum((c - 64) * 26**i for i, c in enumerate(reversed(wide)))
+    return right * max((int(m[1]) for m in re.finditer(rb'<row r="(\d{1,7})"', page)), default=1)
+
+
+def _check_reach(path: Path, data: bytes) -> None:
+    "Raise `LogError` for a workbook with a cell so far away that nobody can mean it."
+    far = False
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as z:
+            pages = (z.read(n) for n in z.namelist() if re.match(r"xl/worksheets/[^/]+\.xml", n))
+            far = any(_cells_up_to_last(p) > _MOST for p in pages)
+    if far:
+        raise LogError(
+            f"{path.name}：有单元格在极远的列，表格无法按此大小读取，或文件已损坏。请在 Excel 中删除数据右侧和下方的行列后另存。",
+            f"{path.name}: a cell stands so far to the right that the sheet cannot be read at that size, or the file is damaged. Delete rows and columns beyond the data in Excel and save it again.",
+        )
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n009
 def _workbook(path: Path) -> list[_Sheet]:
     "Sheets of `.xlsx`, `.xlsm`, `.xlsb`, `.xls`, `.et` and `.ods`; raises `LogError` for a workbook that is broken or has a password."
-    from python_calamine import CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+    import python_calamine  # noqa: F401  what is not installed is said before a file is called broken
 
     try:
         data = path.read_bytes()
-        if "EncryptedPackage".encode("utf-16-le") in data[: 1 << 20] or "EncryptedPackage".encode("utf-16-le") in data[-(1 << 20) :]:
+        if any("EncryptedPackage".encode("utf-16-le") in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
             raise _locked(path)
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = []
-        for i, about in enumerate(book.sheets_metadata):
-            if about.typ != SheetTypeEnum.WorkSheet:
-                continue
-            sheet = book.get_sheet_by_index(i)
-            rows = [[_cell(c) for c in r] for r in sheet.to_python(skip_empty_area=False)]
-            merged = [(a, b, c, d) for (a, b), (c, d) in sheet.merged_cell_ranges or []]
-            sheets.append(_Sheet(about.name, rows, merged, about.visible != SheetVisibleEnum.Visible))
-        return sheets
+        _check_reach(path, data)
+        return [_Sheet(*cells) for cells in (sheets_of(data) if data.startswith(b"PK") else sheets_apart(path))]
     except LogError:
         raise
-    except PasswordError:
-        raise _locked(path) from None
     except Exception as e:  # the reader raises many kinds for a broken file
         if "password" in str(e).lower() or "encrypt" in str(e).lower():
             raise _locked(path) from None
@@ -103,55 +102,24 @@ def _locked(path: Path) -> LogError:
     )
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n011
-class _Page(HTMLParser):
-    "The tables of a web page."
+class _Cells(HTMLParser):
+    "Cells of the tables of a web page, each put in its place."
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tables: list[_Sheet] = []
-        self.open: list[_Sheet] = []
-        self.cell: list[str] | None = None
+        self.open: list[_Sheet] = []  # tables that stand open, the inner last
+        self.cell: list[str] | None = None  # text of the cell that stands open
         self.spans = (1, 1)
         self.silent = 0  # inside a script or style
         self.taken: dict[int, set[tuple[int, int]]] = {}  # cells of a table under one that is merged
 
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        if tag in ("script", "style", "title"):
-            self.silent += 1
-        elif tag == "table":
-            self._end_cell()
-            self.open.append(_Sheet(""))
-            self.tables.append(self.open[-1])
-        elif tag == "tr" and self.open:
-            self._end_cell()
-            self.open[-1].rows.append([])
-        elif tag in ("td", "th") and self.open:
-            self._end_cell()
-            said = {k: int(v) for k, v in attrs if k in ("rowspan", "colspan") and str(v).isdigit()}
-            self.spans = max(1, min(said.get("rowspan", 1), 65536)), max(1, min(said.get("colspan", 1), 1000))
-            self.cell = []
-        elif tag in ("br", "p", "div") and self.cell:
-            self.cell.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style", "title"):
-            self.silent = max(0, self.silent - 1)
-        elif tag in ("td", "th", "tr"):
-            self._end_cell()
-        elif tag == "table" and self.open:
-            self._end_cell()
-            self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        if self.cell is not None and not self.silent:
-            self.cell.append(data)
-
-    def _end_cell(self) -> None:
+    def end_cell(self) -> None:
         "Put the cell that stands open in its place."
         if self.cell is None or not self.open:
             return
-        sheet, text = self.open[-1], "\n".join(x.strip() for x in "".join(self.cell).replace("\xa0", " ").splitlines()).strip()
-        self.cell = None
+        said = "".join(self.cell).replace("\xa0", " ").splitlines()
+        sheet, text, self.cell = self.open[-1], "\n".join(x.strip() for x in said).strip(), None
         sheet.rows = sheet.rows or [[]]
         taken, r = self.taken.setdefault(id(sheet), set()), len(sheet.rows) - 1
         while (r, len(sheet.rows[-1])) in taken:
@@ -161,6 +129,41 @@ class _Page(HTMLParser):
         if down > 1 or right > 1:
             sheet.merged.append((r, c, r + down - 1, c + right - 1))
             taken |= {(r + i, c + j) for i in range(1, min(down, 2000)) for j in range(right)}
+
+# %% ../../../nbs/intake/files/sheets.ipynb #n026
+class _Page(_Cells):
+    "The tables of a web page, tag by tag."
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag in ("script", "style", "title"):
+            self.silent += 1
+        elif tag == "table":
+            self.end_cell()
+            self.open.append(_Sheet(""))
+            self.tables.append(self.open[-1])
+        elif tag == "tr" and self.open:
+            self.end_cell()
+            self.open[-1].rows.append([])
+        elif tag in ("td", "th") and self.open:
+            self.end_cell()
+            said = {k: int(v) for k, v in attrs if k in ("rowspan", "colspan") and str(v).isascii() and str(v).isdigit() and len(v) < 7}
+            self.spans = max(1, min(said.get("rowspan", 1), 65536)), max(1, min(said.get("colspan", 1), 1000))
+            self.cell = []
+        elif tag in ("br", "p", "div") and self.cell:
+            self.cell.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style", "title"):
+            self.silent = max(0, self.silent - 1)
+        elif tag in ("td", "th", "tr"):
+            self.end_cell()
+        elif tag == "table" and self.open:
+            self.end_cell()
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.cell is not None and not self.silent:
+            self.cell.append(data)
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n012
 def _decoded(path: Path, data: bytes) -> str:
@@ -250,7 +253,7 @@ class _Xml:
         rows[self.row - 1].extend([""] * (min(self.column, 1 << 14) - len(rows[self.row - 1])))
         rows[self.row - 1][self.column - 1] += text
 
-
+# %% ../../../nbs/intake/files/sheets.ipynb #n027
 def _plain(text: str, kind: str) -> str:
     "A value of SpreadsheetML as a workbook would show it."
     if kind == "Number" and re.fullmatch(r"-?\d+\.0*", text.strip()):
@@ -332,7 +335,7 @@ def _chosen(name: str, sheets: list[_Sheet], wanted: tuple[str, ...]) -> list[_S
 
 def _size(part: Opened) -> int:
     "Number of cells of a part."
-    return int(part.table.count().execute()) * (len(part.table.columns) - 2)
+    return value_of(part.table.count()) * (len(part.table.columns) - 2)
 
 
 def _grouped(parts: dict[str, Opened]) -> dict[str, Opened]:
@@ -386,14 +389,14 @@ def open_sheets(
     path: Path,  # a file that is called a workbook
     wanted: tuple[str, ...] = (),  # names of the sheets to read
 ) -> Opened:  # all cells as text
-    "Read what is called an Excel file as what it is; raises `LogError` that says what it is where it cannot be read."
+    "Read what is called an Excel file as what it is; raises `LogError` that says what it is where it cannot be read (of `empty` for one without a row)."
     with path.open("rb") as f:
         kind = _kind(f.read(8192))
     if kind == "text":
         return _as_text(con, path)
     sheets = {"workbook": _workbook, "xml": _xml_2003, "web": _web_page}[kind](path)
     chosen = _chosen(path.name, sheets, wanted)
-    parts = {s.name: p for s in chosen if (p := _opened(con, s)) is not None and p.table.limit(1).count().execute()}
+    parts = {s.name: p for s in chosen if (p := _opened(con, s)) is not None and value_of(p.table.limit(1).count())}
     if not parts:
         raise empty(path.name)
     used = _grouped(parts)

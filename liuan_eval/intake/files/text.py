@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import duckdb
 import ibis
@@ -273,7 +273,7 @@ def _odd(copy: _Copy, no: int, record: str, fields: list[str] | None) -> None:
     copy.odd.append((no, None if fields is None else [f.strip() for f in fields], _shown(record)))
 
 
-def _copied(records: Iterable[tuple[int, str]], out: TextIO, copy: _Copy, careful: bool) -> None:
+def _copied(records: Iterable[tuple[int, str]], out: Any, copy: _Copy, careful: bool) -> None:
     "Write all records that are rows; `careful` takes every field in quotation marks apart."
     sep, width, again = copy.layout.sep, copy.width, [c for c in copy.layout.header]
     blank, gaps = sep + " \t\u3000\xa0", copy.width - 1
@@ -299,7 +299,7 @@ def _copied(records: Iterable[tuple[int, str]], out: TextIO, copy: _Copy, carefu
         copy.longest = max(copy.longest, len(record))
 
 # %% ../../../nbs/intake/files/text.ipynb #n068
-def _mended(path: Path, encoding: str, out: TextIO, careful: bool = False) -> _Copy:
+def _mended(path: Path, encoding: str, out: Any, careful: bool = False) -> _Copy:
     "Write the copy of a text file; raises what `empty` makes where there is no header."
     with path.open("rb") as handle:
         first = list(islice(text_lines(handle, encoding), 400))
