@@ -141,7 +141,7 @@ def profile(
     "What every column of a table holds."
     kinds = {c: table[c].type() for c in table.columns if c.strip() and c not in (LINE, PLACE)}
     names = [c for c, kind in kinds.items() if not kind.is_nested() and not kind.is_binary()]
-    rows, values = int(table.count().execute()), values_of(table, names)
+    rows, values = table.count().to_pyarrow().as_py(), values_of(table, names)
     times = _times({c: list(values[c][2]) for c in names if kinds[c].is_string()})
     times |= {c: 1.0 for c in names if kinds[c].is_timestamp() or kinds[c].is_date()}
     return {c: _column(c, rows, *values[c], times.get(c, 0.0)) for c in names}
