@@ -16,8 +16,9 @@ import pytest
 from liuan_eval import custody, metrics
 from liuan_eval.intake import checks
 from liuan_eval.intake.checks import check
+from liuan_eval.intake.draft import draft
 from liuan_eval.intake.log import CaseLog, read_log
-from liuan_eval.intake.mapping import Mapping, draft
+from liuan_eval.intake.mapping import Mapping
 from liuan_eval.intake.source import connect, open_table
 from liuan_eval.words.text import LogError
 
@@ -651,7 +652,7 @@ def test_a_mapping_survives_the_way_through_a_file(tmp_path, mapping):
 
 def answered(text):
     "A draft after a person chose the direction of 退单"
-    return re.sub(r'^# \? (returned = "unit_to_dispatcher")', r"\1", text, flags=re.M)
+    return re.sub(r'^# (returned = "unit_to_dispatcher")', r"\1", text, flags=re.M)
 
 
 def draft_file(tmp_path, frame, name="a.csv"):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'STAY_COLUMNS', 'REQUIRED', 'MISSING', 'Table', 'Texts', 'Rows',
-           'Words', 'Mapping', 'find_columns', 'amend', 'draft']
+           'Words', 'Meaning', 'Reading', 'Mapping', 'find_columns', 'amend']
 
 # %% ../../nbs/intake/mapping.ipynb #c003
 import re
@@ -15,14 +15,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import tomli_w
-from ibis import _
 
-from .layouts import known_steps
-from .source import connect, is_address, masked, open_table
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
 from ..words.text import LogError, Text, packaged, read_toml
-from ..words.vocabulary import DIRECTIONS, ambiguous_returns, code_of, nearest_code, synonyms
+from ..words.vocabulary import DIRECTIONS, ambiguous_returns, code_of, nearest_code
 
 # %% ../../nbs/intake/mapping.ipynb #n024
 EVENT_COLUMNS, CASE_COLUMNS, CALLBACK_COLUMNS, STAY_COLUMNS = (
@@ -39,10 +36,10 @@ Texts = dict[str, str]
 Rows = tuple[dict, ...]
 Words = dict[str, dict[str, str | bool]]
 
-# %% ../../nbs/intake/mapping.ipynb #c006
+# %% ../../nbs/intake/mapping.ipynb #m004
 @dataclass(frozen=True)
-class Mapping:
-    "What the columns and words of one source mean; raises `LogError` at birth for what contradicts itself."
+class Meaning:
+    "What the columns, words and units of a source mean."
 
     layout: str = "events"  # `events`, `wide` or `stays`
     timezone: str = "Asia/Shanghai"  # clock of the log; times without a zone are read as this
@@ -63,6 +60,12 @@ class Mapping:
     basically_satisfied: float | None = None  # what 基本满意 counts for, 0 to 1; None: as no valid answer
     minimum: int = 10  # units with a smaller denominator are shown but not compared
     owners: Texts = field(default_factory=dict)  # responsibility list (权责清单): topic = the unit whose duty it is
+
+# %% ../../nbs/intake/mapping.ipynb #m006
+@dataclass(frozen=True)
+class Reading(Meaning):
+    "How times, names and numbers are written in a source, and what of it counts."
+
     times: Table = field(
         default_factory=dict
     )  # how times are written: `order` (ymd, dmy, mdy), `format`, `zone`; for one column under its name
@@ -77,6 +80,11 @@ class Mapping:
     accept: float = 0.05  # the largest share of rows that may be set aside
     simulated: bool = False  # the data are simulated: every page and figure says so
     folder: str = ""  # where `tables` are looked for
+
+# %% ../../nbs/intake/mapping.ipynb #c006
+@dataclass(frozen=True)
+class Mapping(Reading):
+    "What the columns and words of one source mean; raises `LogError` at birth for what contradicts itself."
 
     def __post_init__(self):
         for check in (_check_kinds, _check_words, _check_units, _check_steps, _check_times, _check_span, _check_values, _check_answers):
@@ -360,116 +368,3 @@ def amend(
     own = {k: tuple(v) if isinstance(v, list) else v for k, v in more.items() if k in names}
     columns = {k: v for k, v in more.items() if k not in names}
     return replace(m, **own, **({"columns": m.columns | columns} if columns else {})) if more else m
-
-# %% ../../nbs/intake/mapping.ipynb #c014
-def _layout(have: tuple[str, ...]) -> str:
-    "`wide` if there is no activity column but at least two columns hold times of steps."
-    return "wide" if len(known_steps(have)) >= 2 and "activity" not in find_columns(Mapping(), have) else "events"
-
-# %% ../../nbs/intake/mapping.ipynb #n009
-def _short(c: str) -> str:
-    "A name on one line."
-    return " ".join(c.split())
-
-
-def _distinct(table: Any, column: str | None, most: int = 200) -> list[str]:
-    "The most frequent values of a column, as text."
-    if column is None:
-        return []
-    t = table.filter(table[column].notnull()).group_by(word=table[column].cast("string")).agg(n=_.count())
-    return t.order_by(_.n.desc(), _.word).limit(most).word.execute().tolist()
-
-# %% ../../nbs/intake/mapping.ipynb #n019
-def _asked_above(m: Mapping, words: list[str]) -> list[str]:
-    "Questions whose answers stand above the tables of the file."
-    asked = [
-        (
-            any(w in ambiguous_returns() for w in words),
-            'returned = "unit_to_dispatcher"   # or "dispatcher_to_unit": choose what 退单/回退 means here · 请选择“退单/回退”的方向',
-        ),
-        (
-            not m.dispatchers,
-            'dispatchers = ["..."]   # no unit looks like one that only routes; without it, bounces cannot be seen · 未识别出派单机构；不填则看不出退单被驳回',
-        ),
-        (
-            True,
-            'rules = ["anhui_2022", "petition_2022"]   # which limits apply: files of the package, or your own ("our.toml"); without it the due dates on the tickets count · 适用哪些时限规则',
-        ),
-        (
-            any(e["activity"] in ambiguous_returns() for e in m.steps),
-            "[[steps]] 退回: does its unit column name who returned the case, or who has it now? Name the former · 退回一步的单位列应为当时退回的单位，而非现承办单位",
-        ),
-    ]
-    return [f"# ? {question}" for needed, question in asked if needed]
-
-# %% ../../nbs/intake/mapping.ipynb #n011
-def _unknown_words(m: Mapping, table: Any, words: list[str]) -> list[str]:
-    "Words that the dictionary does not know, as tables to fill in."
-    unknown = {"activity": [w for w in words if w.lower() not in synonyms("activity") and w not in ambiguous_returns()]}
-    for kind in ("channel", "request_type", "urgency", "ending", "reached", "resolved", "satisfied"):
-        unknown[kind] = [w for w in _distinct(table, m.columns.get(kind)) if w.lower() not in synonyms(kind)]
-    out = []
-    for kind, odd in unknown.items():
-        if odd:
-            codes = "/".join(packaged("dictionaries/words")[kind]) if kind in ("reached", "resolved", "satisfied") else "..."
-            out.append(f"# ? [words.{kind}]   # unknown words; they count as nothing else unless you map them · 未识别的用语")
-            out += [f"# {tomli_w.dumps({_short(w): codes}).strip()}" for w in odd[:40]]
-    return out
-
-# %% ../../nbs/intake/mapping.ipynb #n021
-def _asked_below(m: Mapping, table: Any, unit: str | None, words: list[str]) -> list[str]:
-    "Questions whose answers are tables, and the columns on both sides that are free."
-    need, have = ("case_id",) if m.layout == "wide" else REQUIRED, "、".join(map(_short, table.columns))
-    out = [f'# ? [columns] {c} = "..."   # not found, required · 未找到，必填。有：{have}' for c in need if c not in m.columns]
-    out += _unknown_words(m, table, words)
-    out += [
-        f"# ? [[units]]   # the tree of units (unit, zh, en, kind, parent); {len(_distinct(table, unit))} names seen · 请补充单位层级",
-        '# ? [calendar]   # hours = [["08:30", "12:00"], ["14:30", "17:30"]], cutoff = "17:30", first = "next" or "same" (is the day of receipt day 1?) · 办公时间、截止时刻、受理当日是否为第 1 日',
-    ]
-    if any(synonyms("satisfied").get(w.lower()) == "basically" for w in _distinct(table, m.columns.get("satisfied"))):
-        out.append(
-            "# ? basically_satisfied = 0.5   # above all tables: what 基本满意 counts for, 0 to 1; without it, as no valid answer · “基本满意”计为多少"
-        )
-    units = [[e["unit"]] if isinstance(e.get("unit"), str) else e.get("unit", []) for e in m.steps]
-    used = {*m.columns.values(), *(e["time"] for e in m.steps), *(c for names in units for c in names)}
-    if rest := [_short(c) for c in table.columns if c not in used]:
-        out.append(f"# columns not used · 未使用的列：{'、'.join(rest)}")
-    free = [c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS) if c not in m.columns]
-    return [*out, f"# ours that are free · 可用列名：{', '.join(free)}"]
-
-# %% ../../nbs/intake/mapping.ipynb #n013
-_HINTS = ("热线", "12345", "派单", "调度", "hotline", "dispatch", "受理中心", "指挥中心")  # in names of units that may only route
-
-
-def _guessed(table: Any) -> Mapping:
-    "A mapping as far as it can be guessed."
-    have = table.columns
-    columns = {o: c for part in ("events", "cases", "callbacks") for o, c in find_columns(Mapping(), have, part).items()}
-    unit, layout = find_columns(Mapping(), have).get("unit"), _layout(have)
-    if layout == "wide":
-        columns = {k: v for k, v in columns.items() if k not in ("timestamp", "unit", "activity", "order")}
-    else:
-        columns = {k: v for k, v in columns.items() if v not in [columns.get(r) for r in REQUIRED] or k in REQUIRED}
-    found = [u for u in _distinct(table, unit) if any(h in u.lower() for h in _HINTS)]
-    steps = known_steps(have, unit) if layout == "wide" else ()
-    if steps and not any(s["activity"] in ambiguous_returns() for s in steps):
-        columns.pop("reason", None)
-    if steps and not any(s["activity"] == "closed" for s in steps):
-        columns = {k: v for k, v in columns.items() if k not in ("result", "actor")}
-    return Mapping(layout=layout, columns=columns, dispatchers=tuple(found), steps=steps)
-
-# %% ../../nbs/intake/mapping.ipynb #n023
-def draft(
-    source: Any,  # anything `open_table` opens
-) -> str:  # TOML with comments
-    "A first mapping for a source: what could be guessed, and as comments what could not; raises `LogError` for a database."
-    con = connect(source)
-    if is_address(source):
-        raise LogError(
-            f"{masked(source)}：请先手写映射，在 [tables] 中写明 events 表名。",
-            f'{masked(source)}: give the table, for example by [tables] events = "schema.table" in a mapping you start by hand.',
-        )
-    table = open_table(con, source).table
-    m, unit = _guessed(table), find_columns(Mapping(), table.columns).get("unit")
-    words = _distinct(table, m.columns.get("activity")) + [e["activity"] for e in m.steps]
-    return "\n".join([*_asked_above(m, words), m.toml(), *_asked_below(m, table, unit, words)]) + "\n"

@@ -32,8 +32,10 @@ import pandas as pd
 from .. import __version__
 from ..intake import balance, checks
 from .. import metrics as door
+from ..intake.draft import draft
 from ..intake.log import CaseLog
-from ..intake.mapping import draft
+from .ask import ask as dialogue
+from .ask import write_mapping
 from .study import Parameter, read_part, refused, render, studies
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
 from ..words.text import Lang, LogError, Text, packaged
@@ -107,21 +109,34 @@ LANG = Parameter("lang", "zh", "zh|en", Text("文字的语言", "language of all
     "mapping",
     "data",
     Text(
-        "从数据文件起草映射；以 # ? 开头的行须由熟悉业务的人回答",
-        "Draft a mapping from a file; lines that begin with # ? are for a person to answer",
+        "从数据文件起草映射；以 # ? 开头的问题须由熟悉业务的人回答，--ask 逐条提问",
+        "Draft a mapping from a file; lines that begin with # ? are questions for a person, --ask asks them one by one",
     ),
-    "liuan-eval mapping 工单.xlsx > hotline.toml",
+    "liuan-eval mapping 工单.xlsx --ask --out hotline.toml",
     replace(SOURCE, help=Text("数据文件", "a file with cases")),
+    Parameter("ask", False, "", Text("在终端逐条提问，写入文件，然后检查数据", "ask in the terminal, write the file, then check the log")),
+    Parameter(
+        "out",
+        None,
+        "FILE",
+        Text("写入的映射文件；--ask 不给则为 hotline.toml", "the file to write the mapping to; with --ask, hotline.toml if none is given"),
+    ),
     LANG,
 )
 def mapping(
     source: str | None,  # a file
+    ask: bool,  # in the terminal
+    out: str | None,  # the file to write; None: the standard output, or hotline.toml where it is asked for
     lang: Lang,  # of messages
 ) -> None:
-    "Print a first mapping; raises `LogError` without a file."
+    "Print a first mapping, or ask for it, write it and check the log with it; raises `LogError` without a file."
     if source is None:
         raise LogError("请写出数据文件，例如：liuan-eval mapping 工单.xlsx", "Name a file, for example: liuan-eval mapping log.csv")
-    print(draft(source), end="")
+    if not ask:
+        return print(draft(source), end="") if out is None else write_mapping(draft(source), Path(out))
+    out = out or "hotline.toml"
+    dialogue(source, Path(out), lang, Console(highlight=False))
+    COMMANDS["check"].run(**parsed("check", [source, "--mapping", out, "--lang", lang]))
 
 # %% ../../nbs/report/cli.ipynb #n014
 def _show(
@@ -322,9 +337,12 @@ def _options(
     "Options with their values, and the rest."
     takes = {c: [p for p in o.takes if p != "source"] for c, o in COMMANDS.items()}
     try:
-        return gnu_getopt(words, "".join(f"{o}:" for o, p in SHORT.items() if p in takes[name]), [f"{p}=" for p in takes[name]])
+        long = [p if COMMANDS[name].takes[p].kind == "" else f"{p}=" for p in takes[name]]  # without a kind: said or not, without a value
+        return gnu_getopt(words, "".join(f"{o}:" for o, p in SHORT.items() if p in takes[name]), long)
     except GetoptError as e:
         option = SHORT.get(e.opt, e.opt)
+        if option in takes[name] and COMMANDS[name].takes[option].kind == "":
+            raise LogError(f"--{option} 后面不写值。", f"--{option} takes no value.") from None
         if option in takes[name]:
             raise LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.") from None
         raise refused(name, option, takes, "--") from None
@@ -344,7 +362,7 @@ def parsed(
     values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
-        values[p.name] = [*values[p.name], value] if isinstance(p.default, list) else value
+        values[p.name] = True if p.kind == "" else [*values[p.name], value] if isinstance(p.default, list) else value
         if p.name == "lang" and value not in get_args(Lang):
             raise LogError(f"不认识的语言“{value}”：zh 或 en。", f"Unknown language '{value}': zh or en.")
     return values
@@ -418,7 +436,7 @@ def _typed(
 ) -> str:
     "How a parameter is typed."
     short = "".join(f"-{s}, " for s, name in SHORT.items() if name == p.name)
-    return p.kind if p.name == "source" else f"{short}--{p.name} {p.kind}"
+    return p.kind if p.name == "source" else f"{short}--{p.name} {p.kind}".strip()
 
 
 def _meaning(
