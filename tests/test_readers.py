@@ -840,6 +840,8 @@ CHECKS = {
         1,
         lambda: dict(events=base(("1", "2022-02-20", "A", "closed"), ("2", "2022-02-20", "A", "closed")), dispatchers=["A"]),
     ),
+    "hour_twice": (1, lambda: dict(events=base(("1", "2022-10-30 02:30", "A", "replied")), timezone="Europe/Amsterdam")),
+    "calendar_provisional": (2, lambda: dict(events=base().replace("2022", "2003", regex=True))),
 }
 
 
