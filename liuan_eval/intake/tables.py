@@ -119,7 +119,7 @@ def column(
         f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
     )
 
-# %% ../../nbs/intake/tables.ipynb #n057
+# %% ../../nbs/intake/tables.ipynb #n039
 _NUMBER = r"^[-+]?\d{1,18}(\.\d+)?$"
 
 
@@ -144,7 +144,7 @@ def order_of(
     name = find_columns(mapping, table.columns).get("order")
     return (table[name], _numbers(table, table[name])) if name else (None, None)
 
-# %% ../../nbs/intake/tables.ipynb #n060
+# %% ../../nbs/intake/tables.ipynb #n042
 def _alike(col: Any) -> Any:
     "A column that can be compared in every engine."
     kind = col.type()
@@ -155,7 +155,7 @@ def _alike(col: Any) -> Any:
 def _all_differ(table: ibis.Table, names: list[str]) -> bool:
     "Whether no two rows are equal in all of these columns."
     rows = table.select(**{f"c{i}": _alike(table[c]) for i, c in enumerate(names)})
-    return rows.distinct().count().execute() == table.count().execute()
+    return bool(rows.distinct().count().execute() == table.count().execute())
 
 
 def _again(table: ibis.Table, mapping: Mapping) -> Any:
@@ -240,7 +240,7 @@ def _moved(table: ibis.Table, mapping: Mapping, i: int, name: str) -> Any:
             moved |= _filled(table, step) if own else _filled(table, step) & same
     return moved
 
-# %% ../../nbs/intake/tables.ipynb #n063
+# %% ../../nbs/intake/tables.ipynb #n045
 _SAYS = dict(reason="returned", result="closed", actor="closed")  # column of the mapping -> the step that it tells of
 
 
@@ -292,7 +292,7 @@ def wide_events(
     e = reduce(lambda a, b: a.union(b), [_step(table, mapping, case, i) for i in range(len(mapping.steps))])
     return e.union(_timeless(table, mapping, e, case).select(*e.columns))
 
-# %% ../../nbs/intake/tables.ipynb #n067
+# %% ../../nbs/intake/tables.ipynb #n049
 def stay_events(
     table: ibis.Table,  # one row per stay of a case with a unit, numbered
     mapping: Mapping,  # of the log
@@ -317,7 +317,7 @@ def stay_events(
     gone = table.filter(text(table[found["sent_at"]]).notnull())
     return came.union(gone.select(**event(1, "sent_at", outcome.fill_null("transferred"), last=True)))
 
-# %% ../../nbs/intake/tables.ipynb #n070
+# %% ../../nbs/intake/tables.ipynb #n052
 def with_aside(
     events: ibis.Table,  # events as one of the functions above gives them
 ) -> ibis.Table:  # without AGAIN, with `aside`
@@ -332,7 +332,7 @@ def with_aside(
     )
     return e.mutate(aside=reason).drop(AGAIN)
 
-# %% ../../nbs/intake/tables.ipynb #n073
+# %% ../../nbs/intake/tables.ipynb #n055
 def refuse_unused(
     tables: dict[str, ibis.Table],  # `events`, and `cases`, `callbacks` where they are given, as they were opened
     mapping: Mapping,  # of the log
