@@ -128,7 +128,7 @@ def _first_lines(log: CaseLog, table: str) -> str:
     apart = log.aside[(log.aside.table == table) & ~log.aside.reason.isin(NO_LOSS)][["place", "line"]].head(3)
     e = log.events.filter(log.events.aside.notnull() & log.events.aside.notin(NO_LOSS) & log.events[LINE].notnull())
     if table in ("events", "steps") and apart.empty:
-        apart = e.select(ROW, place=e[PLACE], line=e[LINE]).order_by(ROW).limit(3).execute()
+        apart = e.group_by(place=e[PLACE], line=e[LINE]).agg(row=e[ROW].min()).order_by("row").limit(3).execute()
     return ", ".join(f"{'' if pd.isna(p) else p} #{line}".strip() for p, line in zip(apart.place, apart.line))
 
 
