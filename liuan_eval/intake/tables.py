@@ -14,7 +14,7 @@ import ibis
 
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
 from .source import LINE, PLACE
-from .times import BAD, TIME, WHY, engine, time_of, why_of
+from .times import BAD, READ, TIME, WHY, engine, time_of, why_of
 from ..words.text import LogError, packaged
 from ..words.vocabulary import activity_words, ambiguous_returns, synonyms
 
@@ -151,7 +151,7 @@ def events(
             column(table, mapping.columns.get(c, c), c)
     ours = [c for c in EVENT_COLUMNS if c in found and c not in ("timestamp", "order")]
     taken = {*found.values(), ROW}
-    further = [c for c in table.columns if c not in taken and not c.startswith((TIME, WHY))]
+    further = [c for c in table.columns if c not in taken and not c.startswith((READ, TIME, WHY))]
     known = {c: _tidy(table, table[found[c]]) if c in REQUIRED else text(table[found[c]]) for c in ours}
     return table.select(
         **{ROW: table[ROW]},
@@ -241,7 +241,7 @@ def attributes(
         **{c: _typed(table, c, table[found[c]], mapping) for c in names},
     )
 
-# %% ../../nbs/intake/tables.ipynb #n039
+# %% ../../nbs/intake/tables.ipynb #n042
 def unclear_closings(
     table: ibis.Table,  # as of `attributes`
     mapping: Mapping,  # of the log
