@@ -824,7 +824,6 @@ def test_ones_and_zeros_are_no_scale(tmp_path, values):
 
 
 def test_start_and_complete_of_a_piece_of_work_are_one_stay(tmp_path):
-    pytest.importorskip("r4pm")
     at = "2023-03-01T{}:00:00+08:00".format
     step = lambda u, h, w, phase: event(u, w, at(h), lifecycle_transition=phase)
     path = xes(
@@ -845,7 +844,6 @@ def test_start_and_complete_of_a_piece_of_work_are_one_stay(tmp_path):
 
 @pytest.mark.parametrize("phase", ["complete", "COMPLETE"])
 def test_a_log_of_completions_is_what_it_was(tmp_path, phase):
-    pytest.importorskip("r4pm")
     at = "2023-03-0{}T10:00:00+08:00".format
     path = xes(
         tmp_path / "c.xes",
@@ -858,7 +856,6 @@ def test_a_log_of_completions_is_what_it_was(tmp_path, phase):
     "encoding,name", [("UTF-8", "a.xes"), ("GBK", "a.xes"), ("GB18030", "a.xes.gz"), ("gb2312", "a.xes"), ("UTF-16", "a.xes.gz")]
 )
 def test_an_event_log_is_read_in_the_encoding_it_declares(tmp_path, encoding, name):
-    pytest.importorskip("r4pm")
     at = "2023-03-01T{}:00:00+08:00".format
     path = xes(
         tmp_path / name,
@@ -870,7 +867,6 @@ def test_an_event_log_is_read_in_the_encoding_it_declares(tmp_path, encoding, na
 
 
 def test_times_of_an_event_log_without_a_zone_are_on_the_clock_of_the_log(tmp_path):
-    pytest.importorskip("r4pm")
     log = got(
         xes(tmp_path / "z.xes", {"1": [event("甲", "a", "2023-03-01T09:00:00.000"), event("乙", "b", "2023-03-01T10:00:00.000")]}),
         XES_MAPPING | dict(dispatchers=[]),
@@ -901,7 +897,6 @@ def _logs():
 @pytest.mark.parametrize("damage", sorted(_logs()))
 @pytest.mark.parametrize("name", ["d.xes"])
 def test_damage_to_an_event_log_is_told_and_never_a_loss(tmp_path, damage, name):
-    pytest.importorskip("r4pm")
     raw = _logs()[damage].encode()
     (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
     try:
@@ -912,7 +907,6 @@ def test_damage_to_an_event_log_is_told_and_never_a_loss(tmp_path, damage, name)
 
 
 def test_a_byte_that_is_no_text_in_an_event_log(tmp_path):
-    pytest.importorskip("r4pm")
     raw = _logs()["two_logs"].encode()
     raw = raw[: len(raw) // 2]
     i = raw.index("甲局".encode())

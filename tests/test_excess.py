@@ -132,7 +132,6 @@ def test_what_cannot_be_asked_is_said():
 
 
 def test_bpic2013_with_649_teams_is_answered(data_dir):
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import ROOT
 
     path = next(data_dir("bpic2013_incidents").glob("*.xes.gz"))

@@ -251,7 +251,6 @@ def test_a_unit_whose_cases_have_no_clear_owner_is_marked():
 
 
 def test_six_hundred_teams_are_drawn(data_dir):
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import ROOT
 
     path = next(data_dir("bpic2013_incidents").glob("*.xes.gz"))

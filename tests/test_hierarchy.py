@@ -232,7 +232,6 @@ def test_a_log_without_lateral_hops_is_told_so():
 
 
 def test_649_groups_of_bpic2013_have_their_known_order_and_circles(data_dir):
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import ROOT
 
     log = read_log(next(data_dir("bpic2013_incidents").glob("*.xes.gz")), mapping=ROOT / "data/mappings/bpic2013_incidents.toml")

@@ -22,7 +22,6 @@ print(json.dumps(dict(pairs=pairs, shares=[[a, b, v] for (a, b), v in shares.ite
 def test_pm4pys_fractions_times_consecutive_pairs_are_our_hops(data_dir, monkeypatch):
     if not PEER.exists():
         pytest.skip("PM4Py is only in the benchmark's environment: run `make bench` once")
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     monkeypatch.setenv("LIUAN_EVAL_DATA", str(data_dir("bpic2013_incidents").parent))
     run = subprocess.run([PEER, "-c", SCRIPT, datasets.find("bpic2013_incidents")], capture_output=True, text=True, check=True)
     peer = json.loads(run.stdout.splitlines()[-1])

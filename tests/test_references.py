@@ -15,7 +15,6 @@ BPIC = dict(case_id="case:concept:name", timestamp="time:timestamp", activity="c
 @pytest.fixture(scope="module")
 def bpic_tables():
     "The incident log, read once"
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import find_data
 
     from liuan_eval.intake.source import connect, open_table
@@ -56,7 +55,6 @@ def test_bpic2013_incidents_take_12_days_on_average_as_published(bpic_tables):
 
 
 def test_bpic2013_incidents_through_the_shipped_mapping(data_dir):
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import ROOT
 
     path = next(data_dir("bpic2013_incidents").glob("*.xes.gz"))

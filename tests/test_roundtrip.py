@@ -45,8 +45,6 @@ def told(log):
 @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(cases=CASES)
 def test_a_log_written_and_read_back_is_the_same(tmp_path, kind, cases):
-    if kind == "xes":
-        pytest.importorskip("r4pm")
     header, rows = [*HEADER, "备注"], rows_of(cases)
     name, write = FILES[kind]
     path = write(tmp_path / name, header, rows)

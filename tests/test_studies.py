@@ -54,7 +54,6 @@ def shown(nb):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_on_public_data_shows_what_its_code_gives(name, data_dir, monkeypatch):
     monkeypatch.setenv("LIUAN_EVAL_DATA", str(data_dir(PAGES[name]).parent))
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     path = ROOT / "nbs" / "studies" / f"{name}.ipynb"
     nb = nbformat.read(path, 4)
     stored = shown(nb)

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,7 +135,6 @@ def test_eclipse_bugs_have_the_published_tosses_and_edges_of_wu_liu_ma_2018(data
 
 
 def test_bpic2013_the_chain_of_649_teams_has_the_logs_mean_of_hops(data_dir):
-    pytest.importorskip("r4pm", reason="r4pm is not installed: pip install 'liuan_eval[xes]'")
     from conftest import ROOT
 
     path = next(data_dir("bpic2013_incidents").glob("*.xes.gz"))

@@ -624,7 +624,7 @@ def _cases_of(log: CaseLog, cut: dict[str, Any]) -> ibis.Table:
     have = [c for c in ("submitted_at", "area", "channel") if log.knows(c)]
     if log.attributes is not None and have:
         t = t.left_join(log.attributes.select("case", *have), "case").drop("case_right")
-    at: Any = ibis.coalesce(t.submitted_at, t["at"]) if "submitted_at" in have else t["at"]
+    at = wall(ibis.coalesce(t.submitted_at, t["at"]) if "submitted_at" in have else t["at"], log.mapping.timezone)
     keep = [t[k] == v for k, v in cut.items() if k in ("area", "channel")]
     keep += [at >= day(cut["since"]).to_pydatetime()] if "since" in cut else []
     keep += [at < day(cut["until"]).to_pydatetime() + timedelta(days=1)] if "until" in cut else []

@@ -16,7 +16,7 @@ import ibis
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
 from .names import graded, text
 from .source import LINE, PLACE
-from .times import BAD, TIME, WHY, time_of, why_of
+from .times import BAD, READ, TIME, WHY, time_of, why_of
 from ..words.text import LogError, packaged
 from ..words.time import engine, standard, wall
 from ..words.vocabulary import activity_words, ambiguous_returns, code_of, synonyms
@@ -105,7 +105,7 @@ def column(
         f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
     )
 
-# %% ../../nbs/intake/tables.ipynb #n057
+# %% ../../nbs/intake/tables.ipynb #n039
 _NUMBER = r"^[-+]?\d{1,18}(\.\d+)?$"
 
 
@@ -130,7 +130,7 @@ def order_of(
     name = find_columns(mapping, table.columns).get("order")
     return (table[name], _numbers(table, table[name])) if name else (None, None)
 
-# %% ../../nbs/intake/tables.ipynb #n060
+# %% ../../nbs/intake/tables.ipynb #n042
 def _alike(col: Any) -> Any:
     "A column that can be compared in every engine."
     kind = col.type()
@@ -141,7 +141,7 @@ def _alike(col: Any) -> Any:
 def _all_differ(table: ibis.Table, names: list[str]) -> bool:
     "Whether no two rows are equal in all of these columns."
     rows = table.select(**{f"c{i}": _alike(table[c]) for i, c in enumerate(names)})
-    return rows.distinct().count().execute() == table.count().execute()
+    return bool(rows.distinct().count().execute() == table.count().execute())
 
 
 def _again(table: ibis.Table, mapping: Mapping) -> Any:
@@ -190,7 +190,7 @@ def events(
             column(table, mapping.columns.get(c, c), c)
     ours = [c for c in EVENT_COLUMNS if c in found and c not in ("timestamp", "order")]
     taken, own = {*found.values(), *HIDDEN}, {*EVENT_COLUMNS, "time_text", "aside"}
-    further = [c for c in table.columns if c not in taken and not c.startswith((TIME, WHY))]
+    further = [c for c in table.columns if c not in taken and not c.startswith((READ, TIME, WHY))]
     known = {c: table[found[c]] if c in REQUIRED and table[found[c]].type().is_string() else text(table[found[c]]) for c in ours}
     return table.select(
         *HIDDEN,
@@ -238,7 +238,7 @@ def _moved(table: ibis.Table, mapping: Mapping, i: int, name: str) -> Any:
             moved |= _filled(table, step, mapping) if own else _filled(table, step, mapping) & same
     return moved
 
-# %% ../../nbs/intake/tables.ipynb #n063
+# %% ../../nbs/intake/tables.ipynb #n045
 _SAYS = dict(reason="returned", result="closed", actor="closed")  # column of the mapping -> the step that it tells of
 
 
@@ -289,7 +289,7 @@ def wide_events(
     e = reduce(lambda a, b: a.union(b), [_step(table, mapping, case, i) for i in range(len(mapping.steps))])
     return e.union(_timeless(table, mapping, e, case).select(*e.columns))
 
-# %% ../../nbs/intake/tables.ipynb #n067
+# %% ../../nbs/intake/tables.ipynb #n049
 def stay_events(
     table: ibis.Table,  # one row per stay of a case with a unit, numbered
     mapping: Mapping,  # of the log
@@ -314,14 +314,14 @@ def stay_events(
     gone = table.filter((why_of(table, found["sent_at"], mapping) != "no_time").fill_null(True))
     return came.union(gone.select(**event(1, "sent_at", outcome.fill_null("transferred"), last=True)))
 
-# %% ../../nbs/intake/tables.ipynb #n070
+# %% ../../nbs/intake/tables.ipynb #n052
 def with_aside(
     events: ibis.Table,  # events as one of the functions above gives them
 ) -> ibis.Table:  # without AGAIN, with `aside`
     "Events with the reason why each is set aside, a code of `check`; null where it is used."
     return events.mutate(aside=events[AGAIN].ifelse("duplicate", events.aside)).drop(AGAIN)
 
-# %% ../../nbs/intake/tables.ipynb #n073
+# %% ../../nbs/intake/tables.ipynb #n055
 def refuse_unused(
     tables: dict[str, ibis.Table],  # `events`, and `cases`, `callbacks` where they are given, as they were opened
     mapping: Mapping,  # of the log

@@ -15,8 +15,6 @@ def reader():
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_broken_export_is_read_asked_about_or_refused_in_words(kind, reader, tmp_path):
-    if kind == "xes":
-        pytest.importorskip("r4pm")
     wrong = []
     for seed in SEEDS:
         folder = tmp_path / str(seed)
