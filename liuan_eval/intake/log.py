@@ -414,7 +414,7 @@ def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | Non
 # %% ../../nbs/intake/log.ipynb #n006
 def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, Opened], tuple[Cleaned, ...], dict[str, TimeColumn]]:
     "The sources, numbered, their names cleaned and their times read; raises `LogError` where the mapping names a column that none of them has."
-    found = {k: open_table(con, v) for k, v in sources.items() if v is not None}
+    found = {k: open_table(con, v, mapping.sheets) for k, v in sources.items() if v is not None}
     raw = {k: numbered(o.table, mapping) for k, o in found.items()}
     for ours, theirs in mapping.columns.items():
         if not any(theirs in t.columns for t in raw.values()):
@@ -587,7 +587,7 @@ def _closings(log: CaseLog) -> ibis.Table:
     if log.unclear is None:
         return t.select(*_CLOSING, unknown=ibis.literal(False))
     t = t.left_join(log.unclear.mutate(unclear=True), "case").drop("case_right")
-    unknown = t.unclear.fill_null(False) & (ibis.literal(log.mapping.complete) & ~t.by_attribute | t.closed_at.isnull())
+    unknown: Any = t.unclear.fill_null(False) & (ibis.literal(log.mapping.complete) & ~t.by_attribute | t.closed_at.isnull())
     return t.mutate(closed_at=unknown.ifelse(ibis.null("timestamp"), t.closed_at), unknown=unknown).select(*_CLOSING, "unknown")
 
 

@@ -76,7 +76,7 @@ class Reading(Meaning):
     ids: str | None = None  # case numbers that come again: `yearly` where they start anew each year, `unique` where they do not
     ties: str | None = None  # order of the rows of a case at the same time: `oldest_first` or `newest_first`
     repeats: str = "once"  # rows equal in every column: count `once`, or `keep` all
-    sheets: tuple[str, ...] = ()  # of a workbook, those to read; without it all that have the header of the first
+    sheets: tuple[str, ...] = ()  # of a workbook, those to read; without it all with the header that most rows stand under
     accept: float = 0.05  # the largest share of rows that may be set aside
     simulated: bool = False  # the data are simulated: every page and figure says so
     folder: str = ""  # where `tables` are looked for

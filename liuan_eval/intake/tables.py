@@ -263,7 +263,7 @@ def _timeless(table: ibis.Table, mapping: Mapping, like: ibis.Table, case: Any) 
     "One event for every ticket that has no time for any step: received when it was submitted, or without activity and time."
     given = find_columns(mapping, table.columns, "cases").get("submitted_at")
     never = dict(timestamp=ibis.null("timestamp"), time_text=ibis.null("string"), aside=text(case).isnull().ifelse("no_case", "no_time"))
-    when = never if given is None else _when(table, given, text(case), mapping)
+    when: dict[str, Any] = never if given is None else _when(table, given, text(case), mapping)
     none = {c: ibis.null(like[c].type()) for c in like.columns}
     t = table.filter(~reduce(lambda a, b: a | b, [_filled(table, s, mapping) for s in mapping.steps]))
     own = {ROW: table[ROW] * len(mapping.steps)} | {c: table[c] for c in HIDDEN[1:]}
