@@ -17,7 +17,7 @@ from ibis import _
 
 from .layouts import known_steps
 from .mapping import REQUIRED
-from .profile import Column, Looked, as_time, plain, values_of
+from .profile import Column, Looked, as_time, folded, values_of
 from .tables import text
 from ..words.text import Text, packaged
 from ..words.vocabulary import Does, activities, ambiguous_returns, synonyms
@@ -30,8 +30,8 @@ def _named(
     "ours -> theirs for one table of the dictionary, the first hit in its order."
     have: dict[str, str] = {}
     for name in columns:
-        have.setdefault(plain(name), name)
-    names = {ours: next((have[plain(n)] for n in theirs if plain(n) in have), None) for ours, theirs in _dictionary(part).items()}
+        have.setdefault(folded(name), name)
+    names = {ours: next((have[folded(n)] for n in theirs if folded(n) in have), None) for ours, theirs in _dictionary(part).items()}
     return {ours: theirs for ours, theirs in names.items() if theirs is not None}
 
 
@@ -61,7 +61,7 @@ def _counts_rows(c: Column) -> bool:
     return (
         c.numbers == 1
         and c.unique
-        and (plain(c.name) in ("序号", "行号", "no.", "index") or {"1", "2"} <= set(c.values) or "10" in c.values)
+        and (folded(c.name) in ("序号", "行号", "no.", "index") or {"1", "2"} <= set(c.values) or "10" in c.values)
     )
 
 
@@ -96,7 +96,7 @@ def could_be(
 ) -> list[str]:  # theirs
     "The columns whose values fit, the likeliest first."
     fit = [c for c in columns.values() if c.name not in taken and _FITS[ours](c)]
-    key = lambda c: (not re.search(_TELLING[ours], plain(c.name)), -c.distinct if ours in ("timestamp", "received_at") else 0)
+    key = lambda c: (not re.search(_TELLING[ours], folded(c.name)), -c.distinct if ours in ("timestamp", "received_at") else 0)
     return [c.name for c in sorted(fit, key=key)]
 
 
@@ -138,14 +138,14 @@ def step_of(
     column: str,  # name of a column of times
 ) -> str | None:
     "The activity that the name of a column of times tells; None where it tells none."
-    word = re.sub(r"时间|日期|时刻|首次|最新|最后|最近|二次|再次|_?(time|date|at)$", "", plain(column))
+    word = re.sub(r"时间|日期|时刻|首次|最新|最后|最近|二次|再次|_?(time|date|at)$", "", folded(column))
     return word if word in ambiguous_returns() else synonyms("activity").get(word)
 
 
 def _known(columns: dict[str, Column], holder: str | None) -> list[dict[str, Any]]:
     "The steps that the dictionary knows, with the names of this table."
-    have = {plain(c): c for c in reversed(columns)}
-    names = {n: have[plain(n)] for row in _dictionary("wide") for n in (*row["time"], *row.get("unit", [])) if plain(n) in have}
+    have = {folded(c): c for c in reversed(columns)}
+    names = {n: have[folded(n)] for row in _dictionary("wide") for n in (*row["time"], *row.get("unit", [])) if folded(n) in have}
     steps = known_steps(tuple(names), holder)
     told = [(s["activity"], names[s["time"]], [names.get(u, u) for u in units_of(s)]) for s in steps]
     return [dict(activity=a, time=c) | ({"unit": u[0] if len(u) == 1 else u} if u else {}) for a, c, u in told]
@@ -157,19 +157,19 @@ def steps_of(
 ) -> tuple[list[dict[str, Any]], list[str]]:  # rows of `steps`; columns of times that are none of them
     "The steps of a table of tickets, and the times of which no name tells the step."
     steps, open, before = _known(columns, holder), [], None
-    known = {plain(n) for row in _dictionary("wide") for n in row["time"]} | {
-        plain(n) for k in ("due_at", "extended_due_at") for n in _dictionary("cases")[k]
+    known = {folded(n) for row in _dictionary("wide") for n in row["time"]} | {
+        folded(n) for k in ("due_at", "extended_due_at") for n in _dictionary("cases")[k]
     }
     times = [s["time"] for s in steps]
     for c in columns.values():
-        if c.times >= 0.8 and plain(c.name) not in known and (activity := step_of(c.name)):
-            word = re.sub(r"时间|日期|时刻", "", plain(c.name))
-            own = [u for u in columns if plain(u).startswith(word) and u != c.name and columns[u].units >= 0.5][:1]
+        if c.times >= 0.8 and folded(c.name) not in known and (activity := step_of(c.name)):
+            word = re.sub(r"时间|日期|时刻", "", folded(c.name))
+            own = [u for u in columns if folded(u).startswith(word) and u != c.name and columns[u].units >= 0.5][:1]
             unit = own or ([holder] if holder and activity not in ("received", "called") else [])
             at = times.index(before) + 1 if before else len(times)
             steps.insert(at, dict(activity=activity, time=c.name) | ({"unit": unit[0]} if unit else {}))
             times.insert(at, c.name)
-        elif c.times >= 0.8 and plain(c.name) not in known:
+        elif c.times >= 0.8 and folded(c.name) not in known:
             open.append(c.name)
         before = c.name if c.name in times else before
     return steps, open
@@ -193,7 +193,7 @@ _HINTS = ("热线", "12345", "派单", "调度", "hotline", "dispatch", "受理�
 
 
 def _is_hotline(unit: str) -> bool:
-    return any(h in plain(unit) for h in _HINTS)
+    return any(h in folded(unit) for h in _HINTS)
 
 
 def _custody(looked: Looked, columns: dict[str, str]) -> ibis.Table:

@@ -432,7 +432,7 @@ def _aside(opened: dict[str, Opened]) -> pd.DataFrame:
     own = [o.aside.assign(table=k) for k, o in opened.items() if len(o.aside)]
     return pd.concat(own, ignore_index=True)[ASIDE] if own else pd.DataFrame(columns=ASIDE)
 
-
+# %% ../../nbs/intake/log.ipynb #n014
 def _nothing(events: ibis.Table, times: dict[str, TimeColumn]) -> LogError:
     "The error for a log of which no row can be used."
     shown = events.limit(3).execute()
@@ -447,7 +447,7 @@ def _nothing(events: ibis.Table, times: dict[str, TimeColumn]) -> LogError:
         f"No row has both a case id and a time that can be read. First rows: case_id {shown.case_id.tolist()}, time {shown.time_text.tolist()}. Check [columns] in the mapping.",
     )
 
-
+# %% ../../nbs/intake/log.ipynb #n027
 def _events(first: ibis.Table, mapping: Mapping) -> ibis.Table:
     "All events of the log's first table, under present names and in codes, with the reason why they are set aside."
     made = dict(wide=wide_events, stays=stay_events).get(mapping.layout, events)(first, mapping)
