@@ -35,6 +35,7 @@ from .times import BAD, TIMES, TimeColumn, mostly_days, with_times
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
 from ..words.text import DATA, Lang, LogError, Question, Text
+from ..words.time import day
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #c016
@@ -90,8 +91,8 @@ def _counts(log: "CaseLog") -> dict[str, int]:
 # %% ../../nbs/intake/log.ipynb #n013
 def _extracted(mapping: Mapping) -> pd.Timestamp:
     "When a log was exported; a day without a clock ends with its day."
-    at = pd.Timestamp(str(mapping.span["extracted"]))
-    return at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1) if at == at.normalize() else at
+    at = day(str(mapping.span["extracted"]))
+    return day(at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)) if at == at.normalize() else at
 
 # %% ../../nbs/intake/log.ipynb #n014
 class _Ended(LogTables):
@@ -302,7 +303,8 @@ def _log(con: Any, raw: dict[str, ibis.Table], times: dict[str, TimeColumn], map
     if n_rows(core) == 0:
         raise _nothing(e, times)
     about = None if about is None else _one_per_case(about, case_ids)
-    unclear = _unclear(e, first if cases is None else cases, mapping, case_ids)
+    doubt = any(c.n_bad or c.n_wild for c in times.values())
+    unclear = _unclear(e, first if cases is None else cases, mapping, case_ids) if doubt else None
     return CaseLog(con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear)
 
 # %% ../../nbs/intake/log.ipynb #n007
@@ -393,7 +395,7 @@ def _closings(log: CaseLog) -> ibis.Table:
     t = t.mutate(closed_at=t.by_attribute.ifelse(t.said, t.event_at))
     if log.unclear is None:
         return t.select(*_CLOSING, unknown=ibis.literal(False))
-    t = t.left_join(log.unclear.mutate(unclear=True), "case").drop("case_right")
+    t = t.left_join(log.unclear.mutate(unclear=ibis.literal(True)), "case").drop("case_right")
     unknown = t.unclear.fill_null(False) & (ibis.literal(log.mapping.complete) & ~t.by_attribute | t.closed_at.isnull())
     return t.mutate(closed_at=unknown.ifelse(ibis.null("timestamp"), t.closed_at), unknown=unknown).select(*_CLOSING, "unknown")
 

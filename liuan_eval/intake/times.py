@@ -22,6 +22,7 @@ from ibis import _
 from .mapping import CALLBACK_COLUMNS, CASE_COLUMNS, EVENT_COLUMNS, Mapping, find_columns
 from .source import LINE, PLACE, kept
 from ..words.text import LogError, Question, Text
+from ..words.time import day
 
 # %% ../../nbs/intake/times.ipynb #n006
 _WIDE = {chr(c): chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F)} | {"。": ".", "∶": ":", "—": "-", "–": "-", "−": "-", "‑": "-", "\t": " "}
@@ -336,7 +337,7 @@ def _not_times(col: Any) -> LogError:
 
 def _said(mapping: Mapping, name: str, ours: Sequence[str]) -> dict[str, Any]:
     "What the mapping says about times: of this column by its own or our name, or of all."
-    own = [mapping.times[k] for k in (name, *ours) if isinstance(mapping.times.get(k), dict)]
+    own: list[Any] = [mapping.times[k] for k in (name, *ours) if isinstance(mapping.times.get(k), dict)]
     return {k: v for k, v in mapping.times.items() if not isinstance(v, dict)} | (own[0] if own else {})
 
 
@@ -438,7 +439,7 @@ def _orders(table: ibis.Table, found: list[TimeColumn], mapping: Mapping, case: 
 def _places(table: ibis.Table, row: str) -> Any:
     "Where a row stands, as a text before it: sheet or file, and line."
     number = table[LINE] if LINE in table.columns else table[row] + 1 if row in table.columns else ibis.null("int64")
-    line = number.cast("string").fill_null("?") + ": "
+    line: Any = ibis.coalesce(number.cast("string"), "?") + ": "
     return (table[PLACE] + " ").fill_null("") + line if PLACE in table.columns else line
 
 
@@ -450,7 +451,7 @@ def _which_order(table: ibis.Table, c: TimeColumn, kind: str, open_: dict, settl
     t = t.select(
         at=_places(t, row),
         text=_text(t[c.name]),
-        row=t[row] if row in t.columns else 0,
+        row=t[row] if row in t.columns else ibis.literal(0),
         **{o: replace(c, orders={kind: o}).read(t) for o in left},
     )
     shown = t.order_by("row").limit(3).execute()
@@ -488,7 +489,7 @@ def _zoned(table: ibis.Table, c: TimeColumn, row: str) -> TimeColumn:
     for some in [short] if short else [bare, full]:
         t = table.filter(reduce(lambda a, b: a | b, [text.re_search(f"^{f.pattern}$") for f in some]))
         t = (
-            t.select(at=_places(t, row), text=_text(t[c.name]), row=t[row] if row in t.columns else 0)
+            t.select(at=_places(t, row), text=_text(t[c.name]), row=t[row] if row in t.columns else ibis.literal(0))
             .order_by("row")
             .limit(3 if short else 2)
         )
@@ -583,7 +584,7 @@ def mostly_days(
 # %% ../../nbs/intake/times.ipynb #n075
 def _limits(c: TimeColumn, span: tuple[datetime, datetime], mapping: Mapping) -> tuple[datetime, datetime]:
     "From when to when (not included) the times of a column can be right."
-    due, said = all("due" in x for x in c.ours), {k: pd.Timestamp(str(v)).to_pydatetime() for k, v in mapping.span.items()}
+    due, said = all("due" in x for x in c.ours), {k: day(str(v)).to_pydatetime() for k, v in mapping.span.items()}
     more = timedelta(days=AFTER * 30.5) if due else timedelta(0)
     low, high = said.get("from", span[0] - more), span[1] + more
     if "extracted" in said and not due:
