@@ -146,8 +146,9 @@ def _counts(log: "CaseLog") -> dict[str, int]:
 # %% ../../nbs/intake/log.ipynb #m006
 def _extracted(mapping: Mapping) -> pd.Timestamp:
     "When a log was exported; a day without a clock ends with its day."
-    at = pd.Timestamp(str(mapping.span["extracted"]))
-    return standard(at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1) if at == at.normalize() else at, mapping.timezone)
+    at = day(str(mapping.span["extracted"]))
+    at = day(at + pd.Timedelta(days=1) - pd.Timedelta(seconds=1)) if at == at.normalize() else at
+    return standard(at, mapping.timezone)
 
 # %% ../../nbs/intake/log.ipynb #m007
 class _Ended(LogTables):
@@ -492,7 +493,8 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     if n_rows(core) == 0:
         raise _nothing(e, times)
     _check_closing(e, core, about, mapping)
-    unclear = _unclear(e, about, mapping, case_ids)
+    doubt = any(c.n_bad or c.n_wild for c in times.values())
+    unclear = _unclear(e, about, mapping, case_ids) if doubt else None
     about = None if about is None else _one_per_case(about, case_ids)
     return CaseLog(
         con, mapping, raw, e, core, case_ids, about, callbacks, units, source, times, by_day, unclear, names, _aside(opened), notes
@@ -586,7 +588,7 @@ def _closings(log: CaseLog) -> ibis.Table:
     t = t.mutate(closed_at=t.by_attribute.ifelse(t.said, t.event_at))
     if log.unclear is None:
         return t.select(*_CLOSING, unknown=ibis.literal(False))
-    t = t.left_join(log.unclear.mutate(unclear=True), "case").drop("case_right")
+    t = t.left_join(log.unclear.mutate(unclear=ibis.literal(True)), "case").drop("case_right")
     unknown: Any = t.unclear.fill_null(False) & (ibis.literal(log.mapping.complete) & ~t.by_attribute | t.closed_at.isnull())
     return t.mutate(closed_at=unknown.ifelse(ibis.null("timestamp"), t.closed_at), unknown=unknown).select(*_CLOSING, "unknown")
 

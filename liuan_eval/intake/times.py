@@ -22,7 +22,7 @@ from ibis import _
 from .mapping import CALLBACK_COLUMNS, CASE_COLUMNS, EVENT_COLUMNS, Mapping, find_columns
 from .source import LINE, PLACE, kept
 from ..words.text import LogError, Question, Text
-from ..words.time import engine, standard
+from ..words.time import day, engine, standard
 
 # %% ../../nbs/intake/times.ipynb #n006
 _WIDE = {chr(c): chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F)} | {"。": ".", "∶": ":", "—": "-", "–": "-", "−": "-", "‑": "-", "\t": " "}
@@ -63,7 +63,7 @@ def _plain(text: Any) -> Any:
     text = text.translate("".join(_WIDE) + _GONE, "".join(_WIDE.values())).upper()
     return reduce(lambda t, step: t.re_replace(*step), _STEPS, text)
 
-# %% ../../nbs/intake/times.ipynb #n009
+# %% ../../nbs/intake/times.ipynb #n016
 ORDERS = {  # of the three numbers of a date
     "ymd": Text("年/月/日", "year, month, day"),
     "dmy": Text("日/月/年", "day, month, year"),
@@ -102,7 +102,7 @@ _NUMBERS = {  # name: pattern of a number that is a time
     "microseconds": r"1[0-8]\d{14}",
 }
 
-# %% ../../nbs/intake/times.ipynb #n010
+# %% ../../nbs/intake/times.ipynb #n017
 @dataclass(frozen=True)
 class Form:
     "One way to write a time."
@@ -162,11 +162,11 @@ def is_time(
     "Whether a text has the form of a time."
     return bool(forms(re.sub(r"\d", "9", _plain_text(word))))
 
-# %% ../../nbs/intake/times.ipynb #n013
+# %% ../../nbs/intake/times.ipynb #n020
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), dt.timestamp))
 def _strptime(text, form): ...
 
-# %% ../../nbs/intake/times.ipynb #n051
+# %% ../../nbs/intake/times.ipynb #n022
 _EPOCH = datetime(1970, 1, 1)
 _UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6}  # of which a second has so many
 
@@ -219,7 +219,7 @@ def _read(text: Any, form: Form, order: str, zone: str | None, clock: str) -> An
     where = "UTC" if form.zone == "UTC" else zone
     return standard(at, clock, where or clock)
 
-# %% ../../nbs/intake/times.ipynb #n054
+# %% ../../nbs/intake/times.ipynb #n025
 _SPELT = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d{1,9})?)?)?"  # what the engine reads as it is
 
 
@@ -272,7 +272,7 @@ class TimeColumn:
         "The order of day, month and year where it had to be found."
         return ", ".join(dict.fromkeys(self.orders.values()))
 
-# %% ../../nbs/intake/times.ipynb #n055
+# %% ../../nbs/intake/times.ipynb #n026
 def _text(col: Any) -> Any:
     "A column as text; whole numbers without their point."
     if col.type().is_floating():
@@ -306,7 +306,7 @@ def _column(col: Any, c: TimeColumn) -> Any:
     found = [(text.re_search(f"^{f.pattern}$"), _read(text, f, c.orders.get(f.date, "ymd"), c.zone, c.clock)) for f in c.forms]
     return ibis.cases(*found, else_=ibis.null("timestamp")) if found else ibis.null("timestamp")
 
-# %% ../../nbs/intake/times.ipynb #n057
+# %% ../../nbs/intake/times.ipynb #n028
 MOST_SHAPES = 2000  # of a column: what is not among so many is free text, and no time
 
 
@@ -320,7 +320,7 @@ def _not_times(col: Any) -> LogError:
 
 def _said(mapping: Mapping, name: str, ours: Sequence[str]) -> dict[str, Any]:
     "What the mapping says about times: of this column by its own or our name, or of all."
-    own = [mapping.times[k] for k in (name, *ours) if isinstance(mapping.times.get(k), dict)]
+    own: list[Any] = [mapping.times[k] for k in (name, *ours) if isinstance(mapping.times.get(k), dict)]
     return {k: v for k, v in mapping.times.items() if not isinstance(v, dict)} | (own[0] if own else {})
 
 
@@ -344,7 +344,7 @@ def _looked_at(table: ibis.Table, name: str, ours: tuple[str, ...], mapping: Map
     tidy = any(p != s for s, p in zip(shapes, plain) if forms(p))
     return replace(c, format=c.written or usual, forms=tuple(every), native=native, tidy=tidy, blanks=blanks)
 
-# %% ../../nbs/intake/times.ipynb #n060
+# %% ../../nbs/intake/times.ipynb #n031
 _CANDIDATES = {"long": ("dmy", "mdy"), "short": ("ymd", "dmy", "mdy")}
 FAR = 20  # an order is out if it costs so many times as much as the best
 
@@ -381,7 +381,7 @@ def _to_and_fro(table: ibis.Table, c: TimeColumn, kind: str, case: str | None, r
     f = t.agg(**back, **{f"{o}_1": (t[o] > t[f"{o}_"]).sum() for o in _CANDIDATES[kind]}).execute().iloc[0].fillna(0)
     return {o: int(min(f[f"{o}_0"], f[f"{o}_1"])) for o in _CANDIDATES[kind]}
 
-# %% ../../nbs/intake/times.ipynb #n061
+# %% ../../nbs/intake/times.ipynb #n032
 def _across(table: ibis.Table, found: Sequence[TimeColumn], kind: str) -> dict[str, int]:
     "By each order, how often a later step of a row lies before an earlier one."
     cost = {}
@@ -418,11 +418,12 @@ def _orders(table: ibis.Table, found: list[TimeColumn], mapping: Mapping, case: 
         found = [replace(c, orders=c.orders | {kind: settled[c.name][0]}) if c.name in settled else c for c in found]
     return found
 
-# %% ../../nbs/intake/times.ipynb #n062
+# %% ../../nbs/intake/times.ipynb #n033
 def _places(table: ibis.Table, row: str) -> Any:
     "Where a row stands, as a text before it: sheet or file, and line."
     number = table[LINE] if LINE in table.columns else table[row] + 1 if row in table.columns else ibis.null("int64")
-    line = number.cast("string").fill_null("?") + ": "
+    said: Any = ibis.coalesce(number.cast("string"), "?")
+    line = said + ": "
     return (table[PLACE] + " ").fill_null("") + line if PLACE in table.columns else line
 
 
@@ -434,7 +435,7 @@ def _which_order(table: ibis.Table, c: TimeColumn, kind: str, open_: dict, settl
     t = t.select(
         at=_places(t, row),
         text=_text(t[c.name]),
-        row=t[row] if row in t.columns else 0,
+        row=t[row] if row in t.columns else ibis.literal(0),
         **{o: replace(c, orders={kind: o}).read(t) for o in left},
     )
     shown = t.order_by("row").limit(3).execute()
@@ -449,7 +450,7 @@ def _which_order(table: ibis.Table, c: TimeColumn, kind: str, open_: dict, settl
         tuple(shown["at"] + shown.text),
     )
 
-# %% ../../nbs/intake/times.ipynb #n065
+# %% ../../nbs/intake/times.ipynb #n036
 _ABBREVIATED = {
     "CST": ("Asia/Shanghai", "America/Chicago", "America/Havana"),
     "IST": ("Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin"),
@@ -472,7 +473,7 @@ def _zoned(table: ibis.Table, c: TimeColumn, row: str) -> TimeColumn:
     for some in [short] if short else [bare, full]:
         t = table.filter(reduce(lambda a, b: a | b, [text.re_search(f"^{f.pattern}$") for f in some]))
         t = (
-            t.select(at=_places(t, row), text=_text(t[c.name]), row=t[row] if row in t.columns else 0)
+            t.select(at=_places(t, row), text=_text(t[c.name]), row=t[row] if row in t.columns else ibis.literal(0))
             .order_by("row")
             .limit(3 if short else 2)
         )
@@ -492,7 +493,7 @@ def _which_zone(c: TimeColumn, says: tuple[str, str], zones: tuple[str, ...], ro
         rows,
     )
 
-# %% ../../nbs/intake/times.ipynb #n068
+# %% ../../nbs/intake/times.ipynb #n039
 BEFORE, AFTER = 60, 36  # months without a single time, beyond which times do not belong together
 _SAFE = datetime(1950, 1, 1), datetime(2100, 1, 1)
 
@@ -524,7 +525,7 @@ def plausible(
     kept = f[~wild | (f.index == bulk)]
     return _month_start(int(kept["first"].min())), _month_start(int(kept["last"].max()) + 1)
 
-# %% ../../nbs/intake/times.ipynb #n073
+# %% ../../nbs/intake/times.ipynb #n044
 TIME, WHY = "__time__:", "__why__:"  # before a column's name: its times, and why there is none: a code of the checks
 TIMES = tuple(
     c for c in (*EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS, "received_at", "sent_at") if c == "timestamp" or c.endswith("_at")
@@ -556,7 +557,7 @@ def _uses(mapping: Mapping, columns: Sequence[str]) -> dict[str, tuple[str, ...]
     found = sorted([*found, *steps], key=lambda x: place.get(x[0], 1))
     return {t: tuple(o for o, u in found if u == t) for t in dict.fromkeys(t for _o, t in found)}
 
-# %% ../../nbs/intake/times.ipynb #n074
+# %% ../../nbs/intake/times.ipynb #n045
 def mostly_days(
     midnight: int,  # how many times lie at midnight sharp
     n: int,  # of how many
@@ -565,17 +566,17 @@ def mostly_days(
     "Whether times are days without a clock: all but a twentieth lie at midnight sharp, of at least twenty unless they were written so."
     return midnight > 0.95 * n and (sure or n >= 20)
 
-# %% ../../nbs/intake/times.ipynb #n075
+# %% ../../nbs/intake/times.ipynb #n046
 def _limits(c: TimeColumn, span: tuple[datetime, datetime], mapping: Mapping) -> tuple[datetime, datetime]:
     "From when to when (not included) the times of a column can be right."
-    due, said = all("due" in x for x in c.ours), {k: pd.Timestamp(str(v)).to_pydatetime() for k, v in mapping.span.items()}
+    due, said = all("due" in x for x in c.ours), {k: day(str(v)).to_pydatetime() for k, v in mapping.span.items()}
     more = timedelta(days=AFTER * 30.5) if due else timedelta(0)
     low, high = said.get("from", span[0] - more), span[1] + more
     if "extracted" in said and not due:
         high = _day_after(said["extracted"])
     return low, _day_after(said["to"]) if "to" in said else high
 
-# %% ../../nbs/intake/times.ipynb #n076
+# %% ../../nbs/intake/times.ipynb #n047
 def _day_after(at: datetime) -> datetime:
     "The moment that is no longer of a day, or of a moment."
     return at + (timedelta(days=1) if at == datetime(at.year, at.month, at.day) else timedelta(microseconds=1))
@@ -597,7 +598,7 @@ def _counted(table: ibis.Table, c: TimeColumn, f: pd.DataFrame, limits: tuple[da
     days = mostly_days(int(right.midnight.sum()), int(right.n.sum()), sure=c.dated or table[c.name].type().is_date())
     return replace(c, n=int(f.n.sum()), n_bad=bad, n_wild=n_wild, by_day=days, span=limits if n_wild else None)
 
-# %% ../../nbs/intake/times.ipynb #n077
+# %% ../../nbs/intake/times.ipynb #n048
 def with_times(
     tables: dict[str, ibis.Table],  # a log's, as they were opened
     mapping: Mapping,  # of the log
@@ -639,7 +640,7 @@ def _hidden(table: ibis.Table, c: TimeColumn) -> dict[str, Any]:
     why = ibis.cases((~c.filled(table), "no_time"), (at.isnull(), "bad_time"), (~inside, "wild_time"), else_=none)
     return {TIME + c.name: inside.ifelse(at, ibis.null("timestamp")), WHY + c.name: why}
 
-# %% ../../nbs/intake/times.ipynb #n078
+# %% ../../nbs/intake/times.ipynb #n049
 def _prepared(table: ibis.Table, name: str, mapping: Mapping) -> dict[str, Any]:
     "The hidden columns of a column of times, made on the spot where the table has none."
     if TIME + name in table.columns:
