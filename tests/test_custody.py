@@ -66,7 +66,9 @@ def as_log(events, dispatchers=(), complete=False, closed_at=None, submitted_at=
             }
         )
     units = [dict(unit=u) | ({"parent": parent[u]} if u in parent else {}) for u in UNITS] if parent else []
-    return CaseLog.from_frame(frame, cases=cases, dispatchers=list(dispatchers), complete=complete, units=units, ties="oldest_first", repeats="keep")
+    return CaseLog.from_frame(
+        frame, cases=cases, dispatchers=list(dispatchers), complete=complete, units=units, ties="oldest_first", repeats="keep"
+    )
 
 
 gap = st.sampled_from(

@@ -89,7 +89,9 @@ def test_the_design_page_tells_of_every_room_and_of_no_other():
     page = next(c["source"] for c in cells(ROOT / "nbs/explanation/design.ipynb") if "## Rooms" in c["source"])
     drawn = page[page.index("    liuan_eval/\n") : page.index("Four habits")]
     told = re.findall(
-        r"(?:^ {6}\w+/ +|· |\()(\w+)(?= ·| \(|:|\)|$)", re.sub(r" \((?!registry|survival|opened)[^()]*(?:\([^()]*\)[^()]*)*\)", "", drawn), re.M
+        r"(?:^ {6}\w+/ +|· |\()(\w+)(?= ·| \(|:|\)|$)",
+        re.sub(r" \((?!registry|survival|opened)[^()]*(?:\([^()]*\)[^()]*)*\)", "", drawn),
+        re.M,
     )
     assert sorted(told) == sorted(f.stem for f in MODULES if f.parent.name != "liuan_eval")
 

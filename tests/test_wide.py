@@ -5,8 +5,8 @@ import pytest
 
 from liuan_eval import CaseLog, custody, metrics, read_log
 from liuan_eval.intake.checks import check
+from liuan_eval.intake.draft import draft
 from liuan_eval.intake.layouts import known_steps
-from liuan_eval.intake.mapping import draft
 from liuan_eval.words.text import LogError, Question
 
 NAMES = dict(case_id="工单编号", timestamp="时间", unit="承办单位", activity="环节")
@@ -310,7 +310,7 @@ STAYS = pd.DataFrame(
 @pytest.mark.parametrize("named", [True, False], ids=["mapped", "by usual names"])
 def test_a_list_of_stays_is_a_log(frame, named):
     names = dict(case_id="工单编号", unit="承办单位", received_at="接收时间", sent_at="转出时间", outcome="处理结果", reason="退回原因")
-    log = CaseLog.from_frame(frame.reset_index(drop=True), layout="stays", dispatchers=["热线办"], **names if named else {})
+    log = CaseLog.from_frame(frame.reset_index(drop=True), layout="stays", dispatchers=["热线办"], accept=0.2, **names if named else {})
     assert path_of(log, "S1") == ["城管局", "住建局", "水务局"] and found(log)["no_time"] == 1
     c = custody.cases(log).execute().set_index("case_id")
     assert c.resolver.fillna("").to_dict() == {"S1": "水务局", "S2": ""} and str(c.closed_at["S1"]) == "2024-03-05 10:00:00"

@@ -420,12 +420,12 @@ def _twice(log: CaseLog, table: str) -> ibis.Table | None:
     return None if t is None else t.filter(_[AGAIN]).mutate(example=_at(t))
 
 
-@problem("duplicate_case", of="cases")
+@problem("duplicate_case", of="rows")
 def _duplicate_case(log: CaseLog) -> ibis.Table | None:
     return _twice(log, "cases")
 
 
-@problem("duplicate_call", of="callbacks")
+@problem("duplicate_call", of="rows")
 def _duplicate_call(log: CaseLog) -> ibis.Table | None:
     return _twice(log, "callbacks")
 

@@ -380,9 +380,12 @@ def _placed(e: ibis.Table, names: frozenset[str], zone: str) -> ibis.Table:
     return e.mutate(timestamp=at)
 
 # %% ../../nbs/intake/log.ipynb #m005
+_UNTIMED = ("no_time", *BAD)  # why an event has no place in time
+
+
 def _unclear(e: ibis.Table, about: ibis.Table | None, mapping: Mapping, case_ids: ibis.Table) -> ibis.Table:
-    "case: those with a closing time that is no time or cannot be right."
-    bad = e.aside.isin(BAD).fill_null(False)
+    "case: those with a closing that has no time, or one that cannot be right."
+    bad = e.aside.isin(_UNTIMED).fill_null(False)
     if mapping.complete:
         t = e.group_by("case_id").agg(bad=e[ROW].max(where=bad), good=e[ROW].max(where=e.aside.isnull()))
         ids = t.filter(t.bad >= t.good).select("case_id")
@@ -453,6 +456,8 @@ def _events(first: ibis.Table, mapping: Mapping) -> ibis.Table:
     "All events of the log's first table, under present names and in codes, with the reason why they are set aside."
     made = dict(wide=wide_events, stays=stay_events).get(mapping.layout, events)(first, mapping)
     e = taken_apart(with_aside(made), mapping)
+    if mapping.aliases:
+        check_aliases(units_seen(e), mapping)
     return e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
 
 
@@ -474,8 +479,6 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     if ordered and newest_first(e, mapping):
         mapping, raw = replace(mapping, ties="newest_first"), raw | dict(events=reversed_rows(raw["events"]))
         e = _events(raw["events"], mapping)
-    if mapping.aliases:
-        check_aliases(units_seen(e), mapping)
     by_day = _by_day(e, mapping, times)
     mixed = bool(by_day) and "timestamp" not in by_day
     e = _placed(e, by_day, mapping.timezone) if mixed else e
@@ -493,7 +496,7 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     if n_rows(core) == 0:
         raise _nothing(e, times)
     _check_closing(e, core, about, mapping)
-    doubt = any(c.n_bad or c.n_wild for c in times.values())
+    doubt = any(c.n_bad or c.n_wild for c in times.values()) or n_rows(e.filter(e.aside == "no_time").limit(1)) > 0
     unclear = _unclear(e, about, mapping, case_ids) if doubt else None
     about = None if about is None else _one_per_case(about, case_ids)
     return CaseLog(

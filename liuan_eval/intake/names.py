@@ -607,7 +607,7 @@ def starts_anew(
     if mapping.ids is not None:
         return mapping.ids == "yearly"
     years = events.filter(events.case_id.notnull()).group_by("case_id").agg(a=_.timestamp.year().min(), b=_.timestamp.year().max())
-    some = years.agg(n=(_.b > _.a).cast("int64").sum(), of=_.count()).execute().iloc[0]
+    some = years.agg(n=(_.b > _.a).cast("int64").sum().fill_null(0), of=_.count()).execute().iloc[0]
     if not (some.n >= 5 and some.n >= 0.3 * some.of):
         return False
     e = _begun(events.filter(events.case_id.notnull() & events.timestamp.notnull()), row)

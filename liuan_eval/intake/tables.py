@@ -17,7 +17,7 @@ from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_column
 from .names import graded, text
 from .source import LINE, PLACE
 from .times import BAD, READ, TIME, WHY, time_of, why_of
-from ..words.text import LogError, packaged
+from ..words.text import LogError, Question, Text, packaged
 from ..words.time import engine, standard, wall
 from ..words.vocabulary import activity_words, ambiguous_returns, code_of, synonyms
 
@@ -31,14 +31,13 @@ def known_words(
     return (activity_words(mapping.returned) if kind == "activity" else synonyms(kind)) | own
 
 # %% ../../nbs/intake/tables.ipynb #n014
-def _need_direction(word: str) -> LogError:
-    "The error for a word that means opposite things in different cities."
-    both = packaged("dictionaries/words")["direction"]
-    zh = " 或 ".join(f'returned = "{k}"（{o["zh"]}）' for k, o in both.items())
-    en = " or ".join(f'returned = "{k}" ({o["en"]})' for k, o in both.items())
-    return LogError(
-        f"日志中有“{word}”，各地用法方向相反。请在映射中写明：{zh}。没有默认值。",
-        f"The log uses '{word}', which means opposite things in different cities. Say in the mapping which it is here: {en}. There is no default.",
+def _need_direction(word: str) -> Question:
+    "The question which way a word goes that means opposite things in different cities."
+    return Question(
+        f"日志中有“{word}”，各地用法方向相反，没有默认值。这里是哪一种？",
+        f"The log uses '{word}', which means opposite things in different cities; there is no default. Which is it here?",
+        "returned",
+        {k: Text(o["zh"], o["en"]) for k, o in packaged("dictionaries/words")["direction"].items()},
     )
 
 
@@ -48,7 +47,7 @@ def coded(
     mapping: Mapping,  # of the log
     kind: str,  # of which kind the words are
 ) -> Any:  # the column with known words replaced by codes
-    "A column of words in codes; raises `LogError` (made by `_need_direction`) where 退单 and the like have no direction, `Question` (of `graded`) for grades."
+    "A column of words in codes; raises `Question` where 退单 and the like have no direction (of `_need_direction`), and for grades (of `graded`)."
     words = table.select(w=col).distinct().limit(10_000).execute().w.dropna()
     known = known_words(mapping, kind)
     if "true" in packaged("dictionaries/words")[kind]:

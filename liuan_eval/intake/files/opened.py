@@ -118,12 +118,13 @@ def join_rows(
     upper: list[str],  # the groups; an empty cell belongs to the group before it
     lower: list[str],  # the parts
 ) -> list[str]:  # one header
-    "A header in two rows as one."
-    res, group = [], ""
+    "A header in two rows as one: a part that says enough (办结时间) stands alone, one that does not (时间) after its group."
+    res, group, every = [], "", [b or a for a, b in zip(upper, lower)]
     for a, b in zip(upper, lower):
         group = a or group
+        enough = len(b) > 2 and not b.isascii() and every.count(b) == 1
         between = " " if group and b and (group[-1] + b[0]).isascii() else ""
-        res.append(group if not b or b == group else group + between + b)
+        res.append(group if not b or b == group else b if enough else group + between + b)
     return res
 
 # %% ../../../nbs/intake/files/opened.ipynb #n022
