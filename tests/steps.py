@@ -81,14 +81,18 @@ def pauses_of(own, stop):
 
 def runs_of(held):
     "Stays with units as dicts with their first claim: events that move nothing or name no unit are looked past"
-    runs = []
+    runs, before = [], None
     for e in held:
         if e.unit is None or e.activity in NO_CUSTODY:
             continue
-        if not runs or runs[-1]["unit"] != e.unit:
-            runs.append(dict(unit=e.unit, entered_at=e.timestamp, claimed_at=None))
+        if not runs or runs[-1]["unit"] != e.unit:  # that it claims says when a unit had it, not when it came
+            sent = before.timestamp if before is not None and before.unit == DISPATCHER else None
+            runs.append(
+                dict(unit=e.unit, entered_at=e.timestamp, claimed_at=None, came_at=sent if e.activity == "claimed" else e.timestamp)
+            )
         if e.activity == "claimed" and runs[-1]["claimed_at"] is None:
             runs[-1]["claimed_at"] = e.timestamp
+        before = e
     return [r for r in runs if r["unit"] != DISPATCHER]
 
 
@@ -129,7 +133,7 @@ def steps(events, cases):
                 n_reopened=len(did("reopened")),
                 ending=closed_words[-1] if closed_words and c["closed_at"] else None,
                 pauses=pauses_of([e for e, _ in mine], c["closed_at"] or end),
-                stays=[s | dict(claimed_at=r["claimed_at"]) for s, r in zip(stays, runs)],
+                stays=[s | dict(claimed_at=r["claimed_at"], came_at=r["came_at"]) for s, r in zip(stays, runs)],
                 unit=last[-1] if last else None,
                 end=end,
             )

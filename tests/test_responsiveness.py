@@ -232,7 +232,8 @@ def test_by_unit_the_wait_for_a_claim_is_of_every_stay_and_the_wait_for_a_closin
     stays = speed.WAITS[f"{pre}claim_hours"](log, by="unit").set_index("unit")
     closes = speed.WAITS[f"{pre}close_hours"](log, by="unit").set_index("unit")
     for u in stays.index:
-        own = durations([(s["entered_at"], s["claimed_at"]) for c in found for s in c["stays"] if s["unit"] == u], found[0]["end"], working)
+        own = [(s["came_at"], s["claimed_at"]) for c in found for s in c["stays"] if s["unit"] == u and s["came_at"]]
+        own = durations(own, found[0]["end"], working)
         done = durations([(c["dispatched_at"], c["closed_at"]) for c in found if c["unit"] == u], found[0]["end"], working)
         for r, rows in ((stays.loc[u], own), (closes.loc[u], done)):
             want = plain_median(rows)

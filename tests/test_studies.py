@@ -227,8 +227,8 @@ def test_the_month_of_a_bulletin_is_the_last_whose_limits_have_all_run_out(log):
         ("report", dict(month="2022-05"), "'report' does not take month; .* month belongs to bulletin"),
         ("bulletin", dict(controls="x.csv"), "'bulletin' does not take controls; .* controls belongs to report, campaign"),
         ("bulletin", dict(start="2022-02-17"), "start belongs to report, buckpassing, campaign"),
-        ("buckpassing", dict(plan="p.toml"), "it takes source, mapping, start, out, lang. plan belongs to campaign"),
-        ("campaign", dict(robustness=True), "it takes source, mapping, start, controls, plan, out, lang.$"),
+        ("buckpassing", dict(plan="p.toml"), "it takes source, mapping, start, only, accept, out, lang. plan belongs to campaign"),
+        ("campaign", dict(robustness=True), "it takes source, mapping, start, controls, plan, only, accept, out, lang.$"),
     ],
 )
 def test_a_study_refuses_what_it_does_not_take_and_says_who_does(tmp_path, study, value, says):

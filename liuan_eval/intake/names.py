@@ -365,9 +365,10 @@ def parts(
 ) -> tuple[list[str], bool]:  # the names in it, who leads first, and whether a mark (主办, 协办) says that they are several
     "A cell of units taken apart where a separator stands outside of brackets."
     cut, depth = [""], 0
+    seps = "、，,；;/|&+" + (" " if re.search(f"[{_CHINESE}]", name) else "")  # names in Latin letters have spaces of their own
     for c in name:
         depth += (c in "（([【") - (c in "）)]】")
-        if depth == 0 and c in "、，,；;/|&+ ":
+        if depth == 0 and c in seps:
             cut.append("")
         else:
             cut[-1] += c
@@ -591,9 +592,10 @@ def check_aliases(
 def _begun(events: ibis.Table, row: str) -> ibis.Table:
     "Events with the year in which their case began, if ids start anew each year, and whether it begins there."
     w = ibis.window(group_by="case_id", order_by=["timestamp", row])
-    e = events.mutate(before=_.timestamp.lag().over(w))
+    e = events.mutate(before=_.timestamp.lag().over(w), begins=_.activity.first().over(w))
     silent = e.timestamp.epoch_seconds() - e.before.epoch_seconds() >= 60 * 86400
-    e = e.mutate(again=((e.timestamp.year() > e.before.year()) & (silent | (e.activity == "received"))).fill_null(False))
+    anew = (e.activity == "received") | (silent & (e.activity == e.begins))  # as the case began, or as cases do
+    e = e.mutate(again=((e.timestamp.year() > e.before.year()) & anew).fill_null(False))
     e = e.mutate(year=(e.again | e.before.isnull()).ifelse(e.timestamp.year(), ibis.null("int32")))
     return e.mutate(began=e.year.max().over(ibis.window(group_by="case_id", order_by=["timestamp", row], preceding=None, following=0)))
 
@@ -607,11 +609,11 @@ def starts_anew(
     if mapping.ids is not None:
         return mapping.ids == "yearly"
     years = events.filter(events.case_id.notnull()).group_by("case_id").agg(a=_.timestamp.year().min(), b=_.timestamp.year().max())
-    some = years.agg(n=(_.b > _.a).cast("int64").sum().fill_null(0), of=_.count()).execute().iloc[0]
+    some = years.agg(n=(_.b > _.a).sum().fill_null(0), of=_.count()).execute().iloc[0]
     if not (some.n >= 5 and some.n >= 0.3 * some.of):
         return False
     e = _begun(events.filter(events.case_id.notnull() & events.timestamp.notnull()), row)
-    n = e.group_by("case_id").agg(again=e.again.any()).agg(n=_.count(), again=_.again.cast("int64").sum()).execute().iloc[0]
+    n = e.group_by("case_id").agg(again=e.again.any()).agg(n=_.count(), again=_.again.sum().fill_null(0)).execute().iloc[0]
     if n.again < 5 or n.again < 0.3 * n.n:
         return False
     some = e.filter(e.again).order_by("case_id", "timestamp").limit(3).execute()

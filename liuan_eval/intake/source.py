@@ -322,10 +322,10 @@ def _opened(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
         if path.name in e.text.en:
             raise
         raise LogError(f"{path.name}：{e.text.zh}", f"{path.name}: {e.text.en}") from None
-    except _STUMBLES as e:
+    except _STUMBLES:
         raise LogError(
             f"{path.name}：无法读到末尾，可能在复制时被截断，或没有读取权限。请重新复制或导出。",
-            f"{path.name}: cannot be read to its end ({first_sentence(e)}) It may have been cut off while copying, or not be yours to read: copy or export it again.",
+            f"{path.name}: cannot be read to its end. It may have been cut off while copying, or not be yours to read: copy or export it again.",
         ) from None
 
 # %% ../../nbs/intake/source.ipynb #n023
