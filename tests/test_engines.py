@@ -414,7 +414,7 @@ def test_postgres_times_with_a_zone_are_shown_on_the_walls_of_another(server, fr
 
 
 def test_postgres_ties_without_an_order_are_counted_and_come_out_the_same_every_time(server, frames):
-    events = frames[0]
+    events = frames[0].drop(columns="order").drop_duplicates()  # without an order, rows that are equal are one
     logs = [read_log(server, mapping=mapping(events=f"{SCHEMA}.unordered")) for _ in range(2)]
     tied = events.duplicated(["case_id", "timestamp"], keep=False).sum()
     assert tied > 50 and [check(log, "en").set_index("code")["count"]["tie"] for log in logs] == [tied, tied]
