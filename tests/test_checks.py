@@ -21,7 +21,7 @@ from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.report.cli import main
 from liuan_eval.words.text import LogError
 
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 TIMES = {"2022-02-17 09:00": "used", "2022-02-18 10:00": "used", "昨天": "bad_time", "二月": "bad_time", None: "no_time", " ": "no_time"}
 IDS = ["1", "2", "3", None, " "]
 UNITS, WORDS = ["热线", "城管局", None], ["受理", "派单", "回复", "办结", "神秘环节", None]
