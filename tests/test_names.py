@@ -160,21 +160,21 @@ def test_an_alias_that_matches_nothing_is_an_error_with_the_nearest_name():
     "said", ["54321", [5.0, 4.0, 1.0], ["5星", "4星", "1星"], ["★★★★★", "★★★★", "★"], ["10", "8", "0"], ["90", "80", "3"]]
 )
 def test_grades_are_asked_about_and_then_counted(said):
-    calls = pd.DataFrame({"工单编号": ["W001"] * len(said), "满意度": list(said)})
+    calls = pd.DataFrame({"工单编号": [f"W{i:03}" for i in range(len(said))], "满意度": list(said)})
     with pytest.raises(Question, match=r"scale\.satisfied") as e:
         made(callbacks=calls)
     assert e.value.key == "scale.satisfied"
     best = max(map(grade, map(str, said)))
     log = made(callbacks=calls, scale={"satisfied": best})
-    assert log.callbacks.execute().satisfied.tolist() == [float(grade(str(s)) == best) for s in said]
+    assert log.callbacks.order_by("case_id").execute().satisfied.tolist() == [float(grade(str(s)) == best) for s in said]
     assert "word_satisfied" not in check(log, "en").code.tolist()
 
 
 def test_zero_and_one_are_no_and_yes_and_numbers_with_words_are_codes():
     calls = pd.DataFrame({"工单编号": ["W001", "W002"], "满意度": ["1", "0"]})
-    assert made(callbacks=calls).callbacks.execute().satisfied.tolist() == [1, 0]
+    assert made(callbacks=calls).callbacks.order_by("case_id").execute().satisfied.tolist() == [1, 0]
     calls["满意度"] = ["1", "2"]
-    assert made(callbacks=calls, words={"satisfied": {"1": True, "2": "不满意"}}).callbacks.execute().satisfied.tolist() == [1, 0]
+    assert made(callbacks=calls, words={"satisfied": {"1": True, "2": "不满意"}}).callbacks.order_by("case_id").execute().satisfied.tolist() == [1, 0]
 
 
 def test_words_mean_codes_or_labels_or_it_is_an_error():
