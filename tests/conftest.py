@@ -1,7 +1,9 @@
 "Where the tests find real logs, and how they are shared between workers. The logs are not part of the repository: without them the tests that need them skip."
 
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,3 +74,23 @@ def find_data(name: str) -> Path:
 @pytest.fixture
 def data_dir():
     return find_data
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    "The command in this process and in an empty folder"
+    from liuan_eval.report.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["liuan-eval", *args])
+        try:
+            main()
+            code = 0
+        except SystemExit as e:
+            code = e.code
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+    return run

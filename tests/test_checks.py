@@ -1,8 +1,6 @@
 "From the rows of a file to the cases that are counted: nothing is lost without a word, and a log that lost too much computes nothing"
 
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import here
 import ibis
@@ -18,7 +16,6 @@ from liuan_eval.intake import log as room
 from liuan_eval.intake.balance import accepted, balance, columns, lost, told
 from liuan_eval.intake.checks import READER, check, concerned
 from liuan_eval.intake.log import CaseLog, read_log
-from liuan_eval.report.cli import main
 from liuan_eval.words.text import LogError
 
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
@@ -110,24 +107,6 @@ def lines(*rows: str) -> str:
 
 GOOD = [f"{i},2022-02-{i + 10} 09:00,城管局,派单,热线" for i in range(1, 10)]
 BAD = ["10,昨天,城管局,派单,热线", ",2022-02-20 09:00,城管局,派单,微信"]
-
-
-@pytest.fixture
-def cli(tmp_path, monkeypatch, capsys):
-    "The command in this process and in an empty folder"
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["liuan-eval", *args])
-        try:
-            main()
-            code = 0
-        except SystemExit as e:
-            code = e.code
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
-
-    return run
 
 
 def test_check_tells_of_rows_columns_and_problems_in_full_width(cli):

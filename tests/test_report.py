@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import here
 import nbformat
@@ -17,7 +16,7 @@ from conftest import ROOT
 from liuan_eval import read_log
 from liuan_eval.intake.log import sample
 from liuan_eval.report import study
-from liuan_eval.report.cli import COMMANDS, main
+from liuan_eval.report.cli import COMMANDS
 from liuan_eval.report.study import html_of, render, start_of, studies
 from liuan_eval.words.text import LogError
 
@@ -26,24 +25,6 @@ def alone(*args: str, cwd: Path) -> subprocess.CompletedProcess:
     "The command in a process of its own"
     code = "from liuan_eval.report.cli import main; main()"
     return subprocess.run([sys.executable, "-c", code, *args], cwd=cwd, capture_output=True, text=True, encoding="utf-8")
-
-
-@pytest.fixture
-def cli(tmp_path, monkeypatch, capsys):
-    "The command in this process and in an empty folder"
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["liuan-eval", *args])
-        try:
-            main()
-            code = 0
-        except SystemExit as e:
-            code = e.code
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
-
-    return run
 
 
 @pytest.fixture(scope="session")

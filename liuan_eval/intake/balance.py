@@ -171,17 +171,12 @@ def _roles(log: CaseLog) -> Iterator[tuple[str, str, str]]:
             yield from ((at, theirs, ours) for ours, theirs in find_columns(log.mapping, have, part).items())
 
 
-def _filled(log: CaseLog, col: Any) -> Any:
-    "Whether something stands in each cell of a column."
-    return (text(col).notnull() & text(col).lower().notin(list(log.mapping.missing))).fill_null(False)
-
-
 def _strange(log: CaseLog, ours: str, col: Any) -> Any:
     "Whether a cell holds a word that is not known; None where the column holds no words of ours."
     if ours not in packaged("dictionaries/words") or not col.type().is_string():
         return None
     known = [*known_words(log.mapping, ours), *packaged("dictionaries/words")[ours]]
-    return _filled(log, col) & text(col).lower().notin(sorted({w.lower() for w in known}))
+    return text(col).lower().notin(sorted({w.lower() for w in known}))
 
 # %% ../../nbs/intake/balance.ipynb #b019
 def columns(
@@ -196,7 +191,7 @@ def columns(
     for name in {table for table, _column in roles}:
         t = log.raw[name]
         own = [(i, t[c], ours) for i, at, c, ours in asked if at == name]
-        parts: dict[str, Any] = {f"filled{i}": _filled(log, col).sum() for i, col, _ours in own} | {f"n_{name}": t.count()}
+        parts: dict[str, Any] = {f"filled{i}": text(col).notnull().sum() for i, col, _ours in own} | {f"n_{name}": t.count()}
         parts |= {f"unknown{i}": odd.sum() for i, col, ours in own if (odd := _strange(log, ours, col)) is not None}
         counted |= t.agg(**parts).execute().iloc[0].to_dict()
     rows = []

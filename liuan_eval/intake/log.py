@@ -509,12 +509,7 @@ def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     try:
         return _log(con, sources, mapping, source)
     except LogError as e:
-        if source["name"] in e.text.en or not isinstance(sources["events"], (str, Path)):
-            raise
-        if isinstance(e, Question):
-            name, q = source["name"], e.question
-            raise Question(f"{name}：{q.zh}", f"{name}: {q.en}", e.key, e.answers, e.rows) from None
-        raise LogError(f"{source['name']}：{e.text.zh}", f"{source['name']}: {e.text.en}") from None
+        raise e.of(source["name"]) if isinstance(sources["events"], (str, Path)) else e from None
     except Exception as e:
         if con.name != "duckdb" or type(e).__module__.split(".")[0] not in ("duckdb", "_duckdb"):
             raise

@@ -319,9 +319,7 @@ def _opened(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
             raise empty(path.name)
         return got
     except LogError as e:
-        if path.name in e.text.en:
-            raise
-        raise LogError(f"{path.name}：{e.text.zh}", f"{path.name}: {e.text.en}") from None
+        raise e.of(path.name) from None
     except _STUMBLES:
         raise LogError(
             f"{path.name}：无法读到末尾，可能在复制时被截断，或没有读取权限。请重新复制或导出。",

@@ -59,6 +59,13 @@ class LogError(ValueError):
         super().__init__(f"{zh}\n{en}")
         self.text = Text(zh, en)
 
+    def of(
+        self,
+        name: str,  # of a source
+    ) -> "LogError":
+        "The same error with the name of the source in front, where it does not say it already."
+        return self if name in self.text.en else LogError(f"{name}：{self.text.zh}", f"{name}: {self.text.en}")
+
 
 class Question(LogError):
     "What a log cannot answer about itself, so that a person must: nothing is computed until the mapping says."
@@ -78,6 +85,14 @@ class Question(LogError):
         seen = f" {' | '.join(rows)}" if rows else ""
         super().__init__(f"{zh}{seen} 请在映射中写明：{shown[0] or key}。", f"{en}{seen} Say in the mapping: {shown[1] or key}.")
         self.key, self.answers, self.rows, self.question = key, answers, rows, Text(zh, en)
+
+    def of(
+        self,
+        name: str,  # of a source
+    ) -> "Question":
+        "As `LogError.of`; a question stays one."
+        said = Text(f"{name}：{self.question.zh}", f"{name}: {self.question.en}")
+        return self if name in self.text.en else Question(said.zh, said.en, self.key, self.answers, self.rows)
 
 # %% ../../nbs/words/text.ipynb #n012
 DATA = Path(str(files("liuan_eval") / "data"))  # what travels inside the package
