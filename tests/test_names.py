@@ -174,7 +174,9 @@ def test_zero_and_one_are_no_and_yes_and_numbers_with_words_are_codes():
     calls = pd.DataFrame({"工单编号": ["W001", "W002"], "满意度": ["1", "0"]})
     assert made(callbacks=calls).callbacks.order_by("case_id").execute().satisfied.tolist() == [1, 0]
     calls["满意度"] = ["1", "2"]
-    assert made(callbacks=calls, words={"satisfied": {"1": True, "2": "不满意"}}).callbacks.order_by("case_id").execute().satisfied.tolist() == [1, 0]
+    assert made(callbacks=calls, words={"satisfied": {"1": True, "2": "不满意"}}).callbacks.order_by(
+        "case_id"
+    ).execute().satisfied.tolist() == [1, 0]
 
 
 def test_words_mean_codes_or_labels_or_it_is_an_error():
