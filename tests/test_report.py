@@ -17,7 +17,9 @@ from liuan_eval import read_log
 from liuan_eval.intake.log import sample
 from liuan_eval.report import study
 from liuan_eval.report.cli import COMMANDS
-from liuan_eval.report.study import html_of, render, start_of, studies
+from liuan_eval.report.parameters import studies
+from liuan_eval.report.render import html_of, render
+from liuan_eval.report.study import start_of
 from liuan_eval.words.text import LogError
 
 

@@ -36,7 +36,9 @@ from ..intake.draft import draft
 from ..intake.log import CaseLog
 from .ask import ask as dialogue
 from .ask import write_mapping
-from .study import Parameter, read_part, refused, render, studies
+from .parameters import Parameter, refused, studies
+from .render import render
+from .study import read_part
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
 from ..words.text import Lang, LogError, Text, packaged
 
