@@ -273,6 +273,14 @@ class Work(NamedTuple):
 
     folder: Path  # what becomes the output
     private: Path  # temporary files, gone at the end
+    out: Path  # where the folder will lie
+
+    def named(
+        self,
+        text: str,  # that may name a place in between
+    ) -> str:
+        "A text in which everything lies where it will lie."
+        return text.replace(str(self.folder), str(self.out)).replace(str(self.private), str(self.out))
 
 
 def _swap(
@@ -311,12 +319,15 @@ def folder_beside(
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             _refuse_contents(path, force, [*fixed])
         mark = token_hex(4)  # a process that outlives its killed run writes to other names
-        new = Work(work / f"new{mark}", work / f"tmp{mark}")
+        new = Work(work / f"new{mark}", work / f"tmp{mark}", path)
         new.folder.mkdir()
         new.private.mkdir(mode=0o700)
         if (path / PLAN_LOCK).is_file():
             shutil.copy2(path / PLAN_LOCK, new.folder / PLAN_LOCK)
-        yield new
+        try:
+            yield new
+        except LogError as e:
+            raise LogError(new.named(e.text.zh), new.named(e.text.en)) from None
         sign(new.folder)
         if path.exists():
             _refuse_contents(path, force, [])  # again: a run takes minutes

@@ -132,5 +132,6 @@ def render(
     with folder_beside(target, inputs, force, fixed) as work:
         nb = filled(study, values | dict(out=work.folder))
         failed = executed(nb, work.private, {ADDRESS: str(source)} if is_address(source) else {}, progress)
+        failed = {i: f._replace(text=Text(work.named(f.text.zh), work.named(f.text.en))) for i, f in failed.items()}
         _finish(_kept(nb, study, values | dict(out=target), target.resolve()), failed, study, lang, work.folder)
     return target.resolve() / "index.html"
