@@ -32,7 +32,9 @@ import pandas as pd
 from .. import __version__
 from ..intake import balance, checks
 from .. import metrics as door
+from ..intake.address import masked
 from ..intake.draft import draft
+from ..intake.engine import in_words
 from ..intake.log import CaseLog
 from .ask import ask as dialogue
 from .ask import write_mapping
@@ -358,9 +360,8 @@ def parsed(
     takes = COMMANDS[name].takes
     options, files = _options(name, words)
     if len(files) > 1:
-        raise LogError(
-            f"只能给一个数据文件，多出：{'、'.join(files[1:])}。", f"One file with cases, no more: what is {', '.join(files[1:])}?"
-        )
+        more = [masked(f) for f in files[1:]]  # an address without quotation marks is several words
+        raise LogError(f"只能给一个数据文件，多出：{'、'.join(more)}。", f"One file with cases, no more: what is {', '.join(more)}?")
     values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
@@ -485,7 +486,8 @@ def run(
         near = get_close_matches(name, COMMANDS, 1)
         zh, en = (f"是否指 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
         raise LogError(
-            f"没有命令“{name}”。{zh}可用：{'、'.join(COMMANDS)}。", f"There is no command '{name}'.{en} There are: {', '.join(COMMANDS)}."
+            f"没有命令“{masked(name)}”。{zh}可用：{'、'.join(COMMANDS)}。",
+            f"There is no command '{masked(name)}'.{en} There are: {', '.join(COMMANDS)}.",
         )
     if "--version" in words:
         return print(__version__)
@@ -503,7 +505,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
     try:
-        run(sys.argv[1:])
+        with in_words():
+            run(sys.argv[1:])
     except LogError as e:
         lang = "en" if language(sys.argv[1:]) == "en" else "zh"
         print(Text("错误：", "error: ")[lang] + e.text[lang], file=sys.stderr)

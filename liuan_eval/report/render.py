@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..intake.mapping import Mapping
-from ..intake.source import is_address
+from ..intake.address import ADDRESS, is_address
 from .parameters import declared, filled
-from .study import ADDRESS
 from ..words.text import DATA, Lang, LogError, Text
 
 # %% ../../nbs/report/render.ipynb #c015
