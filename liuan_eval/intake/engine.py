@@ -7,13 +7,14 @@ __all__ = ['SAFE', 'private_folder', 'of_engine', 'in_words', 'telling', 'duck',
 
 # %% ../../nbs/intake/engine.ipynb #e003
 import atexit
+import logging
 import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,7 +59,7 @@ def _swept(folder: Path) -> None:
             return
         if not fcntl:
             lock.unlink(missing_ok=True)  # Windows does not let go of a file in use
-        with lock.open("rb+") if lock.exists() else suppress() as held:
+        with lock.open("rb+") if lock.exists() else nullcontext() as held:
             if held is None or _locked(held, wait=False):
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError:  # gone meanwhile, or in use
@@ -212,6 +213,7 @@ def postgres(
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())  # of a lost connection it would speak besides the sentence
     shown = masked(address).strip()
     plain = re.sub(r"(?i)^\s*(?:jdbc:)?(postgres(?:ql)?://)", lambda m: m[1].lower(), address)
     try:

@@ -509,10 +509,11 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
 # %% ../../nbs/intake/log.ipynb #n007
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "A log from sources of any kind; errors are raised as `LogError` with the name of the source."
+    named = isinstance(getattr(sources["events"], "table", sources["events"]), (str, Path))
     try:
         return _log(con, sources, mapping, source)
     except LogError as e:
-        raise e.of(source["name"]) if isinstance(sources["events"], (str, Path)) else e from None
+        raise e.of(source["name"]) if named else e from None
     except Exception as e:
         if (said := of_engine(e)) is not None:
             raise said.of(source["name"]) from None
