@@ -18,10 +18,12 @@ import ibis
 import pandas as pd
 from ibis import _
 
+from .address import is_address, masked
+from .engine import of_engine
 from .mapping import Mapping, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
 from .order import continues, newest_first, reversed_rows
-from .source import LINE, PLACE, Opened, connect, fingerprint, is_address, kept, masked, open_table
+from .source import LINE, PLACE, Elsewhere, Opened, connect, fingerprint, kept, nearby, open_table
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
@@ -191,8 +193,8 @@ class CaseLog(_Ended):
     ) -> "CaseLog":
         "A log from tables in memory or in an engine; raises `LogError` as `read_log` does."
         m = amend(mapping, **more)
-        tables = dict(events=events, cases=cases, callbacks=callbacks)
-        return _build(connect(events), tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
+        con, tables = nearby(connect(events), dict(events=events, cases=cases, callbacks=callbacks))
+        return _build(con, tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
 
     @cached_property
     def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -273,10 +275,10 @@ def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
     return kept(ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")))
 
 
-def _core(con: Any, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
+def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
     "case, seq, timestamp, act, sign, unit (a code): the events that are used."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
-    ties = [LINE] if con.name == "duckdb" else ["activity", "unit"]
+    ties = [LINE] if lined else ["activity", "unit"]
     e = events.filter(events.aside.isnull())
     moved = continues(e, mapping)
     does = act(e.activity) if moved is None else moved.ifelse(int(Does.NOTHING), act(e.activity)).cast("int8")
@@ -475,7 +477,8 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     raw, notes = {k: o.table for k, o in opened.items()}, tuple(n for o in opened.values() for n in o.notes)
     refuse_unused(raw, mapping)
     e = _events(raw["events"], mapping)
-    ordered = con.name == "duckdb" or "order" in find_columns(mapping, raw["events"].columns)
+    lined = con.name == "duckdb" and not isinstance(sources["events"], Elsewhere)  # a database has no order of rows
+    ordered = lined or "order" in find_columns(mapping, raw["events"].columns)
     if ordered and newest_first(e, mapping):
         mapping, raw = replace(mapping, ties="newest_first"), raw | dict(events=reversed_rows(raw["events"]))
         e = _events(raw["events"], mapping)
@@ -492,7 +495,7 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
         e = by_year(e, ROW)
         about, callbacks = (None if t is None else of_year(t, _when(t), e) for t in (about, callbacks))
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
-    core = _core(con, e, mapping, case_ids, units)
+    core = _core(lined, e, mapping, case_ids, units)
     if n_rows(core) == 0:
         raise _nothing(e, times)
     _check_closing(e, core, about, mapping)
@@ -506,11 +509,14 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
 # %% ../../nbs/intake/log.ipynb #n007
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "A log from sources of any kind; errors are raised as `LogError` with the name of the source."
+    named = isinstance(getattr(sources["events"], "table", sources["events"]), (str, Path))
     try:
         return _log(con, sources, mapping, source)
     except LogError as e:
-        raise e.of(source["name"]) if isinstance(sources["events"], (str, Path)) else e from None
+        raise e.of(source["name"]) if named else e from None
     except Exception as e:
+        if (said := of_engine(e)) is not None:
+            raise said.of(source["name"]) from None
         if con.name != "duckdb" or type(e).__module__.split(".")[0] not in ("duckdb", "_duckdb"):
             raise
         raise LogError(
@@ -559,6 +565,7 @@ def read_log(
     con, names = connect(source), _named(source, m)
     if is_address(source):
         con.raw_sql(f"set time zone '{m.timezone}'").close()
+    con, names = nearby(con, names)
     return _build(con, names, m, dict(name=name, sha256=fingerprint(source), simulated=m.simulated))
 
 # %% ../../nbs/intake/log.ipynb #c029

@@ -35,6 +35,7 @@ import pandas as pd
 from .. import __version__
 from ..intake import balance, checks
 from .. import metrics as door
+from ..intake.address import masked
 from ..intake.draft import draft
 from ..intake.log import CaseLog
 from ..intake.source import is_address
@@ -394,9 +395,8 @@ def parsed(
     takes = COMMANDS[name].takes
     options, files = _options(name, words)
     if len(files) > 1:
-        raise LogError(
-            f"只能给一个数据文件，多出：{'、'.join(files[1:])}。", f"One file with cases, no more: what is {', '.join(files[1:])}?"
-        )
+        more = [masked(f) for f in files[1:]]  # an address without quotation marks is several words
+        raise LogError(f"只能给一个数据文件，多出：{'、'.join(more)}。", f"One file with cases, no more: what is {', '.join(more)}?")
     values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
@@ -525,7 +525,8 @@ def run(
         near = get_close_matches(name, COMMANDS, 1)
         zh, en = (f"是否指 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
         raise LogError(
-            f"没有命令“{name}”。{zh}可用：{'、'.join(COMMANDS)}。", f"There is no command '{name}'.{en} There are: {', '.join(COMMANDS)}."
+            f"没有命令“{masked(name)}”。{zh}可用：{'、'.join(COMMANDS)}。",
+            f"There is no command '{masked(name)}'.{en} There are: {', '.join(COMMANDS)}.",
         )
     if "--version" in words:
         return print(__version__)

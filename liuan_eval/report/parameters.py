@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..intake.source import is_address, masked
+from ..intake.address import is_address, masked
 from ..words.text import LogError, Text
 from ..words.time import day
 
@@ -77,7 +77,8 @@ def in_notebook(
     if parameter.kind != "FILE" and not (parameter.kind == "NAME|FILE" and Path(value).suffix):
         return value
     if not Path(value).exists():
-        raise LogError(f"{value}：没有这个文件。请检查文件名和路径。", f"{value}: no such file. Check the name and the folder.")
+        shown = masked(value)
+        raise LogError(f"{shown}：没有这个文件。请检查文件名和路径。", f"{shown}: no such file. Check the name and the folder.")
     return _way(Path(value), near)
 
 # %% ../../nbs/report/parameters.ipynb #n018

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..intake.mapping import Mapping
-from ..intake.source import is_address
+from ..intake.address import ADDRESS, is_address
 from .kernel import executed, tell_missing
 from .output import PLAN_LOCK, RUN, folder_beside
 from .parameters import declared, filled
-from .study import ADDRESS
 from ..words.safe import for_html
 from .trouble import Failure
 from ..words.text import DATA, Lang, LogError, Text

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import ibis
 
+from ..engine import SAFE
 from .opened import LINE, PLACE, Opened, column_names, first_sentence
 from ...words.text import LogError
 
@@ -34,7 +35,7 @@ def nested_as_text(
 def _columns(f: Path) -> list[tuple[str, str]]:
     "Names and types of a file's columns as the engine sees them; raises `LogError` for a file that is not complete."
     try:
-        with duckdb.connect() as con:
+        with duckdb.connect(config=SAFE) as con:
             found = con.execute("describe select * from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
             raw = con.execute("select name, num_children, type from parquet_schema(?)", [exactly(f)]).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as e:
