@@ -25,7 +25,6 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 import pandas as pd
 
@@ -40,6 +39,8 @@ from .parameters import Parameter, refused, studies
 from .render import render
 from .study import read_part
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
+from .terminal import give, lay_out, tell
+from ..words.spreadsheet import csv_text, write_csv
 from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/report/cli.ipynb #c006
@@ -94,8 +95,8 @@ def _render(
         page = render(study, source, lang=lang, progress=lambda done, total: bar.update(task, completed=done, total=total), **values)
     run = json.loads((page.parent / "run.json").read_text(encoding="utf-8"))
     if run["cut"] or any(row["code"] in packaged("words/checks") for row in run["balance"]):
-        print(run["told"], file=sys.stderr)
-    print(Text(f"已生成：{page}", f"The page is here: {page}")[lang])
+        tell(run["told"], to=sys.stderr)
+    tell(Text(f"已生成：{page}", f"The page is here: {page}")[lang])
 
 
 for _name, _study in studies().items():
@@ -135,39 +136,19 @@ def mapping(
     if source is None:
         raise LogError("请写出数据文件，例如：liuan-eval mapping 工单.xlsx", "Name a file, for example: liuan-eval mapping log.csv")
     if not ask:
-        return print(draft(source), end="") if out is None else write_mapping(draft(source), Path(out))
+        return give(draft(source)) if out is None else write_mapping(draft(source), Path(out))
     out = out or "hotline.toml"
     dialogue(source, Path(out), lang, Console(highlight=False))
     COMMANDS["check"].run(**parsed("check", [source, "--mapping", out, "--lang", lang]))
 
 # %% ../../nbs/report/cli.ipynb #n014
-def _show(
-    table: pd.DataFrame,
-    title: str,
-) -> None:
-    "Print a table of text."
-    console = Console()
-    if not console.is_terminal:
-        rows = [list(table.columns), *table.astype(str).values.tolist()]
-        rows = [[" ".join(x.split()) for x in row] for row in rows]
-        widths = [max(map(cell_len, column)) for column in zip(*rows)]
-        lines = ("  ".join(x + " " * (w - cell_len(x)) for x, w in zip(row, widths)).rstrip() for row in rows)
-        return print("", title, *lines, sep="\n")
-    shown = Table(title=title, title_justify="left", show_lines=True)
-    for head in table.columns:
-        shown.add_column(head, overflow="fold")
-    for row in table.itertuples(index=False):
-        shown.add_row(*map(escape, row))
-    console.print(shown)
-
-
 def _tell(
     log: CaseLog,
     lang: Lang | None,
 ) -> None:
     "Say on the error stream what was set aside, and what the log was cut to, where there is something to say."
     if log.cut or (log.fates.code != "used").any():
-        print(balance.told(log)[lang or "zh"], file=sys.stderr)
+        tell(balance.told(log)[lang or "zh"], to=sys.stderr)
 
 # %% ../../nbs/report/cli.ipynb #n020
 def _overview(
@@ -175,22 +156,22 @@ def _overview(
     lang: Lang,
 ) -> None:
     "The log in a line, its account, its columns and its problems."
-    print(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang], sep="\n")
-    _show(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
+    tell(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang])
+    lay_out(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
     columns = balance.columns(log)
     columns = columns if columns.table.nunique() > 1 else columns.drop(columns="table")
-    _show(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
+    lay_out(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
     found = checks.check(log, lang)
     if found.empty:
-        print("", Text("未发现问题。", "Nothing wrong was found.")[lang], sep="\n")
+        tell("", Text("未发现问题。", "Nothing wrong was found.")[lang])
     else:
         shown = readable(found, lang)
         shown.insert(0, ROW_HEADS["code"][lang], found.code)
-        _show(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
+        lay_out(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
     try:
         balance.accepted(log)
     except LogError as e:
-        print("", e.text[lang], sep="\n")
+        tell("", e.text[lang])
 
 
 def _written(
@@ -200,10 +181,10 @@ def _written(
 ) -> None:
     "Write rows of problems to a file; raises `LogError` where it cannot be written."
     try:
-        listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}).to_csv(csv, index=False, encoding="utf-8-sig")
+        write_csv(listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}), csv)
     except OSError as e:
         raise LogError(f"{csv}：无法写入。请另选文件名。", f"{csv}: cannot be written ({e.strerror}). Choose another name.") from None
-    print(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
+    tell(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
 
 # %% ../../nbs/report/cli.ipynb #n028
 @command(
@@ -242,7 +223,7 @@ def check(
     elif rows:
         listed = checks.concerned(log, rows, lang)
         title = f"{checks.CHECKS[rows].problem[lang]} ({rows}): {len(listed):,}"
-        _show(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
+        lay_out(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
 
 # %% ../../nbs/report/cli.ipynb #c008
 @command(
@@ -287,7 +268,7 @@ def metrics(
     log = read_part(source, mapping, only, accept)
     table = door.compute(log, indicator or None, by or None, period, lang)
     _tell(log, lang)
-    print(table.to_csv(index=False), end="")
+    give(csv_text(table))
 
 # %% ../../nbs/report/cli.ipynb #n022
 @command(
@@ -316,7 +297,7 @@ def graph(
     log = read_part(source, mapping, only, accept)
     write_graph(flow_graph(log), Path(out))
     _tell(log, lang)
-    print(Text(f"已写出：{out}", f"Written: {out}")[lang])
+    tell(Text(f"已写出：{out}", f"Written: {out}")[lang])
 
 # %% ../../nbs/report/cli.ipynb #n006
 SHORT = dict(m="mapping", i="indicator")
@@ -506,7 +487,7 @@ def main() -> None:
         run(sys.argv[1:])
     except LogError as e:
         lang = "en" if language(sys.argv[1:]) == "en" else "zh"
-        print(Text("错误：", "error: ")[lang] + e.text[lang], file=sys.stderr)
+        tell(Text("错误：", "error: ")[lang] + e.text[lang], to=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -31,6 +31,7 @@ from ..intake.source import is_address
 from ..metrics import available, translated
 from .tables import picture
 from ..words.safe import both
+from ..words.spreadsheet import write_csv, write_workbook
 from ..words.text import Lang, LogError, Text
 from ..words.time import day, wall
 
@@ -127,7 +128,7 @@ class Study:
         "Write a table, whole, as CSV, and remember it for the workbook; indicators are written with their labels."
         self.tables[name] = translated(self.log, table, self.lang) if "indicator" in table else table
         (self.out / "tables").mkdir(parents=True, exist_ok=True)
-        self.tables[name].to_csv(self.out / "tables" / f"{name}.csv", index=False, encoding="utf-8-sig")
+        write_csv(self.tables[name], self.out / "tables" / f"{name}.csv")
         return table
 
     def figure(
@@ -236,7 +237,5 @@ def record(
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
     out.mkdir(parents=True, exist_ok=True)
     (out / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
-    with pd.ExcelWriter(out / "tables.xlsx", engine="openpyxl") as book:
-        for name, table in study.tables.items():
-            table.to_excel(book, sheet_name=name[:31], index=False)
+    write_workbook(study.tables, out / "tables.xlsx")
     return run
