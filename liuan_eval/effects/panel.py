@@ -20,6 +20,7 @@ from ..intake.log import CaseLog
 from ..metrics import compute
 from ..words.text import LogError, Text
 from ..words.time import period_of, start_day
+from ..words.units import seen_as
 
 # %% ../../nbs/effects/panel.ipynb #p001
 EPOC = 3  # least number of periods before and after (EPOC 2013)
@@ -329,6 +330,18 @@ def _bulletin(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return t.assign(period=days, **numbers), name
 
 # %% ../../nbs/effects/panel.ipynb #p012
+def _told_apart(units: pd.Series, name: str) -> None:
+    "Raise `LogError` for two cities whose names look alike: one city would count twice."
+    seen: dict[str, str] = {}
+    for unit in map(str, units.unique()):
+        other = seen.setdefault(seen_as(unit), unit)
+        if other != unit:
+            raise LogError(
+                f"{name}：“{other}”与“{unit}”只差空格、全半角或大小写。若是同一城市，请写成同一个名称；若不是，请改名以示区别。",
+                f"{name}: '{other}' and '{unit}' differ only by spaces, full-width letters or capitals. Write one name if they are one city, else names that can be told apart.",
+            )
+
+
 def _published(p: Panel, bulletins: str | Path | pd.DataFrame) -> pd.DataFrame:
     "The bulletins' rows of this indicator by the panel's kind of period; raises `LogError` where there are none or two for one period."
     t, name = _bulletin(bulletins)
@@ -336,6 +349,7 @@ def _published(p: Panel, bulletins: str | Path | pd.DataFrame) -> pd.DataFrame:
     t = t.assign(period=t.period.dt.to_period(p.freq).dt.start_time)
     if t.empty:
         raise LogError(f"{name}：没有指标“{p.indicator}”的数据。", f"{name}: no row for the indicator '{p.indicator}'.")
+    _told_apart(t.unit, name)
     if t.duplicated(["unit", "period"]).any():
         one = t[t.duplicated(["unit", "period"])].iloc[0]
         raise LogError(
