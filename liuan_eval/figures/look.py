@@ -30,6 +30,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from ..intake.log import CaseLog
+from ..words.safe import one_line
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.time import DAY, SECOND, day
 
@@ -57,7 +58,8 @@ def theme() -> None:
     colours |= {"grid.color": PALE, "figure.facecolor": "white", "savefig.facecolor": "white"}
     lines: dict[str, Any] = {"axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False, "grid.linewidth": 0.8}
     lines |= {f"{x}tick.major.{what}": v for x in "xy" for what, v in (("size", 3), ("width", 0.8))}
-    sns.set_theme(style="ticks", rc=letters | colours | lines | {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval"})
+    own = {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval", "text.parse_math": False}
+    sns.set_theme(style="ticks", rc=letters | colours | lines | own)
 
 # %% ../../nbs/figures/look.ipynb #n010
 def width(
@@ -169,7 +171,7 @@ def apart_short(
     most: int = 22,  # half-width letters
 ) -> list[str]:
     "Labels short enough for a figure; those that would coincide are three times as long, and numbered where that is not enough."
-    whole = list(labels)
+    whole = [one_line(x) for x in labels]
     cut = pd.Series([short(x, most) for x in whole], dtype=object)
     longer = cut.where(~cut.duplicated(keep=False), pd.Series([short(x, 3 * most) for x in whole], dtype=object))
     return [f"{x} {i}" if again else x for i, (x, again) in enumerate(zip(longer, longer.duplicated(keep=False)), 1)]
