@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = "words", "intake", "truth", "custody", "indicators", "metrics", "flow", "judge", "effects", "figures", "report"
+FLOORS = "words", "intake", "truth", "custody", "indicators", "metrics", "flow", "judge", "effects", "publish", "figures", "report"
 MODULES = sorted(f for f in (ROOT / "liuan_eval").rglob("*.py") if not f.name.startswith("_"))
 NOTEBOOKS = sorted((ROOT / "nbs").rglob("*.ipynb"))
 LONGEST = 60  # lines of an exported cell; 30 is the aim

@@ -46,8 +46,10 @@ from liuan_eval.intake.tables import (
 from .times import BAD, TIMES, TimeColumn, mostly_days, with_times
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
+from ..words.safe import one_line
 from ..words.text import DATA, Lang, LogError, Question, Text
 from ..words.time import day, standard, wall
+from ..words.units import apart
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #c016
@@ -244,12 +246,10 @@ class CaseLog(_Ended):
         return f"CaseLog({self.summary()})"
 
 # %% ../../nbs/intake/log.ipynb #c018
-def _labels(units: pd.DataFrame, lang: str) -> pd.Series:
+def _labels(units: pd.DataFrame, lang: Lang) -> pd.Series:
     "A label for every unit, its name where it has none; one that several units have is followed by the unit's name."
-    label = units[lang].where(units[lang].notna(), units.unit)
-    while (again := label.duplicated(keep=False) & (label != units.unit)).any():
-        label = label.where(~again, label + ("（" if lang == "zh" else " (") + units.unit + ("）" if lang == "zh" else ")"))
-    return label
+    label = units[lang].where(units[lang].fillna("").str.strip() != "", units.unit)
+    return pd.Series(apart(map(one_line, label), units.unit, lang), units.index)
 
 
 def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:

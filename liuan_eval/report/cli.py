@@ -28,7 +28,6 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 import pandas as pd
 
@@ -47,6 +46,8 @@ from .render import render
 from .study import read_part
 from .trouble import DEBUG, fault, machine
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
+from .terminal import give, lay_out, tell
+from ..words.spreadsheet import csv_text, write_csv
 from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/report/cli.ipynb #c006
@@ -101,15 +102,10 @@ def _render(
         page = render(study, source, lang=lang, progress=lambda done, total: bar.update(task, completed=done, total=total), **values)
     run = json.loads((page.parent / "run.json").read_text(encoding="utf-8"))
     if run["cut"] or any(row["code"] in packaged("words/checks") for row in run["balance"]):
-        print(run["told"], file=sys.stderr)
-    print(Text(f"已生成：{page}", f"The page is here: {page}")[lang])
+        tell(run["told"], to=sys.stderr)
+    tell(Text(f"已生成：{page}", f"The page is here: {page}")[lang])
     if missing := [f"- {m['section']}{Text('：', ': ')[lang]}{m['why']}" for m in run["missing"]]:
-        print(
-            Text(f"有 {len(missing)} 处没有算出：", f"{len(missing)} parts could not be computed:")[lang],
-            *missing,
-            sep="\n",
-            file=sys.stderr,
-        )
+        tell(Text(f"有 {len(missing)} 处没有算出：", f"{len(missing)} parts could not be computed:")[lang], *missing, to=sys.stderr)
         sys.exit(3)
 
 
@@ -161,39 +157,19 @@ def mapping(
     if source is None:
         raise LogError("请写出数据文件，例如：liuan-eval mapping 工单.xlsx", "Name a file, for example: liuan-eval mapping log.csv")
     if not ask:
-        return print(draft(source), end="") if out is None else write_mapping(draft(source), Path(out))
+        return give(draft(source)) if out is None else write_mapping(draft(source), Path(out))
     out = out or "hotline.toml"
     dialogue(source, Path(out), lang, Console(highlight=False))
     COMMANDS["check"].run(**parsed("check", [source, "--mapping", out, "--lang", lang]))
 
 # %% ../../nbs/report/cli.ipynb #n014
-def _show(
-    table: pd.DataFrame,
-    title: str,
-) -> None:
-    "Print a table of text."
-    console = Console()
-    if not console.is_terminal:
-        rows = [list(table.columns), *table.astype(str).values.tolist()]
-        rows = [[" ".join(x.split()) for x in row] for row in rows]
-        widths = [max(map(cell_len, column)) for column in zip(*rows)]
-        lines = ("  ".join(x + " " * (w - cell_len(x)) for x, w in zip(row, widths)).rstrip() for row in rows)
-        return print("", title, *lines, sep="\n")
-    shown = Table(title=title, title_justify="left", show_lines=True)
-    for head in table.columns:
-        shown.add_column(head, overflow="fold")
-    for row in table.itertuples(index=False):
-        shown.add_row(*map(escape, row))
-    console.print(shown)
-
-
 def _tell(
     log: CaseLog,
     lang: Lang | None,
 ) -> None:
     "Say on the error stream what was set aside, and what the log was cut to, where there is something to say."
     if log.cut or (log.fates.code != "used").any():
-        print(balance.told(log)[lang or "zh"], file=sys.stderr)
+        tell(balance.told(log)[lang or "zh"], to=sys.stderr)
 
 # %% ../../nbs/report/cli.ipynb #n020
 def _overview(
@@ -201,22 +177,22 @@ def _overview(
     lang: Lang,
 ) -> None:
     "The log in a line, its account, its columns and its problems."
-    print(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang], sep="\n")
-    _show(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
+    tell(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang])
+    lay_out(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
     columns = balance.columns(log)
     columns = columns if columns.table.nunique() > 1 else columns.drop(columns="table")
-    _show(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
+    lay_out(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
     found = checks.check(log, lang)
     if found.empty:
-        print("", Text("未发现问题。", "Nothing wrong was found.")[lang], sep="\n")
+        tell("", Text("未发现问题。", "Nothing wrong was found.")[lang])
     else:
         shown = readable(found, lang)
         shown.insert(0, ROW_HEADS["code"][lang], found.code)
-        _show(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
+        lay_out(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
     try:
         balance.accepted(log)
     except LogError as e:
-        print("", e.text[lang], sep="\n")
+        tell("", e.text[lang])
 
 
 def _written(
@@ -226,8 +202,8 @@ def _written(
     lang: Lang,
 ) -> None:
     "Write rows of problems to a new file, and say which it will be."
-    listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}).to_csv(new, index=False, encoding="utf-8-sig")
-    print(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
+    write_csv(listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}), new)
+    tell(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
 
 
 def _inputs(
@@ -276,7 +252,7 @@ def check(
     if rows and not csv:
         listed = checks.concerned(log, rows, lang)
         title = f"{checks.CHECKS[rows].problem[lang]} ({rows}): {len(listed):,}"
-        _show(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
+        lay_out(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
 
 # %% ../../nbs/report/cli.ipynb #c008
 @command(
@@ -321,7 +297,7 @@ def metrics(
     log = read_part(source, mapping, only, accept)
     table = door.compute(log, indicator or None, by or None, period, lang)
     _tell(log, lang)
-    print(table.to_csv(index=False), end="")
+    give(csv_text(table))
 
 # %% ../../nbs/report/cli.ipynb #n022
 @command(
@@ -353,7 +329,7 @@ def graph(
         log = read_part(source, mapping, only, accept)
         write_graph(flow_graph(log), new)
     _tell(log, lang)
-    print(Text(f"已写出：{out}", f"Written: {out}")[lang])
+    tell(Text(f"已写出：{out}", f"Written: {out}")[lang])
 
 # %% ../../nbs/report/cli.ipynb #n006
 SHORT = dict(m="mapping", i="indicator")
@@ -597,7 +573,7 @@ def main() -> None:
         code, said = _ended(e, stopped)
         if said:
             lang = "en" if language(sys.argv[1:]) == "en" else "zh"
-            print(Text("错误：", "error: ")[lang] + said[lang], file=sys.stderr)
+            tell(Text("错误：", "error: ")[lang] + said[lang], to=sys.stderr)
         try:
             sys.stdout.flush()
         except OSError:  # full or closed: what is left cannot be written

@@ -11,6 +11,8 @@ import hashlib
 import json
 import platform
 import re
+import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from datetime import datetime
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
+import tomli_w
 from IPython.display import HTML, Markdown
 
 from .. import __version__
@@ -27,9 +30,11 @@ from ..intake.balance import accepted, balance, told
 from ..custody.milestones import deadlines
 from ..intake.log import CaseLog, read_log
 from ..intake.address import whole
+from ..intake.mapping import Mapping
 from ..metrics import available, translated
 from .tables import picture
-from ..words.safe import both, marked_lines
+from ..words.safe import both, marked_lines, visible
+from ..words.spreadsheet import write_csv, write_workbook
 from ..words.text import Lang, LogError, Text
 from ..words.time import day, wall
 
@@ -122,7 +127,7 @@ class Study:
         "Write a table, whole, as CSV, and remember it for the workbook; indicators are written with their labels."
         self.tables[name] = translated(self.log, table, self.lang) if "indicator" in table else table
         (self.out / "tables").mkdir(parents=True, exist_ok=True)
-        self.tables[name].to_csv(self.out / "tables" / f"{name}.csv", index=False, encoding="utf-8-sig")
+        write_csv(self.tables[name], self.out / "tables" / f"{name}.csv")
         return table
 
     def figure(
@@ -220,20 +225,32 @@ def _made_by() -> dict[str, Any]:
     return dict(made=datetime.now().astimezone().isoformat(timespec="seconds"), python=platform.python_version(), versions=versions)
 
 
+def _without_words(mapping: Mapping) -> str:
+    "A mapping as TOML without the words of tickets and the spellings of names."
+    own = tomllib.loads(mapping.toml())
+    return tomli_w.dumps({k: v for k, v in own.items() if k not in ("words", "aliases")})
+
+
+def _how_many(mapping: Mapping) -> dict[str, dict[str, int]]:
+    "How many words of tickets a mapping gives each code."
+    return {kind: dict(Counter(map(str, words.values()))) for kind, words in mapping.words.items()}
+
+
 def record(
     study: Study,  # at its end
 ) -> dict[str, Any]:  # what `run.json` holds
     "Write `run.json` and the workbook with all tables."
     log, out, mapping = study.log, study.out, study.log.mapping.toml()
     can, lack = available(log)
-    run = _made_by() | dict(engine=log.con.name, source=log.source, mapping=mapping)
+    run = _made_by() | dict(
+        engine=log.con.name, source=log.source, mapping=_without_words(log.mapping), mapping_words=_how_many(log.mapping)
+    )
     run |= dict(mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang)
-    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=checks.check(log, study.lang).to_dict("records"))
+    problems = checks.check(log, study.lang).drop(columns="examples")
+    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=problems.to_dict("records"))
     run |= dict(balance=balance(log, study.lang).to_dict("records"), told=told(log)[study.lang], cut=log.cut)
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
-    with pd.ExcelWriter(out / "tables.xlsx", engine="openpyxl") as book:
-        for name, table in study.tables.items():
-            table.to_excel(book, sheet_name=name[:31], index=False)
+    (out / "run.json").write_text(visible(json.dumps(run, ensure_ascii=False, indent=1, default=str)), encoding="utf-8")
+    write_workbook(study.tables, out / "tables.xlsx")
     return run
