@@ -7,16 +7,25 @@ __all__ = ['COLUMNS', 'catalogue', 'available', 'compute', 'header', 'translated
 
 # %% ../nbs/metrics.ipynb #c003
 from collections.abc import Sequence
-from difflib import get_close_matches
+from datetime import date
 
 import pandas as pd
 
 from .indicators import limbo, phone, pingpong, punctuality, returns, speed, volume  # noqa: F401  the rooms fill the catalogue
 from .indicators.needs import NEEDS
 from .indicators.rows import UNIT_COLUMNS
-from .indicators.shapes import INDICATORS, Indicator, complete, missing, term, together  # Indicator is part of the door
+from liuan_eval.indicators.shapes import (
+    INDICATORS,
+    Indicator,
+    complete,
+    indicator_of,
+    missing,
+    term,
+    together,
+)  # Indicator is part of the door
 from .intake.balance import accepted
 from .intake.log import CaseLog
+from .words.face import face
 from .words.text import Lang, LogError, packaged
 from .words.vocabulary import label
 
@@ -25,6 +34,7 @@ complete()
 _HEADS = ("name", "label", "definition", "formula", "unit", "better", "needs", "source")
 
 
+@face
 def catalogue(
     lang: Lang = "zh",  # language of the table
 ) -> pd.DataFrame:  # one row per indicator
@@ -40,6 +50,7 @@ def catalogue(
     return f.rename(columns={k: term(k)[lang] for k in _HEADS})
 
 # %% ../nbs/metrics.ipynb #c012
+@face
 def available(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> tuple[list[str], dict[str, list[str]]]:  # names that can be computed; name -> needs that the log does not have
@@ -51,30 +62,30 @@ def available(
 COLUMNS = ("numerator", "denominator", "n", "n_open", "value", "low", "high")
 
 
-def _known(name: str) -> Indicator:
-    "The indicator of a name; raises `LogError` with the nearest one where there is none."
-    if name not in INDICATORS:
-        near = get_close_matches(name, INDICATORS, 1)
+def _asked(log: CaseLog, words: str | Sequence[str] | None) -> list[Indicator]:
+    "The indicators asked for, each once; all that the log can serve where none is named; raises `LogError` for an empty list."
+    chosen = [words] if isinstance(words, str) else available(log)[0] if words is None else list(words)
+    if not chosen:
         raise LogError(
-            f"没有指标“{name}”{f'；是否指 {near[0]}' if near else ''}。可用：{'、'.join(INDICATORS)}。",
-            f"There is no indicator '{name}'{f'; did you mean {near[0]}' if near else ''}. Known: {', '.join(INDICATORS)}.",
+            "没有给出指标。请写出代码或名称，例如 on_time_rate；要全部能算的，不写这个参数。",
+            "No indicator is named. Give names such as on_time_rate; for all that the log can serve, leave the argument out.",
         )
-    return INDICATORS[name]
+    return list(dict.fromkeys(map(indicator_of, chosen)))
 
 
+@face
 def compute(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-    indicators: str | Sequence[str] | None = None,  # names from `catalogue`; None: all that the log can serve
+    indicators: str | Sequence[str] | None = None,  # names or labels from `catalogue`; None: all that the log can serve
     by: str | Sequence[str] | None = None,  # any columns known to cases, spells or hops: `unit`, `channel`, ...
-    period: str | None = None,  # `day`, `week`, `month`, `quarter`, `year`, or a date that splits before from after
+    period: str | date | None = None,  # `day`, `week`, `month`, `quarter`, `year`, or a date that splits before from after
     lang: Lang | None = None,  # headers and values in a language; None keeps the stable codes
 ) -> pd.DataFrame:  # indicator, by, period, numerator, denominator, value, low, high; for durations n, n_open
     "Indicators with denominators and 95 % intervals as one tidy table; raises `LogError` for what the log cannot serve, and (`accepted`) where too much of it could not be used."
     accepted(log)
-    chosen = [indicators] if isinstance(indicators, str) else available(log)[0] if indicators is None else list(indicators)
-    asked = [_known(n) for n in chosen]
+    asked = _asked(log, indicators)
     frames = [f.assign(indicator=o.name) for o, f in zip(asked, together(log, asked, by, period), strict=True)]
-    keys = ["indicator", *([by] if isinstance(by, str) else by or []), *(["period"] if period else [])]
+    keys = ["indicator", *([by] if isinstance(by, str) else () if by is None else by), *(["period"] if period else [])]
     table = pd.concat([f.astype({c: "Int64" for c in ("n", "n_open") if c in f}) for f in frames], ignore_index=True)
     for c in ("numerator", "denominator"):
         if c in table and (table[c].dropna() % 1 == 0).all():
@@ -84,6 +95,7 @@ def compute(
     return table if lang is None else translated(log, table, lang)
 
 # %% ../nbs/metrics.ipynb #c013
+@face
 def header(
     column: str,  # of a table of `compute`
     lang: Lang,  # language
@@ -93,6 +105,7 @@ def header(
     return words[column][lang] if column in words else column
 
 
+@face
 def translated(
     log: CaseLog,  # for the names of units
     table: pd.DataFrame,  # from `compute`
@@ -103,7 +116,7 @@ def translated(
 
     def values(c: str) -> pd.Series:
         if c == "indicator":
-            return table[c].map(lambda n: INDICATORS[n].label[lang])
+            return table[c].map(lambda n: indicator_of(n).label[lang])
         if c in UNIT_COLUMNS:
             return table[c].map(unit)
         if c == "period" and table[c].isin([*parts]).all():

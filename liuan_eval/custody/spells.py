@@ -17,6 +17,7 @@ from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
 from ..words.vocabulary import Does, moves
+from ..words.face import face
 
 # %% ../../nbs/custody/spells.ipynb #c006
 def _runs(log: CaseLog) -> ibis.Table:
@@ -169,6 +170,7 @@ def _spells(log: CaseLog) -> ibis.Table:
     )
 
 # %% ../../nbs/custody/spells.ipynb #c012
+@face
 def coded_spells(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per spell
@@ -193,6 +195,7 @@ def _hops(log: CaseLog) -> ibis.Table:
     )
 
 
+@face
 def coded_hops(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per hop
@@ -265,6 +268,7 @@ def _cases(log: CaseLog) -> ibis.Table:
     return c.drop("first_at", "last_closed", "said", "by_attribute", "unknown")
 
 
+@face
 def coded_cases(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per case
@@ -283,6 +287,7 @@ def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
     return t.drop("case")
 
 
+@face
 def spells(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
@@ -291,6 +296,7 @@ def spells(
     return t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit")
 
 
+@face
 def hops(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, hop, from_unit, to_unit, at, held_seconds, via_dispatcher, kind, pingpong, boomerang
@@ -302,6 +308,7 @@ def hops(
 CASE_NUMBERS = ("n_spells", "n_units", "n_hops", "n_pingpong", "n_bounced", "n_revisits", "limbo_seconds", "duration_seconds")
 
 
+@face
 def cases(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, opened_at, closed_at, first_unit, resolver, counts of hops, limbo_seconds, duration_seconds, attributes

@@ -18,6 +18,7 @@ from .estimate import TooFew
 from ..indicators.shapes import INDICATORS
 from ..intake.log import CaseLog
 from ..metrics import compute
+from ..words.face import face
 from ..words.text import LogError, Text
 from ..words.time import period_of, start_day
 
@@ -269,6 +270,7 @@ def _chosen(treated: Sequence[str] | None, units: Sequence[str]) -> tuple[str, .
     return tuple(units) if treated is None else tuple(treated)
 
 # %% ../../nbs/effects/panel.ipynb #p010
+@face
 def panel(
     log: CaseLog,  # the city's own
     indicator: str,  # a name of `metrics.catalogue`
@@ -353,6 +355,7 @@ def _noted(t: pd.DataFrame, short: Sequence[str]) -> tuple[Text, ...]:
     return tuple(notes)
 
 # %% ../../nbs/effects/panel.ipynb #x005
+@face
 def with_controls(
     panel: Panel,  # of the treated
     bulletins: str | Path | pd.DataFrame,  # CSV or table: unit, period, indicator, numerator, denominator, value, note

@@ -47,6 +47,7 @@ from ..flow import excess
 from ..flow.graph import edges, flow_graph, pingpong_pairs
 from ..indicators.shapes import wilson
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import start_day
 from ..words.text import packaged
@@ -130,6 +131,7 @@ def _draw_matrix(ax: Axes, moves: pd.DataFrame, bounces: pd.DataFrame, lang: Lan
         s.set_visible(False)
 
 # %% ../../nbs/figures/flow.ipynb #n013
+@face
 def flow_matrix(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -279,6 +281,7 @@ def _draw_map(ax: Axes, log: CaseLog, e: pd.DataFrame, lang: Lang, pingpong: flo
     ax.axis("off")
 
 # %% ../../nbs/figures/flow.ipynb #n034
+@face
 def flow_map(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -318,6 +321,7 @@ def _hop_counts(log: CaseLog, most: int) -> pd.Series:
     return t.set_index("k").n.reindex(range(int(t.k.max()) + 1), fill_value=0)
 
 # %% ../../nbs/figures/flow.ipynb #n040
+@face
 def hops_distribution(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -362,6 +366,7 @@ def _draw_pairs(fig: Figure, log: CaseLog, t: pd.DataFrame, lang: Lang) -> None:
     percent_axis(right.xaxis)
 
 # %% ../../nbs/figures/flow.ipynb #n044
+@face
 def pingpong_bars(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -389,6 +394,7 @@ def pingpong_bars(
     return fig
 
 # %% ../../nbs/figures/flow.ipynb #n096
+@face
 def flow_change_dots(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure

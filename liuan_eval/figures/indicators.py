@@ -41,6 +41,7 @@ from liuan_eval.figures.look import (
 from ..indicators.shapes import INDICATORS, Indicator
 from ..intake.log import CaseLog
 from ..metrics import compute, header, translated
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 
 # %% ../../nbs/figures/indicators.ipynb #n006
@@ -162,6 +163,7 @@ def _draw_dots(ax: Axes, log: CaseLog, o: Indicator, t: pd.DataFrame, whole: flo
     ax.annotate(denominator_words(o)[lang], (1, 1), **at, ha="right", size=8.5, color=GREY)
 
 # %% ../../nbs/figures/indicators.ipynb #n017
+@face
 def indicator_by_unit(
     log: CaseLog,  # a log
     what: str | pd.DataFrame,  # an indicator's name, or its table from `metrics.compute(log, name, by=...)`
@@ -213,6 +215,7 @@ def _draw_sizes(ax: Axes, t: pd.DataFrame, width: float, of: str) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda k, _i: f"{k:,.0f}"))
 
 # %% ../../nbs/figures/indicators.ipynb #n023
+@face
 def indicator_by_period(
     log: CaseLog,  # a log
     what: str | pd.DataFrame,  # an indicator's name, or its table from `metrics.compute(log, name, period=...)`

@@ -32,6 +32,7 @@ from liuan_eval.figures.look import (
 )
 from ..indicators import phone
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import Lang, Text
 
 # %% ../../nbs/figures/phone.ipynb #n006
@@ -67,6 +68,7 @@ def _draw_tilt(ax: Axes, r: Any, lang: Lang) -> None:
     mark(ax, r.value, f"{w['heard'][lang]} {r.value:.1%}", BLUE, x=1, shift=(-8, 7), ha="right", va="baseline")
 
 # %% ../../nbs/figures/phone.ipynb #n008
+@face
 def unheard_curve(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure
@@ -136,6 +138,7 @@ def _received(log: CaseLog, f: pd.DataFrame, month: Any) -> Text:
     return Text(f"{n:,} 件受理的工单；{when.zh}", f"{n:,} cases received; {when.en}")
 
 
+@face
 def chain_bars(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure
@@ -161,6 +164,7 @@ def _onward(f: pd.DataFrame, key: str, top: int) -> tuple[pd.DataFrame, pd.DataF
     return total.astype(int), on / total.where(total > 0)
 
 # %% ../../nbs/figures/phone.ipynb #n021
+@face
 def chain_grid(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure

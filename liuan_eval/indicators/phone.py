@@ -22,6 +22,7 @@ from .lifetable import Z
 from .rows import columns_of, full_table, named_table, period_column, rows, sums
 from .shapes import Rate, shared, wilson
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import LogError, Text, packaged
 
 # %% ../../nbs/indicators/phone.ipynb #c006
@@ -72,6 +73,7 @@ def _calls(log: CaseLog) -> ibis.Table:
     return t.mutate(reviewed=t.review_call | t.seen.fill_null(False)).drop("review_call", "seen")
 
 
+@face
 def calls(
     log: CaseLog,  # with callbacks
 ) -> ibis.Table:  # milestones with called, reached, surveyor, satisfied, resolved, …_last, reviewed, called_again, looked_back, holds
@@ -109,6 +111,7 @@ satisfaction_rate = Answers("satisfaction_rate", case=_.satisfied, on=calls)
 final_satisfaction_rate = Answers("final_satisfaction_rate", case=_.satisfied_last, on=calls)
 
 # %% ../../nbs/indicators/phone.ipynb #c012
+@face
 def evaluation(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, `unit`, or `surveyor`
@@ -190,6 +193,7 @@ def _logit_interval(p: float, var: float) -> tuple[float, float]:
     return float(1 / (1 + np.exp(half - at))), float(1 / (1 + np.exp(-half - at)))
 
 # %% ../../nbs/indicators/phone.ipynb #n029
+@face
 def unheard(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
@@ -291,6 +295,7 @@ def _counted(t: ibis.Table, keys: list[str], ways: dict[str, Any]) -> pd.DataFra
     return out.assign(stage=out.stage.str.removeprefix("_"))
 
 
+@face
 def chain(
     log: CaseLog,  # with callbacks
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`

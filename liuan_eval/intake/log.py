@@ -44,6 +44,7 @@ from liuan_eval.intake.tables import (
 from .times import BAD, TIMES, TimeColumn, mostly_days, with_times
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
+from ..words.face import face
 from ..words.text import DATA, Lang, LogError, Question, Text
 from ..words.time import day, standard, wall
 from ..words.vocabulary import Does, act
@@ -181,6 +182,7 @@ class CaseLog(_Ended):
     "A case log: its tables (see `LogTables`), and what can be asked of it."
 
     @classmethod
+    @face
     def from_frame(
         cls,
         events: Any,  # pandas, polars, pyarrow or Ibis table
@@ -219,6 +221,7 @@ class CaseLog(_Ended):
         "How many cases there are in all, and how many of them are closed, open, of unknown closing, without an event."
         return _endings(self)
 
+    @face
     def only(
         self,
         since: Any = None,  # first day on which a case may have opened
@@ -229,6 +232,7 @@ class CaseLog(_Ended):
         "The cases of a period, district or channel, whole and with their later events; raises `LogError` where none is left."
         return _only(self, {k: v for k, v in dict(since=since, until=until, area=area, channel=channel).items() if v is not None})
 
+    @face
     def summary(
         self,
         lang: Lang = "en",  # `zh` or `en`
@@ -536,6 +540,7 @@ def _named(source: str | Path, m: Mapping) -> dict[str, Any]:
     return dict(m.tables)
 
 # %% ../../nbs/intake/log.ipynb #n009
+@face
 def read_log(
     source: Any = None,  # path, `postgresql://…` address, or a table; None reads the embedded sample
     mapping: Any = None,  # `Mapping`, dict or TOML file; None tries the usual names of columns
