@@ -12,7 +12,7 @@ from typing import Any
 import ibis
 from ibis import _
 
-from ..intake.log import CaseLog, closings, n_rows
+from ..intake.log import CaseLog, brief, closings, n_rows
 from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
@@ -293,7 +293,7 @@ def spells(
 ) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
     "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved, open or (where the closing is) unknown; `left_at` is null for the last two."
     t = _named(log, coded_spells(log), "unit", "next_unit")
-    return t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit")
+    return brief(t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit"))
 
 
 @face
@@ -302,7 +302,8 @@ def hops(
 ) -> ibis.Table:  # case_id, hop, from_unit, to_unit, at, held_seconds, via_dispatcher, kind, pingpong, boomerang
     "One row per hop between units, dispatchers skipped; `held_seconds` is the sender's own spell, `pingpong` marks A→B that is directly followed by B→A."
     t = _named(log, coded_hops(log), "from_unit", "to_unit")
-    return t.select("case_id", "hop", "from_unit", "to_unit", "at", "held_seconds", "via_dispatcher", "kind", "pingpong", "boomerang")
+    names = ("case_id", "hop", "from_unit", "to_unit", "at", "held_seconds", "via_dispatcher", "kind", "pingpong", "boomerang")
+    return brief(t.select(*names))
 
 # %% ../../nbs/custody/spells.ipynb #c013
 CASE_NUMBERS = ("n_spells", "n_units", "n_hops", "n_pingpong", "n_bounced", "n_revisits", "limbo_seconds", "duration_seconds")
@@ -315,4 +316,5 @@ def cases(
     "One row per case; `limbo_seconds` is null and `duration_seconds` censored at the log's end while the case is open."
     own = ["case_id", "opened_at", "closed_at", "first_unit", "resolver", *CASE_NUMBERS]
     attributes = () if log.attributes is None else log.attributes.columns
-    return _named(log, coded_cases(log), "first_unit", "resolver").select(*own, *[c for c in attributes if c not in ("case", *own)])
+    more = [c for c in attributes if c not in ("case", *own)]
+    return brief(_named(log, coded_cases(log), "first_unit", "resolver").select(*own, *more))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['fits', 'shown', 'comments', 'told', 'face', 'briefly']
 
-# %% ../../nbs/words/face.ipynb #n024
+# %% ../../nbs/words/face.ipynb #n003
 import inspect
 import linecache
 import re
@@ -24,7 +24,7 @@ import pandas as pd
 from .safe import one_line
 from .text import LogError, Text, packaged
 
-# %% ../../nbs/words/face.ipynb #n027
+# %% ../../nbs/words/face.ipynb #n006
 def _members(value: Any, kinds: tuple[Any, ...]) -> bool:
     "Whether a value is several things of some kinds; things that come one at a time are not looked at."
     if isinstance(value, (str, bytes, Mapping, pd.DataFrame)) or not isinstance(value, Iterable):
@@ -50,7 +50,7 @@ def fits(
         return isinstance(value, Mapping) and all(fits(v, args[1]) for v in value.values())
     return _members(value, args) if args and issubclass(what, Iterable) else isinstance(value, what)
 
-# %% ../../nbs/words/face.ipynb #n030
+# %% ../../nbs/words/face.ipynb #n009
 def _name(kind: Any) -> str:
     what = get_origin(kind) or kind
     return getattr(what, "__name__", str(what))
@@ -67,7 +67,8 @@ def _called(kind: Any) -> Text:
     if args and isinstance(what, type) and issubclass(what, Iterable) and not issubclass(what, Mapping):
         one = _called(args[0])
         return Text(f"{one.zh}的列表", f"a list of {dict(text='texts').get(one.en, one.en)}")
-    words = packaged("words/face")["kinds"].get(_name(kind))
+    name = "dict" if args and isinstance(what, type) and issubclass(what, Mapping) else _name(kind)
+    words = packaged("words/face")["kinds"].get(name)
     return Text(**words) if words else Text(_name(kind), _name(kind))
 
 
@@ -88,7 +89,7 @@ def shown(
     text = repr(value) if plain else ""
     return text if 0 < len(text) <= 60 and "\n" not in text else type(value).__name__
 
-# %% ../../nbs/words/face.ipynb #n033
+# %% ../../nbs/words/face.ipynb #n012
 _COMMENTED = re.compile(r"^\s*\*{0,2}(?P<name>\w+)\b[^#]*?(?:\"[^\"]*\"[^#]*)*#\s?(?P<comment>.*)$")
 
 
@@ -127,7 +128,7 @@ def told(
         lines += ["", "Returns", "-------", _written(signature.return_annotation), f"    {said['return']}"]
     return "\n".join(lines)
 
-# %% ../../nbs/words/face.ipynb #n036
+# %% ../../nbs/words/face.ipynb #n015
 def _misnamed(name: str, signature: inspect.Signature, args: tuple[Any, ...], more: dict[str, Any]) -> LogError:
     "What to say where arguments do not go with parameters."
     takes = {k: p for k, p in signature.parameters.items() if k not in ("self", "cls")}
@@ -154,7 +155,7 @@ def _unfit(name: str, parameter: str, kind: Any, value: Any) -> LogError:
         f"{name}: {parameter} must be {right.en}, not {shown(value)}. {way.en}".rstrip(),
     )
 
-# %% ../../nbs/words/face.ipynb #n037
+# %% ../../nbs/words/face.ipynb #n016
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -181,7 +182,7 @@ def face(
     checked.__doc__ = told(function)
     return checked
 
-# %% ../../nbs/words/face.ipynb #n040
+# %% ../../nbs/words/face.ipynb #n019
 def briefly(
     thing: Any,  # of a dataclass
 ) -> str:  # one line
