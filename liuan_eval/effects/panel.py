@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .estimate import TooFew
-from ..indicators.shapes import INDICATORS
+from ..indicators.shapes import INDICATORS, indicator_of
 from ..intake.log import CaseLog
 from ..metrics import compute
 from ..words.face import face
@@ -281,7 +281,7 @@ def panel(
     name: str = "city",  # of the one unit where `by` is None
 ) -> Panel:
     "An indicator by unit and period from the log; raises `LogError` where there is no start or no such unit, `TooFew` where no whole period is left."
-    begins, freq = start_day(start, log.mapping.start), period_of(period).freq
+    begins, freq, indicator = start_day(start, log.mapping.start), period_of(period).freq, indicator_of(indicator).name
     f = _by_period(log, indicator, by, period, name)
     f, notes = _edges(f, *log.ends, begins, freq)
     if f.empty:

@@ -203,6 +203,11 @@ def specifications(
     simulated: bool = False,  # whether its data are
 ) -> Figure:
     "All specifications, sorted, with their intervals; below, which choices each made; raises `LogError` where none gave a number."
+    if lack := [c for c in ("value", "low", "high", "null") if c not in curve]:
+        raise LogError(
+            f"curve 没有列“{lack[0]}”。请给出 effects.choices.specification_curve 的结果。",
+            f"curve has no column '{lack[0]}'. Give what effects.choices.specification_curve returns.",
+        )
     if curve.value.isna().all():
         raise NOTHING_TO_DRAW
     f, w = curve[curve.value.notna()].sort_values("value", ignore_index=True), said("specifications")

@@ -7,7 +7,7 @@ __all__ = ['square', 'grouped', 'flow_matrix', 'flow_map', 'hops_distribution', 
 
 # %% ../../nbs/figures/flow.ipynb #n003
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -286,7 +286,7 @@ def flow_map(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
     top: int = 25,  # edges drawn, the strongest
-    kinds: Sequence[str] | None = ("lateral",),  # kinds of hop: lateral, down, up; None draws all but bounces
+    kinds: Sequence[Literal["lateral", "down", "up"]] | None = ("lateral",),  # kinds of hop: lateral, down, up; None draws all but bounces
     pingpong: float = 0.25,  # a pair is in the accent colour where at least this share of its hops begins a ping-pong
 ) -> Figure:
     "The strongest flows as arrows on a circle: width by hops, ping-pong pairs in the accent colour, circles by cases received; `LogError` if none."

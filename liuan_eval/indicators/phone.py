@@ -10,7 +10,7 @@ __all__ = ['called_rate', 'reach_rate', 'callback_coverage', 'resolution_rate', 
 # %% ../../nbs/indicators/phone.ipynb #c003
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import ibis
 import numpy as np
@@ -198,7 +198,9 @@ def unheard(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
-    what: str = "satisfied",  # or `resolved`, `satisfied_last`, `resolved_last`
+    what: Literal[
+        "satisfied", "resolved", "satisfied_last", "resolved_last"
+    ] = "satisfied",  # what was asked, in the first round or the last
 ) -> pd.DataFrame:  # by, period, closed, answered, value, low, high, worst, best, …_low, …_high, weighted, …, cells, in_silent_cells
     "The rate among the heard, what it can be among all (Manski bounds, with 95 % limits), and weighted for who answers."
     by = [by] if isinstance(by, str) else list(by or [])

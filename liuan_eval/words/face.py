@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['fits', 'shown', 'comments', 'told', 'face', 'briefly']
 
-# %% ../../nbs/words/face.ipynb #n003
+# %% ../../nbs/words/face.ipynb #n024
 import inspect
 import linecache
 import re
@@ -24,7 +24,7 @@ import pandas as pd
 from .safe import one_line
 from .text import LogError, Text, packaged
 
-# %% ../../nbs/words/face.ipynb #n006
+# %% ../../nbs/words/face.ipynb #n027
 def _members(value: Any, kinds: tuple[Any, ...]) -> bool:
     "Whether a value is several things of some kinds; things that come one at a time are not looked at."
     if isinstance(value, (str, bytes, Mapping, pd.DataFrame)) or not isinstance(value, Iterable):
@@ -46,14 +46,16 @@ def fits(
         return isinstance(value, Integral if what is int else Real) and not isinstance(value, (bool, np.bool_))
     if what is Any or not isinstance(what, type):
         return True
-    if args and issubclass(what, Mapping):
-        return isinstance(value, Mapping) and all(fits(v, args[1]) for v in value.values())
+    if issubclass(what, Mapping):
+        return isinstance(value, Mapping) and all(fits(v, args[1]) for v in value.values() if args)
     return _members(value, args) if args and issubclass(what, Iterable) else isinstance(value, what)
 
-# %% ../../nbs/words/face.ipynb #n009
+# %% ../../nbs/words/face.ipynb #n030
 def _name(kind: Any) -> str:
+    "The name of a class; `dict` for any table of names and values."
     what = get_origin(kind) or kind
-    return getattr(what, "__name__", str(what))
+    named = isinstance(what, type) and issubclass(what, Mapping)
+    return "dict" if named else getattr(what, "__name__", str(what))
 
 
 def _called(kind: Any) -> Text:
@@ -67,8 +69,7 @@ def _called(kind: Any) -> Text:
     if args and isinstance(what, type) and issubclass(what, Iterable) and not issubclass(what, Mapping):
         one = _called(args[0])
         return Text(f"{one.zh}的列表", f"a list of {dict(text='texts').get(one.en, one.en)}")
-    name = "dict" if args and isinstance(what, type) and issubclass(what, Mapping) else _name(kind)
-    words = packaged("words/face")["kinds"].get(name)
+    words = packaged("words/face")["kinds"].get(_name(kind))
     return Text(**words) if words else Text(_name(kind), _name(kind))
 
 
@@ -89,7 +90,7 @@ def shown(
     text = repr(value) if plain else ""
     return text if 0 < len(text) <= 60 and "\n" not in text else type(value).__name__
 
-# %% ../../nbs/words/face.ipynb #n012
+# %% ../../nbs/words/face.ipynb #n033
 _COMMENTED = re.compile(r"^\s*\*{0,2}(?P<name>\w+)\b[^#]*?(?:\"[^\"]*\"[^#]*)*#\s?(?P<comment>.*)$")
 
 
@@ -128,7 +129,7 @@ def told(
         lines += ["", "Returns", "-------", _written(signature.return_annotation), f"    {said['return']}"]
     return "\n".join(lines)
 
-# %% ../../nbs/words/face.ipynb #n015
+# %% ../../nbs/words/face.ipynb #n036
 def _misnamed(name: str, signature: inspect.Signature, args: tuple[Any, ...], more: dict[str, Any]) -> LogError:
     "What to say where arguments do not go with parameters."
     takes = {k: p for k, p in signature.parameters.items() if k not in ("self", "cls")}
@@ -150,12 +151,13 @@ def _misnamed(name: str, signature: inspect.Signature, args: tuple[Any, ...], mo
 def _unfit(name: str, parameter: str, kind: Any, value: Any) -> LogError:
     "What to say where a value is not of the kind that is asked for."
     right, way = _called(kind), _way(kind)
+    gap = " " if right.zh[0].isascii() else ""
     return LogError(
-        f"{name} 的参数 {parameter} 应为{right.zh}，不能是 {shown(value)}。{way.zh}",
+        f"{name} 的参数 {parameter} 应为{gap}{right.zh}，不能是 {shown(value)}。{way.zh}",
         f"{name}: {parameter} must be {right.en}, not {shown(value)}. {way.en}".rstrip(),
     )
 
-# %% ../../nbs/words/face.ipynb #n016
+# %% ../../nbs/words/face.ipynb #n037
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -176,13 +178,13 @@ def face(
             raise _misnamed(name, signature, args, more) from None
         for k, kind in kinds.items():
             if k in given and given[k] is not signature.parameters[k].default and not fits(given[k], kind):
-                raise _unfit(name, k, kind, given[k])
+                raise _unfit(getattr(args[0], "name", name) if name == "__call__" else name, k, kind, given[k])
         return function(*args, **more)
 
     checked.__doc__ = told(function)
     return checked
 
-# %% ../../nbs/words/face.ipynb #n019
+# %% ../../nbs/words/face.ipynb #n040
 def briefly(
     thing: Any,  # of a dataclass
 ) -> str:  # one line
