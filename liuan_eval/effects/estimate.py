@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 
 # %% ../../nbs/effects/estimate.ipynb #c006
@@ -92,6 +93,7 @@ class Numbers:
 class Estimate(Numbers):
     "The result of a design, and how it is told."
 
+    @face
     def tidy(
         self,
         lang: Lang = "en",  # of the words
@@ -99,6 +101,7 @@ class Estimate(Numbers):
         "One row: the names of broom (estimate, conf_low, conf_high, std_error, p_value), with counts and the smallest p."
         return _tidy(self, lang)
 
+    @face
     def checks(
         self,
         lang: Lang = "zh",  # of the words
@@ -113,6 +116,7 @@ class Estimate(Numbers):
         "A value in its unit, for people: shares in percentage points, ratios as they are."
         return _number(self, x)
 
+    @face
     def summary(
         self,
         lang: Lang = "zh",  # of the words

@@ -17,6 +17,7 @@ from .errors import Fit, reml_ar1
 from .estimate import Estimate, TooFew, probability, same, t_interval
 from .panel import Panel
 from ..truth.city import ar1
+from ..words.face import face
 from ..words.text import Lang, Text
 
 # %% ../../nbs/effects/power.ipynb #c005
@@ -102,6 +103,7 @@ def _probit(x: np.ndarray, share: np.ndarray, n: int, power: float) -> tuple[flo
 GRID = np.array([0.4, 0.75, 1.0, 1.3, 1.8])  # effects that are tried, in units of the approximation
 
 
+@face
 def minimum_detectable(
     panel: Panel,  # of one outcome
     design: Callable[[Panel], Estimate] = difference_series,  # gives a p
@@ -135,6 +137,7 @@ _SEEN = Text(
 _FACTOR = Text("{up} 倍（或 {down} 倍）", "a factor of {up} (or {down})")
 
 
+@face
 def could_have_seen(
     e: Estimate,  # the null result
     m: Detectable,  # from `minimum_detectable`

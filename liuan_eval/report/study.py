@@ -35,6 +35,7 @@ from ..metrics import available, translated
 from .tables import picture
 from ..words.safe import both, marked_lines, visible
 from ..words.spreadsheet import write_csv, write_workbook
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import day, wall
 
@@ -94,6 +95,7 @@ class Study:
     figures: list[str] = field(default_factory=list)
 
     @classmethod
+    @face
     def open(
         cls,
         source: Any = None,  # file, folder or address; None: the embedded sample
@@ -172,6 +174,7 @@ def heading(
     )
 
 # %% ../../nbs/report/study.ipynb #n006
+@face
 def start_of(
     log: CaseLog,  # any log
     start: str | None = None,  # `2022-02-17`; None: the one that the mapping names
@@ -199,6 +202,7 @@ def _ripe(
     return pd.to_datetime(ripe.max() if len(ripe) else months.month.max())
 
 
+@face
 def month_of(
     log: CaseLog,  # any log
     month: str | None = None,  # `2023-10`; None: the last month that is over and whose limits have all run out
