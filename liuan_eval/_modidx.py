@@ -2610,6 +2610,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'liuan_eval.words.time.start_day': ('words/time.html#start_day', 'liuan_eval/words/time.py'),
                                        'liuan_eval.words.time.wall': ('words/time.html#wall', 'liuan_eval/words/time.py')},
             'liuan_eval.words.units': { 'liuan_eval.words.units.above': ('words/units.html#above', 'liuan_eval/words/units.py'),
+                                        'liuan_eval.words.units.circle': ('words/units.html#circle', 'liuan_eval/words/units.py'),
                                         'liuan_eval.words.units.dispatchers': ('words/units.html#dispatchers', 'liuan_eval/words/units.py'),
                                         'liuan_eval.words.units.kin': ('words/units.html#kin', 'liuan_eval/words/units.py'),
                                         'liuan_eval.words.units.names': ('words/units.html#names', 'liuan_eval/words/units.py')},
