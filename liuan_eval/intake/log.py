@@ -24,7 +24,21 @@ from .engine import of_engine
 from .mapping import Mapping, REQUIRED, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
 from .order import continues, newest_first, reversed_rows
-from .source import LINE, PLACE, Elsewhere, Opened, connect, fingerprint, kept, nearby, open_table
+from liuan_eval.intake.source import (
+    Elsewhere,
+    LINE,
+    Opened,
+    PLACE,
+    connect,
+    files_behind,
+    fingerprint,
+    is_address,
+    kept,
+    masked,
+    nearby,
+    open_table,
+)
+from .files.places import Stamp, beside, place_of
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
@@ -98,6 +112,7 @@ class LogTables:
 
     aside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ASIDE))  # rows of the sources that are no data
     notes: tuple[Text, ...] = ()  # what of the sources was not read, and how the rest was
+    stamp: Stamp = Stamp({})  # what the files were like when they were read
     whole: Any = None  # the log that this one was cut from
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
     kept: dict[str, ibis.Table] = field(default_factory=dict)
@@ -113,8 +128,9 @@ class LogTables:
         name: str,  # of what is kept
         build: Callable[[], ibis.Table],  # makes the table where it is not kept yet
     ) -> ibis.Table:
-        "A derived table, computed once in the engine and kept there as long as the log lives."
+        "A derived table, computed once in the engine and kept there as long as the log lives; raises what `Stamp.lasting` does."
         if name not in self.kept:
+            self.stamp.lasting()
             self.kept[name] = brief(kept(build()))
         return self.kept[name]
 
@@ -598,16 +614,27 @@ def sample() -> Path:
     return DATA / "sample" / "events.parquet"
 
 
-def _named(source: str | Path, m: Mapping) -> dict[str, Any]:
+def _named(source: Any, m: Mapping) -> dict[str, Any]:
     "The log's tables by name: files beside the mapping, or tables of a database; raises `LogError` where a database's events are not named."
     if not is_address(source):
-        return {k: Path(m.folder) / v for k, v in m.tables.items()} | dict(events=Path(source))
+        files = source if isinstance(source, (list, tuple)) else place_of(source)
+        return {k: beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
     if "events" not in m.tables:
         raise LogError(
             f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
             f'{masked(source)}: name the table of events under [tables] in the mapping: events = "schema.table".',
         )
     return dict(m.tables)
+
+# %% ../../nbs/intake/log.ipynb #m010
+def _from_files(con: Any, names: dict[str, Any], mapping: Mapping, source: dict) -> CaseLog:
+    "A log from files, with their digests; raises what `Stamp.steady` does where one changed meanwhile."
+    seen = Stamp.of(f for v in names.values() for f in files_behind(v))
+    log = _build(con, names, mapping, source)
+    digests = {k: fingerprint(v) for k, v in names.items()}
+    seen.steady()
+    more = {"tables": {k: v for k, v in digests.items() if k != "events"}} if len(digests) > 1 else {}
+    return replace(log, stamp=seen, source=source | dict(sha256=digests["events"]) | more)
 
 # %% ../../nbs/intake/log.ipynb #n009
 @face
@@ -631,13 +658,14 @@ def read_log(
     if source is None:
         source, mapping = sample(), mapping or sample().parent / "mapping.toml"
     m = amend(mapping, **more)
-    if not isinstance(source, (str, Path)):
+    if not (isinstance(source, (str, Path)) or files_behind(source)):
         return CaseLog.from_frame(source, mapping=m)
     con, names = connect(source), _named(source, m)
     if is_address(source):
         con.raw_sql(f"set time zone '{m.timezone}'").close()
     con, names = nearby(con, names)
-    return _build(con, names, m, dict(name=name, sha256=fingerprint(source), simulated=m.simulated))
+    about = dict(name=name or f"{Path(source[0]).name} +{len(source) - 1}", sha256=None, simulated=m.simulated)
+    return _build(con, names, m, about) if is_address(source) else _from_files(con, names, m, about)
 
 # %% ../../nbs/intake/log.ipynb #c029
 _CLOSING = ("case", "first_at", "last_closed", "said", "by_attribute", "closed_at")
