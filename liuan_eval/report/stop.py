@@ -5,16 +5,17 @@
 # %% auto #0
 __all__ = ['STOPPED', 'stoppable', 'start']
 
-# %% ../../nbs/report/stop.ipynb #n002
+# %% ../../nbs/report/stop.ipynb #n012
 import signal
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
 from ..words.text import Text
 
-# %% ../../nbs/report/stop.ipynb #n005
+# %% ../../nbs/report/stop.ipynb #n014
 STOPPED = Text("已中断；什么都没有改动。", "stopped; nothing was changed.")
 _STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -31,7 +32,8 @@ def stoppable(
             signal.signal(s, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
-    before = {s: signal.getsignal(s) for s in _STOPS}
+    own = threading.current_thread() is threading.main_thread()  # no other may listen
+    before = {s: signal.getsignal(s) for s in _STOPS if own}
     for s, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(s, stop)
@@ -41,7 +43,7 @@ def stoppable(
         for s, handler in before.items():
             signal.signal(s, handler or signal.SIG_DFL)
 
-# %% ../../nbs/report/stop.ipynb #n008
+# %% ../../nbs/report/stop.ipynb #n016
 def start() -> None:
     "The command `liuan-eval`: load it, run it."
     stopped: list[int] = []
