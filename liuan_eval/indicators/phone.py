@@ -10,7 +10,7 @@ __all__ = ['called_rate', 'reach_rate', 'callback_coverage', 'resolution_rate', 
 # %% ../../nbs/indicators/phone.ipynb #c003
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import ibis
 import numpy as np
@@ -22,6 +22,7 @@ from .lifetable import Z
 from .rows import columns_of, full_table, named_table, period_column, rows, sums
 from .shapes import Rate, shared, wilson
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import LogError, Text, packaged
 
 # %% ../../nbs/indicators/phone.ipynb #c006
@@ -72,6 +73,7 @@ def _calls(log: CaseLog) -> ibis.Table:
     return t.mutate(reviewed=t.review_call | t.seen.fill_null(False)).drop("review_call", "seen")
 
 
+@face
 def calls(
     log: CaseLog,  # with callbacks
 ) -> ibis.Table:  # milestones with called, reached, surveyor, satisfied, resolved, …_last, reviewed, called_again, looked_back, holds
@@ -109,6 +111,7 @@ satisfaction_rate = Answers("satisfaction_rate", case=_.satisfied, on=calls)
 final_satisfaction_rate = Answers("final_satisfaction_rate", case=_.satisfied_last, on=calls)
 
 # %% ../../nbs/indicators/phone.ipynb #c012
+@face
 def evaluation(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, `unit`, or `surveyor`
@@ -190,11 +193,14 @@ def _logit_interval(p: float, var: float) -> tuple[float, float]:
     return float(1 / (1 + np.exp(half - at))), float(1 / (1 + np.exp(-half - at)))
 
 # %% ../../nbs/indicators/phone.ipynb #n029
+@face
 def unheard(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
-    what: str = "satisfied",  # or `resolved`, `satisfied_last`, `resolved_last`
+    what: Literal[
+        "satisfied", "resolved", "satisfied_last", "resolved_last"
+    ] = "satisfied",  # what was asked, in the first round or the last
 ) -> pd.DataFrame:  # by, period, closed, answered, value, low, high, worst, best, …_low, …_high, weighted, …, cells, in_silent_cells
     "The rate among the heard, what it can be among all (Manski bounds, with 95 % limits), and weighted for who answers."
     by = [by] if isinstance(by, str) else list(by or [])
@@ -291,6 +297,7 @@ def _counted(t: ibis.Table, keys: list[str], ways: dict[str, Any]) -> pd.DataFra
     return out.assign(stage=out.stage.str.removeprefix("_"))
 
 
+@face
 def chain(
     log: CaseLog,  # with callbacks
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`

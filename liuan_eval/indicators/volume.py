@@ -22,6 +22,7 @@ from .rows import every_unit, held, named_table, period_column, rows, sums
 from .shapes import Count, Indicator, Rate, counted, shared, together
 from ..intake.log import CaseLog
 from ..words.time import standard
+from ..words.face import face
 
 # %% ../../nbs/indicators/volume.ipynb #n006
 n_cases = Count("n_cases", case=_["case"].notnull(), spell=_["case"].notnull(), hop=_["case"].notnull())
@@ -35,6 +36,7 @@ def _open_rows(log: CaseLog, by: list[str]) -> ibis.Table:
     )
 
 
+@face
 def backlog(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     at: Sequence[Any],  # moments, on the wall clock
@@ -157,6 +159,7 @@ repeat_rate = repeats(30, name="repeat_rate")
 comeback_rate = comebacks(30, name="comeback_rate")
 
 # %% ../../nbs/indicators/volume.ipynb #n030
+@face
 def repeat_sensitivity(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     days: Sequence[int] = (7, 15, 30, 60, 90),  # values of X

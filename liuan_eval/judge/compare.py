@@ -21,6 +21,7 @@ from ..indicators.rows import columns_of
 from ..indicators.shapes import garwood
 from ..intake.log import CaseLog
 from ..truth.trials import monte_carlo
+from ..words.face import face
 from ..words.text import DATA, LogError
 from ..words.time import wall
 from ..words.units import names
@@ -126,6 +127,7 @@ CASE_MIX = ("topic", "channel", "area", "request_type")  # what makes one case h
 RARE = 20  # categories with fewer cases are taken together
 
 
+@face
 def cells(
     log: CaseLog,  # whose cases are counted
     adjust: Sequence[str],  # columns of cases, and `month` (of the unit's first event of the case)
@@ -300,6 +302,7 @@ def calibrate() -> pd.DataFrame:  # city, measure, worlds, value, se
     return pd.concat([monte_carlo(t, ["city"]) for t in (alike, worse)], ignore_index=True)
 
 # %% ../../nbs/judge/compare.ipynb #n022
+@face
 def compare_units(
     log: CaseLog,  # whose units are compared
     adjust: Sequence[str] | None = None,  # columns of cases, and `month`; None: those of CASE_MIX that the log has, and month

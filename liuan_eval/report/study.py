@@ -11,6 +11,8 @@ import hashlib
 import json
 import platform
 import re
+import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from datetime import datetime
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
+import tomli_w
 from IPython.display import HTML, Markdown
 
 from .. import __version__
@@ -27,9 +30,12 @@ from ..intake.balance import accepted, balance, told
 from ..custody.milestones import deadlines
 from ..intake.log import CaseLog, read_log
 from ..intake.address import whole
+from ..intake.mapping import Mapping
 from ..metrics import available, translated
 from .tables import picture
-from ..words.safe import both
+from ..words.safe import both, marked_lines, visible
+from ..words.spreadsheet import write_csv, write_workbook
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import day, wall
 
@@ -89,6 +95,7 @@ class Study:
     figures: list[str] = field(default_factory=list)
 
     @classmethod
+    @face
     def open(
         cls,
         source: Any = None,  # file, folder or address; None: the embedded sample
@@ -112,7 +119,7 @@ class Study:
         **values: Any,  # what stands in its places; whatever is not `Marked` is escaped
     ) -> Markdown:
         "Prose in the study's language."
-        return Markdown((both(zh, en, **values) if values else Text(zh, en))[self.lang])
+        return Markdown(both(zh, en, **values)[self.lang])
 
     def keep(
         self,
@@ -122,25 +129,26 @@ class Study:
         "Write a table, whole, as CSV, and remember it for the workbook; indicators are written with their labels."
         self.tables[name] = translated(self.log, table, self.lang) if "indicator" in table else table
         (self.out / "tables").mkdir(parents=True, exist_ok=True)
-        self.tables[name].to_csv(self.out / "tables" / f"{name}.csv", index=False, encoding="utf-8-sig")
+        write_csv(self.tables[name], self.out / "tables" / f"{name}.csv")
         return table
 
     def figure(
         self,
         name: str,  # of the files
         fig: Any,  # a figure of matplotlib
-        zh: str,  # caption
+        zh: str,  # caption, a template
         en: str,  # the same in English
+        **values: Any,  # what stands in its places
     ) -> HTML:
         "Write a figure as PNG and SVG and show it with a caption."
         from liuan_eval import figures
 
         figures.save(fig, self.out / "figures", name)
         self.figures.append(name)
-        return picture(self.out / "figures" / f"{name}.svg", Text(zh, en)[self.lang], fig.get_label())
+        return picture(self.out / "figures" / f"{name}.svg", Text(zh, en).format(**values)[self.lang], fig.get_label())
 
 # %% ../../nbs/report/study.ipynb #n003
-SIMULATED = Text(
+SIMULATED = both(
     "> **模拟数据。** 本页由模拟的城市生成，不是对任何真实城市或部门的发现。\n\n",
     "> **SIMULATED DATA.** This page was made from a simulated city; nothing on it is a finding about any real city or office.\n\n",
 )
@@ -150,21 +158,23 @@ SAMPLE = Text("内置样本", "embedded sample")
 def heading(
     study: Study,  # just opened
     title: Text,  # of the page
-    more: Text = Text("", ""),  # what follows on the source, in the same paragraph
+    more: Text = Text("", ""),  # what follows on the source, in the same paragraph; it is escaped unless it is `Marked`
 ) -> Markdown:
     "Title, banner where the data are simulated, and what the page was made from."
-    log, c, banner = study.log, study.log.counts, SIMULATED[study.lang] if study.log.source["simulated"] else ""
-    name = SAMPLE[study.lang] if log.source["name"] == SAMPLE.en else log.source["name"]
+    log, c, banner = study.log, study.log.counts, SIMULATED if study.log.source["simulated"] else ""
+    name = SAMPLE if log.source["name"] == SAMPLE.en else log.source["name"]
     aside = told(log) if log.cut or (log.fates.code != "used").any() else Text("", "")
+    rest = Text(marked_lines((aside.zh, more.zh), ""), marked_lines(filter(None, (aside.en, more.en)), " "))
     span = [f"{t:%Y-%m-%d}" for t in log.ends]
     return study.say(
-        f"# {title.zh}\n\n{banner}来源 **{name}**，{span[0]} 至 {span[1]}，"
-        f"{c['cases']:,} 件工单，{c['events']:,} 个事件，{c['units']:,} 个单位。{aside.zh}{more.zh}",
-        f"# {title.en}\n\n{banner}Source **{name}**, {span[0]} to {span[1]}: "
-        f"{c['cases']:,} cases, {c['events']:,} events, {c['units']:,} units. {' '.join(x for x in (aside.en, more.en) if x)}".rstrip(),
+        "# {title}\n\n{banner}来源 **{name}**，{first} 至 {last}，{cases:,} 件工单，{events:,} 个事件，{units:,} 个单位。{rest}",
+        "# {title}\n\n{banner}Source **{name}**, {first} to {last}: {cases:,} cases, {events:,} events, {units:,} units. {rest}",
+        **dict(title=title, banner=banner, name=name, first=span[0], last=span[1], rest=rest),
+        **{k: c[k] for k in ("cases", "events", "units")},
     )
 
 # %% ../../nbs/report/study.ipynb #n006
+@face
 def start_of(
     log: CaseLog,  # any log
     start: str | None = None,  # `2022-02-17`; None: the one that the mapping names
@@ -192,6 +202,7 @@ def _ripe(
     return pd.to_datetime(ripe.max() if len(ripe) else months.month.max())
 
 
+@face
 def month_of(
     log: CaseLog,  # any log
     month: str | None = None,  # `2023-10`; None: the last month that is over and whose limits have all run out
@@ -218,20 +229,32 @@ def _made_by() -> dict[str, Any]:
     return dict(made=datetime.now().astimezone().isoformat(timespec="seconds"), python=platform.python_version(), versions=versions)
 
 
+def _without_words(mapping: Mapping) -> str:
+    "A mapping as TOML without the words of tickets and the spellings of names."
+    own = tomllib.loads(mapping.toml())
+    return tomli_w.dumps({k: v for k, v in own.items() if k not in ("words", "aliases")})
+
+
+def _how_many(mapping: Mapping) -> dict[str, dict[str, int]]:
+    "How many words of tickets a mapping gives each code."
+    return {kind: dict(Counter(map(str, words.values()))) for kind, words in mapping.words.items()}
+
+
 def record(
     study: Study,  # at its end
 ) -> dict[str, Any]:  # what `run.json` holds
     "Write `run.json` and the workbook with all tables."
     log, out, mapping = study.log, study.out, study.log.mapping.toml()
     can, lack = available(log)
-    run = _made_by() | dict(engine=log.con.name, source=log.source, mapping=mapping)
+    run = _made_by() | dict(
+        engine=log.con.name, source=log.source, mapping=_without_words(log.mapping), mapping_words=_how_many(log.mapping)
+    )
     run |= dict(mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang)
-    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=checks.check(log, study.lang).to_dict("records"))
+    problems = checks.check(log, study.lang).drop(columns="examples")
+    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=problems.to_dict("records"))
     run |= dict(balance=balance(log, study.lang).to_dict("records"), told=told(log)[study.lang], cut=log.cut)
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "run.json").write_text(json.dumps(run, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
-    with pd.ExcelWriter(out / "tables.xlsx", engine="openpyxl") as book:
-        for name, table in study.tables.items():
-            table.to_excel(book, sheet_name=name[:31], index=False)
+    (out / "run.json").write_text(visible(json.dumps(run, ensure_ascii=False, indent=1, default=str)), encoding="utf-8")
+    write_workbook(study.tables, out / "tables.xlsx")
     return run

@@ -21,6 +21,7 @@ from ...indicators.phone import calls
 from ...indicators.rows import rows
 from ...intake.log import CaseLog
 from ...judge.compare import pooled
+from ...words.face import face
 from ...words.text import LogError, Text
 from ...words.time import standard, start_day
 
@@ -30,6 +31,7 @@ Answer = Literal["satisfied", "resolved"]
 ANSWERS = dict(satisfied=Text("满意率", "satisfaction"), resolved=Text("解决率", "resolution"))
 
 
+@face
 def answer_cells(
     log: CaseLog,  # with callbacks
     outcome: Answer = "satisfied",  # or resolved
@@ -116,6 +118,7 @@ def _left(rare: pd.DataFrame) -> Assumption:
     )
 
 # %% ../../../nbs/effects/cases/percase.ipynb #a007
+@face
 def risk_difference(
     log: CaseLog,  # with callbacks
     outcome: Answer = "satisfied",  # or resolved
@@ -180,6 +183,7 @@ def decompose(
     return f.assign(kinds=[len(n), *[int((n > 0).all(axis=1).sum())] * 2, int((n == 0).any(axis=1).sum())])
 
 # %% ../../../nbs/effects/cases/percase.ipynb #c017
+@face
 def hop_counts(
     log: CaseLog,  # the city's own
     adjust: Sequence[str] = (),  # columns of cases
@@ -224,6 +228,7 @@ def _hurdle(f: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, columns=["part", "value", "low", "high", "p"]).set_index("part")
 
 # %% ../../../nbs/effects/cases/percase.ipynb #a009
+@face
 def hops_difference(
     log: CaseLog,  # the city's own
     adjust: Sequence[str] = (),  # columns of cases

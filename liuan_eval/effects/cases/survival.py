@@ -21,6 +21,7 @@ from ..estimate import NAN, STILL, UNTESTABLE, Assumption, Estimate, TooFew, t_i
 from ...indicators.lifetable import restricted_mean
 from ...indicators.rows import rows
 from ...intake.log import CaseLog
+from ...words.face import face
 from ...words.text import LogError, Text
 from ...words.time import DAY, elapsed, standard, start_day
 
@@ -33,6 +34,7 @@ STEPS = dict(
 )
 
 
+@face
 def waits(
     log: CaseLog,  # the city's own
     until: str = "closed",  # claimed, contacted, replied, closed
@@ -80,6 +82,7 @@ CENSORED = Assumption(
 WAITS = Text("等待", "waits")
 
 
+@face
 def before_and_after(
     log: CaseLog,  # the city's own
     start: Any = None,  # first day of the campaign; None: what the mapping says
@@ -139,6 +142,7 @@ def _none_ended(f: pd.DataFrame, step: Text, tau: float) -> tuple[Text, ...]:
     return (_NONE_ENDED.format(tau=tau, step=step, arm=both),) if arms else ()
 
 # %% ../../../nbs/effects/cases/survival.ipynb #a005
+@face
 def rmst_difference(
     log: CaseLog,  # the city's own
     until: str = "closed",  # claimed, contacted, replied, closed
@@ -214,6 +218,7 @@ FEW_UNITS = Text(
 )
 
 
+@face
 def rmst_did(
     log: CaseLog,  # the city's own
     by: str,  # a column of cases: `area`, `channel`, ...
@@ -416,6 +421,7 @@ def _hazards_diverge(risk: np.ndarray, events: np.ndarray) -> tuple[float, float
     return float(b[1]), t_interval(float(b[1]), float(np.sqrt(V[1, 1])))[2]
 
 # %% ../../../nbs/effects/cases/survival.ipynb #x005
+@face
 def cox(
     log: CaseLog,  # the city's own
     until: str = "closed",  # claimed, contacted, replied, closed

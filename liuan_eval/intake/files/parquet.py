@@ -7,6 +7,7 @@ __all__ = ['exactly', 'nested_as_text', 'open_parquet']
 
 # %% ../../../nbs/intake/files/parquet.ipynb #n003
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,10 @@ def _all_alike(files: list[Path]) -> list[str]:
 def open_parquet(
     con: Any,  # DuckDB
     path: Path,  # a Parquet file, or a folder with Parquet files below it
-) -> Opened:  # in the order of their names; read lazily
+    parts: Sequence[Path] = (),  # of the folder, in their order
+) -> Opened:  # read lazily
     "Read Parquet; raises what `_columns` and `_all_alike` do where a file is not complete or differs."
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    files = list(parts) or [path]
     seen = _all_alike(files)
     own = _own_names(files[0], seen)
     names, notes = column_names(own)
