@@ -24,7 +24,7 @@ import pyarrow as pa
 from ibis.expr.operations import InMemoryTable
 
 from .address import is_address, masked
-from .engine import duck, fetched, in_words, keeps, of_engine, postgres, private_folder, telling
+from .engine import duck, fetched, plainly, keeps, of_engine, postgres, private_folder, telling
 from .files.lines import open_lines
 from .files.opened import LINE, PLACE, Opened, column_names, empty, first_sentence, joined, same_header
 from .files.packed import PACKED, unpacked
@@ -116,7 +116,7 @@ def connect(
     if isinstance(source, ibis.Table):
         return source._find_backend(use_default=True)
     if _is_spark(source):
-        with _needs(Text("Spark", "Spark"), "spark"), in_words():
+        with _needs(Text("Spark", "Spark"), "spark"), plainly():
             return telling(ibis.pyspark.connect(source.sparkSession))
     _refuse_address(source)
     if is_address(source):
@@ -357,7 +357,7 @@ def _database_table(con: Any, name: str) -> ibis.Table:
     except Exception:  # each driver has its own kind of error for a missing table
         raise _no_table(con, name) from None
 
-
+# %% ../../nbs/intake/source.ipynb #n000
 def _numberless(table: ibis.Table) -> ibis.Table:
     "A table of an engine: its rows stand in no file."
     none = {LINE: ibis.null("int64"), PLACE: ibis.null("string")}
