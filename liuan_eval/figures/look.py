@@ -71,15 +71,15 @@ def wrap(
     most: int,  # half-width letters per line
 ) -> list[str]:
     "Lines of at most a width: broken between words, and between any two Chinese characters except before punctuation."
-    lines, line = [], ""
+    lines, line, wide = [], "", 0
     for c in text:
-        line += c
-        if width(line) <= most or c in "，。；：、）”,.;:)":
+        line, wide = line + c, wide + width(c)
+        if wide <= most or c in "，。；：、）”,.;:)":
             continue
         head, gap, tail = line.rpartition(" ")
         cut = (head, tail) if gap and width(tail) < 24 else (line[:-1], c)
         lines.append(cut[0])
-        line = cut[1]
+        line, wide = cut[1], width(cut[1])
     return [*lines, line] if line else lines
 
 # %% ../../nbs/figures/look.ipynb #n012
@@ -88,11 +88,12 @@ def short(
     most: int = 22,  # half-width letters
 ) -> str:
     "A name cut to a width, with an ellipsis."
-    if width(text) <= most:
+    if width(text[: most + 1]) <= most:
         return text
-    while width(text) > most - 1:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    cut = text[:most]
+    while width(cut) > most - 1:
+        cut = cut[:-1]
+    return cut.rstrip() + "…"
 
 # %% ../../nbs/figures/look.ipynb #n015
 @cache
@@ -167,9 +168,11 @@ def unit_labels(
     log: CaseLog,  # a log
     lang: Lang,  # language of the names
 ) -> dict[str, str]:
-    "Unit -> its label, short enough for a figure; labels that would coincide keep their full length."
-    cut = log.units[lang].map(short)
-    return dict(zip(log.units.unit, cut.where(~cut.duplicated(keep=False), log.units[lang])))
+    "Unit -> its label, short enough for a figure; labels that would coincide are cut later, and told apart by a number where even that is not enough."
+    full, cut = log.units[lang], log.units[lang].map(short)
+    cut = cut.where(~cut.duplicated(keep=False), full.map(lambda name: short(name, 60)))
+    again = cut.duplicated(keep=False)
+    return dict(zip(log.units.unit, cut.where(~again, cut + " #" + log.units.code.astype(str))))
 
 # %% ../../nbs/figures/look.ipynb #n024
 def no_flow(
