@@ -74,7 +74,7 @@ class LogTables:
 
     aside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ASIDE))  # rows of the sources that are no data
     notes: tuple[Text, ...] = ()  # what of the sources was not read, and how the rest was
-    stamp: Stamp = Stamp({})  # what the files were like when they were read
+    stamp: Stamp = field(default_factory=lambda: Stamp({}))  # what the files were like when they were read
     whole: Any = None  # the log that this one was cut from
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
     kept: dict[str, ibis.Table] = field(default_factory=dict)
