@@ -15,8 +15,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -43,6 +43,7 @@ from .ask import write_mapping
 from .output import file_beside
 from .parameters import Parameter, refused, studies
 from .render import render
+from .stop import STOPPED, stoppable
 from .study import read_part
 from .trouble import DEBUG, fault, machine
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
@@ -514,39 +515,13 @@ def run(
     COMMANDS[name].run(**parsed(name, words))
 
 # %% ../../nbs/report/cli.ipynb #n030
-_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-@contextmanager
-def _stoppable(
-    stopped: list[int],
-) -> Generator[None]:
-    "Within, a signal to stop ends the program; its number is kept, for a library may turn it into an error of its own."
-
-    def stop(number: int, _frame: Any) -> None:
-        stopped.append(number)
-        for s in _STOPS:
-            signal.signal(s, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {s: signal.getsignal(s) for s in _STOPS}
-    for s, handler in before.items():
-        if handler is not signal.SIG_IGN:  # told not to listen, as by nohup
-            signal.signal(s, stop)
-    try:
-        yield
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler or signal.SIG_DFL)
-
-
 def _ended(
     error: BaseException,
     stopped: list[int],
 ) -> tuple[int, Text | None]:
     "The exit code, and what is to be said."
     if stopped or isinstance(error, KeyboardInterrupt):
-        return 128 + (stopped or [signal.SIGINT])[0], Text("已中断；什么都没有改动。", "stopped; nothing was changed.")
+        return 128 + (stopped or [signal.SIGINT])[0], STOPPED
     if isinstance(error, SystemExit):
         return int(error.code or 0), None
     if isinstance(error, BrokenPipeError):  # whoever reads has read enough
@@ -566,7 +541,7 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8")
     stopped: list[int] = []
     try:
-        with _stoppable(stopped):
+        with stoppable(stopped):
             run(sys.argv[1:])
             sys.stdout.flush()
     except BaseException as e:
