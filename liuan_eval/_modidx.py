@@ -2363,6 +2363,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'liuan_eval/publish/privacy.py'),
                                             'liuan_eval.publish.privacy.Hidden.said': ( 'publish/privacy.html#hidden.said',
                                                                                         'liuan_eval/publish/privacy.py'),
+                                            'liuan_eval.publish.privacy._blank': ( 'publish/privacy.html#_blank',
+                                                                                   'liuan_eval/publish/privacy.py'),
                                             'liuan_eval.publish.privacy._close': ( 'publish/privacy.html#_close',
                                                                                    'liuan_eval/publish/privacy.py'),
                                             'liuan_eval.publish.privacy._fixed': ( 'publish/privacy.html#_fixed',
