@@ -41,6 +41,7 @@ from liuan_eval.figures.look import (
 from ..indicators.shapes import INDICATORS, Indicator
 from ..intake.log import CaseLog
 from ..metrics import compute, header, translated
+from ..words.safe import one_line
 from ..words.text import Lang, LogError, Text
 
 # %% ../../nbs/figures/indicators.ipynb #n006
@@ -134,7 +135,7 @@ def row_labels(
 ) -> list[str]:
     "The groups' names for people, short enough for a figure."
     names = translated(log, pd.DataFrame({by: keys}), lang).iloc[:, 0]
-    return ["?" if pd.isna(key) else short(str(name), 28) for key, name in zip(keys, names)]
+    return ["?" if pd.isna(key) else short(one_line(name), 28) for key, name in zip(keys, names)]
 
 # %% ../../nbs/figures/indicators.ipynb #n016
 def _draw_dots(ax: Axes, log: CaseLog, o: Indicator, t: pd.DataFrame, whole: float, by: str, lang: Lang) -> None:

@@ -29,6 +29,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from ..intake.log import CaseLog
+from ..words.safe import one_line
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.time import DAY, SECOND, day
 
@@ -56,7 +57,8 @@ def theme() -> None:
     colours |= {"grid.color": PALE, "figure.facecolor": "white", "savefig.facecolor": "white"}
     lines: dict[str, Any] = {"axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False, "grid.linewidth": 0.8}
     lines |= {f"{x}tick.major.{what}": v for x in "xy" for what, v in (("size", 3), ("width", 0.8))}
-    sns.set_theme(style="ticks", rc=letters | colours | lines | {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval"})
+    own = {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval", "text.parse_math": False}
+    sns.set_theme(style="ticks", rc=letters | colours | lines | own)
 
 # %% ../../nbs/figures/look.ipynb #n010
 def width(
@@ -168,8 +170,9 @@ def unit_labels(
     lang: Lang,  # language of the names
 ) -> dict[str, str]:
     "Unit -> its label, short enough for a figure; labels that would coincide keep their full length."
-    cut = log.units[lang].map(short)
-    return dict(zip(log.units.unit, cut.where(~cut.duplicated(keep=False), log.units[lang])))
+    full = log.units[lang].map(one_line)
+    cut = full.map(short)
+    return dict(zip(log.units.unit, cut.where(~cut.duplicated(keep=False), full)))
 
 # %% ../../nbs/figures/look.ipynb #n024
 def no_flow(

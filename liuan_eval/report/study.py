@@ -30,7 +30,7 @@ from ..intake.log import CaseLog, read_log
 from ..intake.source import is_address
 from ..metrics import available, translated
 from .tables import picture
-from ..words.safe import both
+from ..words.safe import both, marked_lines
 from ..words.text import Lang, LogError, Text
 from ..words.time import day, wall
 
@@ -117,7 +117,7 @@ class Study:
         **values: Any,  # what stands in its places; whatever is not `Marked` is escaped
     ) -> Markdown:
         "Prose in the study's language."
-        return Markdown((both(zh, en, **values) if values else Text(zh, en))[self.lang])
+        return Markdown(both(zh, en, **values)[self.lang])
 
     def keep(
         self,
@@ -134,18 +134,19 @@ class Study:
         self,
         name: str,  # of the files
         fig: Any,  # a figure of matplotlib
-        zh: str,  # caption
+        zh: str,  # caption, a template
         en: str,  # the same in English
+        **values: Any,  # what stands in its places
     ) -> HTML:
         "Write a figure as PNG and SVG and show it with a caption."
         from liuan_eval import figures
 
         figures.save(fig, self.out / "figures", name)
         self.figures.append(name)
-        return picture(self.out / "figures" / f"{name}.svg", Text(zh, en)[self.lang], fig.get_label())
+        return picture(self.out / "figures" / f"{name}.svg", Text(zh, en).format(**values)[self.lang], fig.get_label())
 
 # %% ../../nbs/report/study.ipynb #n003
-SIMULATED = Text(
+SIMULATED = both(
     "> **模拟数据。** 本页由模拟的城市生成，不是对任何真实城市或部门的发现。\n\n",
     "> **SIMULATED DATA.** This page was made from a simulated city; nothing on it is a finding about any real city or office.\n\n",
 )
@@ -155,18 +156,19 @@ SAMPLE = Text("内置样本", "embedded sample")
 def heading(
     study: Study,  # just opened
     title: Text,  # of the page
-    more: Text = Text("", ""),  # what follows on the source, in the same paragraph
+    more: Text = Text("", ""),  # what follows on the source, in the same paragraph; it is escaped unless it is `Marked`
 ) -> Markdown:
     "Title, banner where the data are simulated, and what the page was made from."
-    log, c, banner = study.log, study.log.counts, SIMULATED[study.lang] if study.log.source["simulated"] else ""
-    name = SAMPLE[study.lang] if log.source["name"] == SAMPLE.en else log.source["name"]
+    log, c, banner = study.log, study.log.counts, SIMULATED if study.log.source["simulated"] else ""
+    name = SAMPLE if log.source["name"] == SAMPLE.en else log.source["name"]
     aside = told(log) if log.cut or (log.fates.code != "used").any() else Text("", "")
+    rest = Text(marked_lines((aside.zh, more.zh), ""), marked_lines(filter(None, (aside.en, more.en)), " "))
     span = [f"{t:%Y-%m-%d}" for t in log.ends]
     return study.say(
-        f"# {title.zh}\n\n{banner}来源 **{name}**，{span[0]} 至 {span[1]}，"
-        f"{c['cases']:,} 件工单，{c['events']:,} 个事件，{c['units']:,} 个单位。{aside.zh}{more.zh}",
-        f"# {title.en}\n\n{banner}Source **{name}**, {span[0]} to {span[1]}: "
-        f"{c['cases']:,} cases, {c['events']:,} events, {c['units']:,} units. {' '.join(x for x in (aside.en, more.en) if x)}".rstrip(),
+        "# {title}\n\n{banner}来源 **{name}**，{first} 至 {last}，{cases:,} 件工单，{events:,} 个事件，{units:,} 个单位。{rest}",
+        "# {title}\n\n{banner}Source **{name}**, {first} to {last}: {cases:,} cases, {events:,} events, {units:,} units. {rest}",
+        **dict(title=title, banner=banner, name=name, first=span[0], last=span[1], rest=rest),
+        **{k: c[k] for k in ("cases", "events", "units")},
     )
 
 # %% ../../nbs/report/study.ipynb #n006

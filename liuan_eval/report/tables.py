@@ -8,7 +8,6 @@ __all__ = ['ACCOUNT', 'COLUMN_HEADS', 'ROW_HEADS', 'VALUE', 'OF', 'CLOCKS', 'sho
 
 # %% ../../nbs/report/tables.ipynb #n033
 import base64
-import html
 from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..intake.log import CaseLog
 from ..metrics import COLUMNS, header, translated
 from ..words.rules import STATUS, Rule
 from ..words.calendar import limit_text
+from ..words.safe import Marked, both, for_html, marked, marked_lines
 from ..words.text import Lang, Text
 
 # %% ../../nbs/report/tables.ipynb #n036
@@ -55,32 +55,34 @@ def of_what(
 # %% ../../nbs/report/tables.ipynb #n042
 def in_words(
     row: Any,  # one row of a table of indicators
-) -> Text:  # label, value with interval, what it is of, definition
+) -> Text:  # Markdown: label, value with interval, what it is of, definition
     "An indicator in a sentence."
     o, value, of = INDICATORS[row.indicator], shown(row.indicator, row), of_what(row)
-    return Text(f"{o.label.zh} **{value}**，{of}：{o.definition.zh}", f"{o.label.en} **{value}**, {of}: {o.definition.en}")
+    return both(
+        "{label} **{value}**，{of}：{what}", "{label} **{value}**, {of}: {what}", label=o.label, value=value, of=of, what=o.definition
+    )
 
 # %% ../../nbs/report/tables.ipynb #n000
 def not_served(
     lack: dict[str, list[str]],  # indicator -> what it needs and the log does not have, from `available`
     lang: Lang = "zh",  # the one to write
-) -> str:  # Markdown
+) -> Marked:
     "What a log cannot serve, and what it would need for that."
-    needs = {k: n.words for k, n in NEEDS.items()}
-    return "\n".join(f"- `{name}`: {'; '.join(needs[k][lang] for k in keys)}" for name, keys in lack.items())
+    lines = {name: "; ".join(NEEDS[k].words[lang] for k in keys) for name, keys in lack.items()}
+    return marked_lines(marked("- <code>{name}</code>: {needs}", name=name, needs=needs) for name, needs in lines.items())
 
 # %% ../../nbs/report/tables.ipynb #n003
 def bullets(
     texts: Iterable[Text],  # sentences
     lang: Lang = "zh",  # the one to write
-) -> str:  # Markdown
-    "Sentences as a list in one language."
-    return "\n".join(f"- {text[lang]}" for text in texts)
+) -> Marked:
+    "Sentences as a list in one language; those that are not `Marked` escaped."
+    return marked_lines(marked("- {line}", line=text[lang]) for text in texts)
 
 # %% ../../nbs/report/tables.ipynb #n045
 def _escaped(value: Any) -> str:
     "Text for a cell; what follows a line break is small."
-    first, _sep, rest = html.escape(str(value)).partition("\n")
+    first, _sep, rest = for_html(value).partition("\n")
     return f"{first}<br><small>{rest}</small>" if rest else first
 
 
@@ -98,7 +100,7 @@ def as_html(
     if isinstance(table, dict):
         table = pd.DataFrame({head[lang]: cells for head, cells in table.items()})
     right = ["", *(" class=num" if _numbers(table[c].astype(str)) else "" for c in table.columns[1:])]
-    head = "".join(f"<th{r}>{html.escape(str(c))}</th>" for c, r in zip(table.columns, right))
+    head = "".join(f"<th{r}>{for_html(c)}</th>" for c, r in zip(table.columns, right))
     rows = (zip(row, right) for row in table.head(most).itertuples(index=False))
     body = "".join("<tr>" + "".join(f"<td{r}>{_escaped(v)}</td>" for v, r in row) + "</tr>" for row in rows)
     rest = len(table) - most
@@ -114,8 +116,8 @@ def picture(
 ) -> HTML:
     "A figure for the page, its file written into it."
     data = base64.b64encode(svg.read_bytes()).decode()
-    image = f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
-    return HTML(f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>")
+    image = f'<img alt="{for_html(alt)}" src="data:image/svg+xml;base64,{data}">'
+    return HTML(f"<figure>{image}<figcaption>{for_html(caption)}</figcaption></figure>")
 
 # %% ../../nbs/report/tables.ipynb #n009
 def readable(
