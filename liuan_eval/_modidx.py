@@ -2413,6 +2413,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'liuan_eval.report.cli._rows': ('report/cli.html#_rows', 'liuan_eval/report/cli.py'),
                                        'liuan_eval.report.cli._tell': ('report/cli.html#_tell', 'liuan_eval/report/cli.py'),
                                        'liuan_eval.report.cli._typed': ('report/cli.html#_typed', 'liuan_eval/report/cli.py'),
+                                       'liuan_eval.report.cli._valueless': ('report/cli.html#_valueless', 'liuan_eval/report/cli.py'),
                                        'liuan_eval.report.cli._written': ('report/cli.html#_written', 'liuan_eval/report/cli.py'),
                                        'liuan_eval.report.cli.check': ('report/cli.html#check', 'liuan_eval/report/cli.py'),
                                        'liuan_eval.report.cli.command': ('report/cli.html#command', 'liuan_eval/report/cli.py'),

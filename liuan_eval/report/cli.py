@@ -346,6 +346,13 @@ def language(
     return None
 
 
+def _valueless(
+    option: str,
+) -> LogError:
+    "The error for an option without what it needs."
+    return LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.")
+
+
 def _options(
     name: str,
     words: list[str],
@@ -360,7 +367,7 @@ def _options(
         if option in takes[name] and COMMANDS[name].takes[option].kind == "":
             raise LogError(f"--{option} 后面不写值。", f"--{option} takes no value.") from None
         if option in takes[name]:
-            raise LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.") from None
+            raise _valueless(option) from None
         raise refused(name, option, takes, "--") from None
 
 
@@ -368,15 +375,23 @@ def parsed(
     name: str,  # a command
     words: list[str],  # what follows it
 ) -> dict[str, Any]:  # every parameter of the command with its value
-    "What was typed after a command; raises `LogError` for what the command does not take."
+    "What was typed after a command; raises `LogError` for what the command does not take, takes once, or takes with a value (of `_valueless`)."
     takes = COMMANDS[name].takes
     options, files = _options(name, words)
     if len(files) > 1:
         more = [masked(f) for f in files[1:]]  # an address without quotation marks is several words
         raise LogError(f"只能给一个数据文件，多出：{'、'.join(more)}。", f"One file with cases, no more: what is {', '.join(more)}?")
+    if "" in files:
+        raise LogError("文件名是空的；要用内置样本，就不写文件名。", "The name of the file is empty; leave it out for the embedded sample.")
     values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
+    seen: set[str] = set()
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
+        if p.kind and not value:
+            raise _valueless(p.name)
+        if p.name in seen and not isinstance(p.default, list):
+            raise LogError(f"--{p.name} 写了两次；请只写一次。", f"--{p.name} is given twice; give it once.")
+        seen.add(p.name)
         values[p.name] = True if p.kind == "" else [*values[p.name], value] if isinstance(p.default, list) else value
         if p.name == "lang" and value not in get_args(Lang):
             raise LogError(f"不认识的语言“{value}”：zh 或 en。", f"Unknown language '{value}': zh or en.")

@@ -48,7 +48,7 @@ _CUTS = ("since", "until", "area", "channel")
 def cut_to(
     only: list[str] | None,  # `key=value`, several in one text parted by commas
 ) -> dict[str, str]:  # for `CaseLog.only`
-    "What a log is to be cut to; raises `LogError` for a key that there is not, with the nearest, and for what is no `key=value`."
+    "What a log is to be cut to; raises `LogError` for a key that there is not, with the nearest, or that stands twice, and for what is no `key=value`."
     found = {}
     for part in (p for text in only or [] for p in re.split(r"[,，](?=\s*\w+\s*=)", text)):
         key, sep, value = (x.strip() for x in part.partition("="))
@@ -58,6 +58,8 @@ def cut_to(
                 f"--only“{part.strip()}”：请写 {'、'.join(near)} 等号和值，例如 since=2022-01-01,area=金安区。",
                 f"--only '{part.strip()}': write {', '.join(near)}, an equals sign and a value, such as since=2022-01-01,area=金安区.",
             )
+        if key in found:
+            raise LogError(f"--only 中 {key} 写了两次；请只写一次。", f"--only names {key} twice; name it once.")
         found[key] = value
     return found
 
