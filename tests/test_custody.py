@@ -108,7 +108,7 @@ def random_events(seed, n=150):
     return [e for _, e in sorted(rows, key=lambda r: r[0])], closed_at, submitted_at
 
 
-SETTINGS = [  # dispatchers, complete, closings said, submissions said, the tree of units: every pair of them
+SETTINGS = [  # dispatchers, complete, closings said, submissions said, the tree of units
     (("H",), False, False, True, TREES[1]),
     ((), False, True, False, TREES[2]),
     (("H", "I"), True, True, True, TREES[3]),

@@ -40,7 +40,7 @@ def tried(place: str, tests: list[str]) -> str:
         install = [uv, "pip", "install", "--quiet", "--python", own]
         for command in (
             [uv, "venv", "--quiet", "--python", python, own.parents[1]],
-            [*install, "--resolution", PLACES[place], f"{ROOT}[postgres]"],
+            [*install, "--resolution", PLACES[place], "--editable", f"{ROOT}[postgres]"],
             [*install, *WITH],
         ):
             if (done := subprocess.run(command, **quiet)).returncode:
