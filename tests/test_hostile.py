@@ -20,13 +20,10 @@ import pandas as pd
 import pytest
 import tomli_w
 from conftest import ROOT
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from liuan_eval.report.render import POLICY, html_of
-from liuan_eval.words.safe import visible
-
-CHROMIUM = shutil.which("chromium")
-sync = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium")
+from liuan_eval.words.safe import marked, one_line, visible
 
 STUDIES = "report", "buckpassing", "bulletin", "campaign"
 
@@ -186,8 +183,11 @@ def server():
 
 @pytest.fixture(scope="module")
 def browser():
+    sync = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("no Chromium: apt install chromium")
     with sync.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        b = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
         yield b
         b.close()
 
@@ -293,6 +293,35 @@ def test_every_page_that_is_made_begins_with_its_policy():
         f.relative_to(ROOT).as_posix() for f in (ROOT / "liuan_eval").rglob("*.py") if re.search(r"<html[ >]|</body>", f.read_text("utf-8"))
     ]
     assert makers == ["liuan_eval/report/render.py"]  # the site has its own test, in test_site
+
+
+BITS = [
+    *"*_`~[](){}<>#+-.!|\\$^=:;'\"/&@%? ,01aZ甲，（\n\t\r",
+    *"-- ** __ ![ ]( <!-- --> &# &lt; <b> </b> www. $$ \\( ``` ~~~ [^1] [x]: javascript: ::: |-|".split(),
+]
+BITS += ["    ", "- ", "1. ", "1) ", "> ", "# ", "\n\n", "\n- ", "\n---\n", "\n===\n", "|\n|-|-|\n", *plants(9)]
+PLACES = {  # a template -> the elements that it makes
+    "a {x} b": {"p"},
+    "{x}\n{x}": {"p"},
+    "[{x}]": {"p"},
+    "{x}: {x}": {"p"},
+    "- {x}": {"ul", "li"},
+    "**{x} y**": {"p", "strong"},
+    "# {x}": {"h1", "a"},
+    "<code>{x}</code>": {"p", "code"},
+}
+
+
+def test_a_value_reads_as_it_was_written_wherever_it_stands_in_markdown():
+    r = random.Random(14)
+    for _ in range(400):
+        value, (template, tags) = "".join(r.choices(BITS, k=r.randrange(1, 12))), r.choice(list(PLACES.items()))
+        if not value.strip():
+            continue
+        tree = lxml.html.fromstring(f"<div>{markdown2html_mistune(marked(template, x=value))}</div>")
+        assert {e.tag for e in tree.iter("*")} - {"div"} <= tags, (template, value)
+        words = re.sub("</?code>|[*]|^[-#]", "", template).replace("{x}", one_line(value))
+        assert tree.text_content().replace("¶", "").split() == words.split(), (template, value)
 
 
 @pytest.mark.parametrize("study", STUDIES)
