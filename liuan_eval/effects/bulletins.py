@@ -16,9 +16,11 @@ import pandas as pd
 
 from ..indicators.shapes import INDICATORS, Wait
 from ..intake.files.opened import LINE, PLACE
-from ..intake.source import connect, is_address, masked, open_table
+from ..intake.address import is_address, masked
+from ..intake.source import connect, open_table
 from ..words.text import LogError, Text
 from ..words.time import period_of
+from ..words.units import seen_as
 
 # %% ../../nbs/effects/bulletins.ipynb #n026
 BULLETIN = ("unit", "period", "indicator", "numerator", "denominator", "value")
@@ -90,18 +92,38 @@ def _wrong_numbers(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     share = t.indicator.map({k: o.unit == "share" for k, o in INDICATORS.items()})
     percent = Text("不在 0 与 1 之间；93% 写作 0.93，全表统一。", "lies outside 0 … 1; write 0.93 for 93 %, in all rows.")
     yield "value", share & (n.value > 1), percent
-    yield "numerator", share & (n.numerator > n.denominator), Text("大于 denominator；请核对。", "is more than its denominator; check both.")
-    yield "denominator", (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)), Text(
-        "为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."
+    yield (
+        "numerator",
+        share & (n.numerator > n.denominator),
+        Text("大于 denominator；请核对。", "is more than its denominator; check both."),
+    )
+    yield (
+        "denominator",
+        (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)),
+        Text("为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."),
     )
     of = n.numerator / n.denominator.where(n.denominator > 0)
     counted = ~t.indicator.map({k: isinstance(o, Wait) for k, o in INDICATORS.items()})
     off = counted & ((n.value - of).abs() > ROUNDED * of.abs().clip(lower=1) + 1e-9)
     yield "value", off, Text("与 numerator / denominator 不符；请核对三者。", "is not numerator / denominator; check the three.")
 
+# %% ../../nbs/effects/bulletins.ipynb #n040
+def _told_apart(units: pd.Series, name: str) -> None:
+    "Raise `LogError` for two cities whose names look alike: one city would count twice."
+    seen: dict[str, str] = {}
+    for unit in map(str, units.unique()):
+        other = seen.setdefault(seen_as(unit), unit)
+        if other != unit:
+            raise LogError(
+                f"{name}：“{other}”与“{unit}”只差空格、全半角或大小写。若是同一城市，请写成同一个名称；若不是，请改名以示区别。",
+                f"{name}: '{other}' and '{unit}' differ only by spaces, full-width letters or capitals. Write one name if they are one city, else names that can be told apart.",
+            )
+
 # %% ../../nbs/effects/bulletins.ipynb #n034
 def read_bulletins(
-    source: str | Path | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
+    source: str
+    | Path
+    | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
     period: str = "day",  # day, week, month, quarter, year: of which a city has one row
 ) -> pd.DataFrame:  # the same with days and numbers; a value that is missing is made from its counts
     "Published numbers of other cities; raises `LogError` with file, row and column for the first cell that cannot be right."
@@ -111,6 +133,7 @@ def read_bulletins(
         for column, bad, what in wrong:
             if bad.any():
                 raise _refused(name, t[bad].iloc[0], column, what)
+    _told_apart(t.unit, name)
     twice = t.assign(period=days.dt.to_period(period_of(period).freq)).duplicated(["unit", "indicator", "period"])
     if twice.any():
         more = Text(

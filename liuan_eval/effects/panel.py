@@ -16,9 +16,10 @@ import pandas as pd
 
 from .bulletins import read_bulletins
 from .estimate import TooFew
-from ..indicators.shapes import INDICATORS
+from ..indicators.shapes import INDICATORS, indicator_of
 from ..intake.log import CaseLog
 from ..metrics import compute
+from ..words.face import face
 from ..words.text import LogError, Text
 from ..words.time import period_of, start_day
 
@@ -270,6 +271,7 @@ def _chosen(treated: Sequence[str] | None, units: Sequence[str]) -> tuple[str, .
     return tuple(units) if treated is None else tuple(treated)
 
 # %% ../../nbs/effects/panel.ipynb #p010
+@face
 def panel(
     log: CaseLog,  # the city's own
     indicator: str,  # a name of `metrics.catalogue`
@@ -280,7 +282,7 @@ def panel(
     name: str = "city",  # of the one unit where `by` is None
 ) -> Panel:
     "An indicator by unit and period from the log; raises `LogError` where there is no start or no such unit, `TooFew` where no whole period is left."
-    begins, freq = start_day(start, log.mapping.start), period_of(period).freq
+    begins, freq, indicator = start_day(start, log.mapping.start), period_of(period).freq, indicator_of(indicator).name
     f = _by_period(log, indicator, by, period, name)
     f, notes = _edges(f, *log.ends, begins, freq)
     if f.empty:
@@ -320,6 +322,7 @@ def _noted(t: pd.DataFrame, short: Sequence[str], own: Sequence[str]) -> tuple[T
     return tuple(notes)
 
 # %% ../../nbs/effects/panel.ipynb #x005
+@face
 def with_controls(
     panel: Panel,  # of the treated
     bulletins: str | Path | pd.DataFrame,  # CSV or table: unit, period, indicator, numerator, denominator, value, note

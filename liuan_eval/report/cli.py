@@ -28,13 +28,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 import pandas as pd
 
 from .. import __version__
 from ..intake import balance, checks
 from .. import metrics as door
+from ..intake.address import masked
 from ..intake.draft import draft
 from ..intake.log import CaseLog
 from ..intake.source import is_address
@@ -47,6 +47,8 @@ from .stop import STOPPED, stoppable
 from .study import read_part
 from .trouble import DEBUG, fault, machine
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
+from .terminal import give, lay_out, tell
+from ..words.spreadsheet import csv_text, write_csv
 from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/report/cli.ipynb #c006
@@ -101,15 +103,10 @@ def _render(
         page = render(study, source, lang=lang, progress=lambda done, total: bar.update(task, completed=done, total=total), **values)
     run = json.loads((page.parent / "run.json").read_text(encoding="utf-8"))
     if run["cut"] or any(row["code"] in packaged("words/checks") for row in run["balance"]):
-        print(run["told"], file=sys.stderr)
-    print(Text(f"已生成：{page}", f"The page is here: {page}")[lang])
+        tell(run["told"], to=sys.stderr)
+    tell(Text(f"已生成：{page}", f"The page is here: {page}")[lang])
     if missing := [f"- {m['section']}{Text('：', ': ')[lang]}{m['why']}" for m in run["missing"]]:
-        print(
-            Text(f"有 {len(missing)} 处没有算出：", f"{len(missing)} parts could not be computed:")[lang],
-            *missing,
-            sep="\n",
-            file=sys.stderr,
-        )
+        tell(Text(f"有 {len(missing)} 处没有算出：", f"{len(missing)} parts could not be computed:")[lang], *missing, to=sys.stderr)
         sys.exit(3)
 
 
@@ -161,39 +158,19 @@ def mapping(
     if source is None:
         raise LogError("请写出数据文件，例如：liuan-eval mapping 工单.xlsx", "Name a file, for example: liuan-eval mapping log.csv")
     if not ask:
-        return print(draft(source), end="") if out is None else write_mapping(draft(source), Path(out))
+        return give(draft(source)) if out is None else write_mapping(draft(source), Path(out))
     out = out or "hotline.toml"
     dialogue(source, Path(out), lang, Console(highlight=False))
     COMMANDS["check"].run(**parsed("check", [source, "--mapping", out, "--lang", lang]))
 
 # %% ../../nbs/report/cli.ipynb #n014
-def _show(
-    table: pd.DataFrame,
-    title: str,
-) -> None:
-    "Print a table of text."
-    console = Console()
-    if not console.is_terminal:
-        rows = [list(table.columns), *table.astype(str).values.tolist()]
-        rows = [[" ".join(x.split()) for x in row] for row in rows]
-        widths = [max(map(cell_len, column)) for column in zip(*rows)]
-        lines = ("  ".join(x + " " * (w - cell_len(x)) for x, w in zip(row, widths)).rstrip() for row in rows)
-        return print("", title, *lines, sep="\n")
-    shown = Table(title=title, title_justify="left", show_lines=True)
-    for head in table.columns:
-        shown.add_column(head, overflow="fold")
-    for row in table.itertuples(index=False):
-        shown.add_row(*map(escape, row))
-    console.print(shown)
-
-
 def _tell(
     log: CaseLog,
     lang: Lang | None,
 ) -> None:
     "Say on the error stream what was set aside, and what the log was cut to, where there is something to say."
     if log.cut or (log.fates.code != "used").any():
-        print(balance.told(log)[lang or "zh"], file=sys.stderr)
+        tell(balance.told(log)[lang or "zh"], to=sys.stderr)
 
 # %% ../../nbs/report/cli.ipynb #n020
 def _overview(
@@ -201,22 +178,22 @@ def _overview(
     lang: Lang,
 ) -> None:
     "The log in a line, its account, its columns and its problems."
-    print(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang], sep="\n")
-    _show(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
+    tell(log.summary(lang), *(note[lang] for note in log.notes), balance.told(log)[lang])
+    lay_out(printed(balance.balance(log, lang), ACCOUNT, lang), Text("每一行的去向", "What became of every row")[lang])
     columns = balance.columns(log)
     columns = columns if columns.table.nunique() > 1 else columns.drop(columns="table")
-    _show(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
+    lay_out(printed(columns, COLUMN_HEADS, lang), Text("各列", "The columns")[lang])
     found = checks.check(log, lang)
     if found.empty:
-        print("", Text("未发现问题。", "Nothing wrong was found.")[lang], sep="\n")
+        tell("", Text("未发现问题。", "Nothing wrong was found.")[lang])
     else:
         shown = readable(found, lang)
         shown.insert(0, ROW_HEADS["code"][lang], found.code)
-        _show(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
+        lay_out(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
     try:
         balance.accepted(log)
     except LogError as e:
-        print("", e.text[lang], sep="\n")
+        tell("", e.text[lang])
 
 
 def _written(
@@ -226,8 +203,8 @@ def _written(
     lang: Lang,
 ) -> None:
     "Write rows of problems to a new file, and say which it will be."
-    listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}).to_csv(new, index=False, encoding="utf-8-sig")
-    print(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
+    write_csv(listed.rename(columns={c: t[lang] for c, t in ROW_HEADS.items()}), new)
+    tell(Text(f"已写出 {len(listed):,} 行：{csv}", f"{len(listed):,} rows written: {csv}")[lang])
 
 
 def _inputs(
@@ -276,7 +253,7 @@ def check(
     if rows and not csv:
         listed = checks.concerned(log, rows, lang)
         title = f"{checks.CHECKS[rows].problem[lang]} ({rows}): {len(listed):,}"
-        _show(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
+        lay_out(printed(listed.drop(columns=["code", "problem"]), ROW_HEADS, lang), title)
 
 # %% ../../nbs/report/cli.ipynb #c008
 @command(
@@ -321,7 +298,7 @@ def metrics(
     log = read_part(source, mapping, only, accept)
     table = door.compute(log, indicator or None, by or None, period, lang)
     _tell(log, lang)
-    print(table.to_csv(index=False), end="")
+    give(csv_text(table))
 
 # %% ../../nbs/report/cli.ipynb #n022
 @command(
@@ -353,7 +330,7 @@ def graph(
         log = read_part(source, mapping, only, accept)
         write_graph(flow_graph(log), new)
     _tell(log, lang)
-    print(Text(f"已写出：{out}", f"Written: {out}")[lang])
+    tell(Text(f"已写出：{out}", f"Written: {out}")[lang])
 
 # %% ../../nbs/report/cli.ipynb #n006
 SHORT = dict(m="mapping", i="indicator")
@@ -367,6 +344,13 @@ def language(
         if word == "--lang" or word.startswith("--lang="):
             return following if word == "--lang" else word.removeprefix("--lang=")
     return None
+
+
+def _valueless(
+    option: str,
+) -> LogError:
+    "The error for an option without what it needs."
+    return LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.")
 
 
 def _options(
@@ -383,7 +367,7 @@ def _options(
         if option in takes[name] and COMMANDS[name].takes[option].kind == "":
             raise LogError(f"--{option} 后面不写值。", f"--{option} takes no value.") from None
         if option in takes[name]:
-            raise LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.") from None
+            raise _valueless(option) from None
         raise refused(name, option, takes, "--") from None
 
 
@@ -391,16 +375,23 @@ def parsed(
     name: str,  # a command
     words: list[str],  # what follows it
 ) -> dict[str, Any]:  # every parameter of the command with its value
-    "What was typed after a command; raises `LogError` for what the command does not take."
+    "What was typed after a command; raises `LogError` for what the command does not take, takes once, or takes with a value (of `_valueless`)."
     takes = COMMANDS[name].takes
     options, files = _options(name, words)
     if len(files) > 1:
-        raise LogError(
-            f"只能给一个数据文件，多出：{'、'.join(files[1:])}。", f"One file with cases, no more: what is {', '.join(files[1:])}?"
-        )
+        more = [masked(f) for f in files[1:]]  # an address without quotation marks is several words
+        raise LogError(f"只能给一个数据文件，多出：{'、'.join(more)}。", f"One file with cases, no more: what is {', '.join(more)}?")
+    if "" in files:
+        raise LogError("文件名是空的；要用内置样本，就不写文件名。", "The name of the file is empty; leave it out for the embedded sample.")
     values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
+    seen: set[str] = set()
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
+        if p.kind and not value:
+            raise _valueless(p.name)
+        if p.name in seen and not isinstance(p.default, list):
+            raise LogError(f"--{p.name} 写了两次；请只写一次。", f"--{p.name} is given twice; give it once.")
+        seen.add(p.name)
         values[p.name] = True if p.kind == "" else [*values[p.name], value] if isinstance(p.default, list) else value
         if p.name == "lang" and value not in get_args(Lang):
             raise LogError(f"不认识的语言“{value}”：zh 或 en。", f"Unknown language '{value}': zh or en.")
@@ -526,7 +517,8 @@ def run(
         near = get_close_matches(name, COMMANDS, 1)
         zh, en = (f"是否指 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
         raise LogError(
-            f"没有命令“{name}”。{zh}可用：{'、'.join(COMMANDS)}。", f"There is no command '{name}'.{en} There are: {', '.join(COMMANDS)}."
+            f"没有命令“{masked(name)}”。{zh}可用：{'、'.join(COMMANDS)}。",
+            f"There is no command '{masked(name)}'.{en} There are: {', '.join(COMMANDS)}.",
         )
     if "--version" in words:
         return print(__version__)
@@ -571,7 +563,7 @@ def main() -> None:
         code, said = _ended(e, stopped)
         if said:
             lang = "en" if language(sys.argv[1:]) == "en" else "zh"
-            print(Text("错误：", "error: ")[lang] + said[lang], file=sys.stderr)
+            tell(Text("错误：", "error: ")[lang] + said[lang], to=sys.stderr)
         try:
             sys.stdout.flush()
         except OSError:  # full or closed: what is left cannot be written

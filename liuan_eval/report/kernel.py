@@ -20,6 +20,7 @@ from typing import Any
 
 import nbformat
 
+from ..intake.engine import private_folder
 from .trouble import Failure, fault
 from ..words.safe import both, one_line
 from ..words.text import DATA, Lang, LogError, Text
@@ -45,7 +46,7 @@ def _environment(
     own = dict(PYTHONPATH=_path(), PYTHONSAFEPATH="1", PYTHONWARNINGS="ignore", MPLBACKEND="agg")
     if not site.ENABLE_USER_SITE:
         own["PYTHONNOUSERSITE"] = "1"
-    return kept | own | dict(IPYTHONDIR=str(private / "ipython"), TMPDIR=str(private), TEMP=str(private), TMP=str(private))
+    return kept | own | dict(IPYTHONDIR=str(private / "ipython")) | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(private_folder()))
 
 
 def _manager(

@@ -11,12 +11,13 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..intake.source import is_address, masked
+from ..intake.address import is_address, masked
 from ..words.text import LogError, Text
 from ..words.time import day
 
@@ -77,7 +78,8 @@ def in_notebook(
     if parameter.kind != "FILE" and not (parameter.kind == "NAME|FILE" and Path(value).suffix):
         return value
     if not Path(value).exists():
-        raise LogError(f"{value}：没有这个文件。请检查文件名和路径。", f"{value}: no such file. Check the name and the folder.")
+        shown = masked(value)
+        raise LogError(f"{shown}：没有这个文件。请检查文件名和路径。", f"{shown}: no such file. Check the name and the folder.")
     return _way(Path(value), near)
 
 # %% ../../nbs/report/parameters.ipynb #n018
@@ -126,7 +128,9 @@ def refused(
     "The error for a parameter that a study does not take; it names what it takes, and who takes that one."
     own, others = [f"{dash}{p}" for p in takes[owner]], [o for o, names in takes.items() if name in names]
     name = f"{dash}{name}"
+    near = get_close_matches(name, own, 1)
     zh, en = (f"{name} 属于 {'、'.join(others)}。", f"{name} belongs to {', '.join(others)}.") if others else ("", "")
+    zh, en = (f"是否指 {near[0]}？", f"Did you mean {near[0]}?") if near and not others else (zh, en)
     return LogError(
         f"{owner} 没有参数 {name}；它接受 {'、'.join(own)}。{zh}",
         f"'{owner}' does not take {name}; it takes {', '.join(own)}. {en}".rstrip(),

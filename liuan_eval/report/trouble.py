@@ -11,6 +11,7 @@ import json
 import sys
 from typing import NamedTuple
 
+from ..intake.engine import of_engine
 from ..words.text import LogError, Text
 
 # %% ../../nbs/report/trouble.ipynb #n005
@@ -43,7 +44,9 @@ _TEXTS = {
 def machine(
     error: BaseException,  # that a program raised
 ) -> LogError | None:  # None: no fault of the machine
-    "What the machine lacked, as a sentence: space, permission, memory."
+    "What the machine lacked, as a sentence: space, permission, memory; what an engine says of itself."
+    if said := of_engine(error):
+        return said
     kind = next((k for text, k in _TEXTS.items() if text in str(error)), None)
     if isinstance(error, MemoryError):
         kind = "memory"
