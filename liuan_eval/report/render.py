@@ -9,6 +9,7 @@ __all__ = ['POLICY', 'PAGE', 'TONGUE', 'html_of', 'render']
 import html
 import json
 from collections.abc import Callable
+from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,29 @@ PAGE = """<!doctype html><html lang="{lang}"><head><meta http-equiv="Content-Sec
 TONGUE = Text("zh-CN", "en")  # for screen readers
 
 
+def _exporter(
+    **more: Any,
+) -> Any:
+    "What makes HTML of a notebook, with the templates that came with it: those of the current folder and of others' settings, which are programs too, are not looked for."
+    from nbconvert import HTMLExporter
+
+    mark = "nbconvert/templates/basic/conf.json"
+    own = next(Path(str(f.locate())) for f in files("nbconvert") or [] if f.as_posix().endswith(mark)).resolve().parents[3]
+
+    class Own(HTMLExporter):
+        def get_prefix_root_dirs(self) -> list[str]:
+            return [str(own)]
+
+    return Own(extra_template_basedirs=[], template_data_paths=[str(own / "nbconvert" / "templates")], **more)
+
+
 def html_of(
     notebook: Any,  # an executed notebook
     title: str,  # of the page
     lang: Lang = "zh",  # that it is written in
 ) -> str:  # HTML
     "The outputs of an executed notebook as one self-contained page: no code, no scripts, no addresses."
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(
+    exporter = _exporter(
         template_name="basic", exclude_input=True, exclude_markdown=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     body, _resources = exporter.from_notebook_node(notebook)

@@ -38,6 +38,8 @@ _TEXTS = {
     "Disk quota exceeded": "full",
     "Read-only file system": "fixed",
     "Cannot allocate memory": "memory",
+    "failed to map segment": "memory",  # of a library that is loaded
+    "can't start new thread": "memory",
 }
 
 # %% ../../nbs/report/trouble.ipynb #n006
