@@ -193,7 +193,8 @@ def duck() -> Any:  # an Ibis backend
     "A fresh DuckDB inside the process; raises `LogError` where there is no place for its temporary files."
     folder = str(private_folder())
     con = ibis.duckdb.connect(temp_directory=folder, extension_directory=folder, memory_limit=_memory(), **SAFE)
-    con.raw_sql("set enable_progress_bar = false")  # else drawn among the numbers on the standard output
+    if con.raw_sql("select current_setting('enable_progress_bar')").fetchone()[0]:  # drawn among the numbers on the standard output
+        con.raw_sql("set enable_progress_bar = false")
     con.raw_sql("set lock_configuration = true")
     return telling(con)
 
