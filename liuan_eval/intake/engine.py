@@ -101,9 +101,10 @@ def private_folder() -> Path:
 
 # %% ../../nbs/intake/engine.ipynb #e010
 def _names(error: BaseException) -> set[str]:
-    "What an error is called, with its kinds; of one that a kernel passed on, only its own name is known."
-    told = getattr(error, "ename", None)
-    return {c.__name__ for c in type(error).__mro__} if told is None else {str(told)}
+    "What an error and its kinds are called, also with their package; of one that a kernel passed on, only its own name is known."
+    if hasattr(error, "ename"):
+        return {str(error.ename)}
+    return {n for c in type(error).__mro__ for n in (c.__name__, f"{c.__module__.partition('.')[0]}.{c.__name__}")}
 
 
 def of_engine(
