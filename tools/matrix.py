@@ -8,6 +8,7 @@ Each in an environment of its own, outside the project and thrown away. An inter
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,18 +20,27 @@ TESTS = "custody milestones calendar rules lifetable indicators readers graph co
 WITH = "pytest hypothesis threadpoolctl packaging polars xlwt execnb".split()  # what tests need, at its newest
 
 
+def interpreter(version: str) -> str | None:
+    "The first Python of a version that runs: on the PATH, or kept by pyenv"
+    kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob(f"versions/{version}.*/bin/python")
+    for path in [shutil.which(f"python{version}"), *map(str, kept)]:
+        if path and subprocess.run([path, "-c", "import ssl"], capture_output=True).returncode == 0:
+            return path
+    return None
+
+
 def tried(place: str, tests: list[str]) -> str:
     "passed, failed, or why it was not tried"
-    python = "3.11" if place == "lowest" else place
-    uv, quiet = Path(sys.executable).with_name("uv"), dict(cwd=ROOT, capture_output=True, text=True)
-    if subprocess.run([uv, "python", "find", "--no-python-downloads", python], **quiet).returncode:
-        return f"not tried: no Python {python} on this machine"
+    version, quiet = "3.11" if place == "lowest" else place, dict(cwd=ROOT, capture_output=True, text=True)
+    if (python := interpreter(version)) is None:
+        return f"not tried: no Python {version} on this machine"
+    uv = Path(sys.executable).with_name("uv")
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "venv/bin/python"
         install = [uv, "pip", "install", "--quiet", "--python", own]
         for command in (
             [uv, "venv", "--quiet", "--python", python, own.parents[1]],
-            [*install, "--resolution", PLACES[place], f"{ROOT}[postgres]"],
+            [*install, "--resolution", PLACES[place], "--editable", f"{ROOT}[postgres]"],
             [*install, *WITH],
         ):
             if (done := subprocess.run(command, **quiet)).returncode:

@@ -108,7 +108,7 @@ def _fixed(m: np.ndarray) -> np.ndarray:
         )
     _u, s, v = np.linalg.svd(m[m.any(axis=1)], full_matrices=True)
     free = v[int((s > 1e-9).sum()) :]
-    return (np.abs(free) < 1e-9).all(axis=0)
+    return np.all(np.abs(free) < 1e-9, axis=0)
 
 # %% ../../nbs/publish/privacy.ipynb #n014
 def _hidden(n: np.ndarray, x: np.ndarray, lines: list[np.ndarray], least: int) -> tuple[np.ndarray, int]:
@@ -159,6 +159,11 @@ def _lines(keys: pd.DataFrame, by: Sequence[str], shown: np.ndarray) -> list[np.
     return lines
 
 
+def _blank(column: pd.Series, hidden: np.ndarray) -> pd.Series:
+    "A column without its hidden values; whole numbers stay whole."
+    return column if not hidden.any() else (column.astype("Int64") if column.dtype.kind == "i" else column).mask(hidden)
+
+
 def hide(
     table: pd.DataFrame,  # from `compute`, or with a column that says on how many each row rests
     least: int = LEAST,  # people or cases on which a number must rest
@@ -180,5 +185,5 @@ def hide(
         hidden[at] |= found
         exposed += left
     numbers = [c for c in frame if c not in (*own, *dims)]
-    out = frame.assign(**{c: frame[c].astype(object).where(~hidden, None).convert_dtypes() for c in numbers}, hidden=hidden)
+    out = frame.assign(**{c: _blank(frame[c], hidden) for c in numbers}, hidden=hidden)
     return Hidden(out.set_index(table.index), int(small.sum()), int((hidden & ~small).sum()), exposed, least)

@@ -15,8 +15,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -43,6 +43,7 @@ from .ask import write_mapping
 from .output import file_beside
 from .parameters import Parameter, refused, studies
 from .render import render
+from .stop import STOPPED, stoppable
 from .study import read_part
 from .trouble import DEBUG, fault, machine
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
@@ -345,6 +346,13 @@ def language(
     return None
 
 
+def _valueless(
+    option: str,
+) -> LogError:
+    "The error for an option without what it needs."
+    return LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.")
+
+
 def _options(
     name: str,
     words: list[str],
@@ -359,7 +367,7 @@ def _options(
         if option in takes[name] and COMMANDS[name].takes[option].kind == "":
             raise LogError(f"--{option} 后面不写值。", f"--{option} takes no value.") from None
         if option in takes[name]:
-            raise LogError(f"--{option} 后面要写一个值。", f"--{option} needs a value.") from None
+            raise _valueless(option) from None
         raise refused(name, option, takes, "--") from None
 
 
@@ -367,15 +375,23 @@ def parsed(
     name: str,  # a command
     words: list[str],  # what follows it
 ) -> dict[str, Any]:  # every parameter of the command with its value
-    "What was typed after a command; raises `LogError` for what the command does not take."
+    "What was typed after a command; raises `LogError` for what the command does not take, takes once, or takes with a value (of `_valueless`)."
     takes = COMMANDS[name].takes
     options, files = _options(name, words)
     if len(files) > 1:
         more = [masked(f) for f in files[1:]]  # an address without quotation marks is several words
         raise LogError(f"只能给一个数据文件，多出：{'、'.join(more)}。", f"One file with cases, no more: what is {', '.join(more)}?")
+    if "" in files:
+        raise LogError("文件名是空的；要用内置样本，就不写文件名。", "The name of the file is empty; leave it out for the embedded sample.")
     values: dict[str, Any] = {p.name: p.default for p in takes.values()} | {"source": next(iter(files), None)}
+    seen: set[str] = set()
     for option, value in options:
         p = takes[SHORT.get(option[1:], option[2:])]
+        if p.kind and not value:
+            raise _valueless(p.name)
+        if p.name in seen and not isinstance(p.default, list):
+            raise LogError(f"--{p.name} 写了两次；请只写一次。", f"--{p.name} is given twice; give it once.")
+        seen.add(p.name)
         values[p.name] = True if p.kind == "" else [*values[p.name], value] if isinstance(p.default, list) else value
         if p.name == "lang" and value not in get_args(Lang):
             raise LogError(f"不认识的语言“{value}”：zh 或 en。", f"Unknown language '{value}': zh or en.")
@@ -514,39 +530,13 @@ def run(
     COMMANDS[name].run(**parsed(name, words))
 
 # %% ../../nbs/report/cli.ipynb #n030
-_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-@contextmanager
-def _stoppable(
-    stopped: list[int],
-) -> Generator[None]:
-    "Within, a signal to stop ends the program; its number is kept, for a library may turn it into an error of its own."
-
-    def stop(number: int, _frame: Any) -> None:
-        stopped.append(number)
-        for s in _STOPS:
-            signal.signal(s, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {s: signal.getsignal(s) for s in _STOPS}
-    for s, handler in before.items():
-        if handler is not signal.SIG_IGN:  # told not to listen, as by nohup
-            signal.signal(s, stop)
-    try:
-        yield
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler or signal.SIG_DFL)
-
-
 def _ended(
     error: BaseException,
     stopped: list[int],
 ) -> tuple[int, Text | None]:
     "The exit code, and what is to be said."
     if stopped or isinstance(error, KeyboardInterrupt):
-        return 128 + (stopped or [signal.SIGINT])[0], Text("已中断；什么都没有改动。", "stopped; nothing was changed.")
+        return 128 + (stopped or [signal.SIGINT])[0], STOPPED
     if isinstance(error, SystemExit):
         return int(error.code or 0), None
     if isinstance(error, BrokenPipeError):  # whoever reads has read enough
@@ -566,7 +556,7 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8")
     stopped: list[int] = []
     try:
-        with _stoppable(stopped):
+        with stoppable(stopped):
             run(sys.argv[1:])
             sys.stdout.flush()
     except BaseException as e:

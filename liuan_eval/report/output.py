@@ -40,18 +40,18 @@ def _refuse_place(
     for one in inputs:
         if any(_same(path, p) for p in (one, *one.resolve().parents)):
             raise LogError(
-                f"--out“{path}”会盖掉或包含要读取的 {one.name}。请另选一个。",
-                f"--out {path} would overwrite or hold {one.name}, which is read. Choose another.",
+                f"输出位置“{path}”会盖掉或包含要读取的 {one.name}。请另选一个。",
+                f"{path} would overwrite or hold {one.name}, which is read. Choose another.",
             )
         if one.is_dir() and any(_same(one, p) for p in path.parents):
             raise LogError(
-                f"--out“{path}”在要读取的文件夹 {one.name} 之内。请另选一个。",
-                f"--out {path} lies within {one.name}, the folder that is read. Choose another.",
+                f"输出位置“{path}”在要读取的文件夹 {one.name} 之内。请另选一个。",
+                f"{path} lies within {one.name}, the folder that is read. Choose another.",
             )
     if any(_same(path, p) for home in (Path.cwd(), Path(os.path.expanduser("~"))) for p in (home, *home.resolve().parents)):
         raise LogError(
-            f"--out“{path}”是当前文件夹、个人文件夹或其上级。请写一个新文件夹的名字，如 --out report。",
-            f"--out {path} is the current folder, a home folder or above one. Name a new folder, such as --out report.",
+            f"输出位置“{path}”是当前文件夹、个人文件夹或其上级。请写一个新文件夹的名字，如 --out report。",
+            f"{path} is the current folder, a home folder or above one. Name a new folder, such as --out report.",
         )
 
 
@@ -63,12 +63,12 @@ def _place(
     path = Path(out)
     path = path.parent.resolve() / path.name if path.name not in ("", "..") else path.resolve()
     if path.is_symlink():
-        raise LogError(f"--out“{out}”是一个链接。请写它所指的位置。", f"--out {out} is a link. Name the place that it leads to.")
+        raise LogError(f"输出位置“{out}”是一个链接。请写它所指的位置。", f"{out} is a link. Name the place that it leads to.")
     _refuse_place(path, inputs)
     if path.is_mount():
         raise LogError(
-            f"--out“{out}”是一块磁盘的挂载点，无法整体替换。请写其中的一个文件夹，如 {Path(out) / 'report'}。",
-            f"--out {out} is where a disk is mounted and cannot be swapped. Name a folder in it, such as {Path(out) / 'report'}.",
+            f"输出位置“{out}”是一块磁盘的挂载点，无法整体替换。请写其中的一个文件夹，如 {Path(out) / 'report'}。",
+            f"{out} is where a disk is mounted and cannot be swapped. Name a folder in it, such as {Path(out) / 'report'}.",
         )
     return path
 
@@ -235,7 +235,7 @@ def _refuse_contents(
         names = _listing(taken)
         raise LogError(
             f"{path} 中的 {names.zh} 不是本程序（或不是这一版本）写的，不会被替换。请移走，或另选 --out。",
-            f"{names.en} in {path} is not of this program (or not of this version) and is not replaced. Move it away, or choose another --out.",
+            f"{path} holds {names.en}, which this program (or this version of it) did not write and does not replace. Move it away, or choose another --out.",
         )
     names = _listing([n for n in foreign if Path(n).name not in STREWN] + changed)
     if names.en and not force:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -127,7 +128,9 @@ def refused(
     "The error for a parameter that a study does not take; it names what it takes, and who takes that one."
     own, others = [f"{dash}{p}" for p in takes[owner]], [o for o, names in takes.items() if name in names]
     name = f"{dash}{name}"
+    near = get_close_matches(name, own, 1)
     zh, en = (f"{name} 属于 {'、'.join(others)}。", f"{name} belongs to {', '.join(others)}.") if others else ("", "")
+    zh, en = (f"是否指 {near[0]}？", f"Did you mean {near[0]}?") if near and not others else (zh, en)
     return LogError(
         f"{owner} 没有参数 {name}；它接受 {'、'.join(own)}。{zh}",
         f"'{owner}' does not take {name}; it takes {', '.join(own)}. {en}".rstrip(),

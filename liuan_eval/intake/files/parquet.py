@@ -39,6 +39,7 @@ def _columns(f: Path) -> list[tuple[str, str]]:
         with duckdb.connect(config=SAFE) as con:
             found = con.execute("describe select * from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
             raw = con.execute("select name, num_children, type from parquet_schema(?)", [exactly(f)]).fetchall()
+            con.execute("select bit_xor(hash(columns(*))) from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as e:
         raise LogError(
             f"{f.name}：不是完整的 Parquet 文件，可能在复制时被截断，或已加密。请重新复制或导出。",
@@ -66,7 +67,7 @@ def open_parquet(
     parts: Sequence[Path] = (),  # of the folder, in their order
 ) -> Opened:  # read lazily
     "Read Parquet; raises what `_columns` and `_all_alike` do where a file is not complete or differs."
-    files = list(parts) or [path]
+    files = [f.absolute() for f in parts or [path]]  # a path that begins with ~ would be another
     seen = _all_alike(files)
     own = _own_names(files[0], seen)
     names, notes = column_names(own)
