@@ -101,9 +101,10 @@ def private_folder() -> Path:
 
 # %% ../../nbs/intake/engine.ipynb #e010
 def _names(error: BaseException) -> set[str]:
-    "What an error is called, with its kinds; of one that a kernel passed on, only its own name is known."
-    told = getattr(error, "ename", None)
-    return {c.__name__ for c in type(error).__mro__} if told is None else {str(told)}
+    "What an error and its kinds are called, also with their package; of one that a kernel passed on, only its own name is known."
+    if hasattr(error, "ename"):
+        return {str(error.ename)}
+    return {n for c in type(error).__mro__ for n in (c.__name__, f"{c.__module__.partition('.')[0]}.{c.__name__}")}
 
 
 def of_engine(
@@ -193,7 +194,8 @@ def duck() -> Any:  # an Ibis backend
     "A fresh DuckDB inside the process; raises `LogError` where there is no place for its temporary files."
     folder = str(private_folder())
     con = ibis.duckdb.connect(temp_directory=folder, extension_directory=folder, memory_limit=_memory(), **SAFE)
-    con.raw_sql("set enable_progress_bar = false")  # else drawn among the numbers on the standard output
+    if con.raw_sql("select current_setting('enable_progress_bar')").fetchone()[0]:  # drawn among the numbers on the standard output
+        con.raw_sql("set enable_progress_bar = false")
     con.raw_sql("set lock_configuration = true")
     return telling(con)
 

@@ -372,7 +372,8 @@ def open_table(
     "Open any source; raises `LogError` (for one without a row, `empty`) naming file, place and remedy."
     if _is_spark(source):
         name = ibis.util.gen_name("frame")
-        source.createTempView(name)
+        with plainly():
+            source.createTempView(name)
         source = con.table(name)
     if isinstance(source, Elsewhere):
         return _copied(con, source)

@@ -38,6 +38,8 @@ _TEXTS = {
     "Disk quota exceeded": "full",
     "Read-only file system": "fixed",
     "Cannot allocate memory": "memory",
+    "failed to map segment": "memory",  # of a library that is loaded
+    "can't start new thread": "memory",
 }
 
 # %% ../../nbs/report/trouble.ipynb #n006
@@ -45,13 +47,14 @@ def machine(
     error: BaseException,  # that a program raised
 ) -> LogError | None:  # None: no fault of the machine
     "What the machine lacked, as a sentence: space, permission, memory; what an engine says of itself."
-    if said := of_engine(error):
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (said := of_engine(error)):
         return said
     kind = next((k for text, k in _TEXTS.items() if text in str(error)), None)
     if isinstance(error, MemoryError):
         kind = "memory"
     elif isinstance(error, OSError) and not kind:
-        kind = _KINDS.get(error.errno or 0, "other")
+        kind = _KINDS.get(number or 0, "other")
     if kind is None:
         return None
     name = getattr(error, "filename2", None) or getattr(error, "filename", None) or ""
