@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BULLETIN', 'NUMBERS', 'Wrong', 'ROUNDED', 'read_bulletins']
 
-# %% ../../nbs/effects/bulletins.ipynb #n023
+# %% ../../nbs/effects/bulletins.ipynb #n003
 from collections.abc import Iterator
 from datetime import datetime
 from difflib import get_close_matches
@@ -20,7 +20,7 @@ from ..intake.source import connect, is_address, masked, open_table
 from ..words.text import LogError, Text
 from ..words.time import period_of
 
-# %% ../../nbs/effects/bulletins.ipynb #n026
+# %% ../../nbs/effects/bulletins.ipynb #n006
 BULLETIN = ("unit", "period", "indicator", "numerator", "denominator", "value")
 NUMBERS = ("numerator", "denominator", "value")
 
@@ -43,11 +43,11 @@ def _opened(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     text = t[[*BULLETIN, *(["note"] if "note" in t else [])]].map(lambda x: None if pd.isna(x) or not str(x).strip() else str(x).strip())
     return text.assign(**{LINE: t[LINE], PLACE: t[PLACE]}), name
 
-# %% ../../nbs/effects/bulletins.ipynb #n028
+# %% ../../nbs/effects/bulletins.ipynb #n008
 def _refused(name: str, row: pd.Series, column: str, what: Text) -> LogError:
     "The error for a cell."
     sheet = f" {row[PLACE]}" if isinstance(row[PLACE], str) else ""
-    found = "" if row[column] is None else str(row[column])[:60]
+    found = "" if pd.isna(row[column]) else str(row[column])[:60]
     return LogError(
         f"{name}{sheet} 第 {row[LINE]} 行，列 {column}：“{found}”{what.zh}",
         f"{name}{sheet}, row {row[LINE]}, column {column}: '{found}' {what.en}",
@@ -58,7 +58,7 @@ def _near(word: str | None) -> str:
     "Indicators whose names are like a word."
     return ", ".join(get_close_matches(word or "", list(INDICATORS), 3, 0.5) or ["n_cases", "on_time_rate", "close_hours"])
 
-# %% ../../nbs/effects/bulletins.ipynb #n030
+# %% ../../nbs/effects/bulletins.ipynb #n010
 Wrong = Iterator[tuple[str, pd.Series, Text]]  # column, which rows, what is wrong with them
 
 
@@ -77,7 +77,7 @@ def _wrong_words(t: pd.DataFrame, days: pd.Series) -> Wrong:
     yield "period", days.isna() | (days.dt.year < 1990), Text("不是日期；月份写作 2022-02。", "is no day; write 2022-02 for a month.")
     yield "period", days > datetime.now(), Text("在将来；请核对年份。", "lies in the future; check the year.")
 
-# %% ../../nbs/effects/bulletins.ipynb #n032
+# %% ../../nbs/effects/bulletins.ipynb #n012
 ROUNDED = 0.005  # how far a published value may lie from its counts: rounding to two places
 
 
@@ -90,26 +90,18 @@ def _wrong_numbers(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     share = t.indicator.map({k: o.unit == "share" for k, o in INDICATORS.items()})
     percent = Text("不在 0 与 1 之间；93% 写作 0.93，全表统一。", "lies outside 0 … 1; write 0.93 for 93 %, in all rows.")
     yield "value", share & (n.value > 1), percent
-    yield (
-        "numerator",
-        share & (n.numerator > n.denominator),
-        Text("大于 denominator；请核对。", "is more than its denominator; check both."),
-    )
-    yield (
-        "denominator",
-        (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)),
-        Text("为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."),
+    yield "numerator", share & (n.numerator > n.denominator), Text("大于 denominator；请核对。", "is more than its denominator; check both.")
+    yield "denominator", (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)), Text(
+        "为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."
     )
     of = n.numerator / n.denominator.where(n.denominator > 0)
     counted = ~t.indicator.map({k: isinstance(o, Wait) for k, o in INDICATORS.items()})
     off = counted & ((n.value - of).abs() > ROUNDED * of.abs().clip(lower=1) + 1e-9)
     yield "value", off, Text("与 numerator / denominator 不符；请核对三者。", "is not numerator / denominator; check the three.")
 
-# %% ../../nbs/effects/bulletins.ipynb #n034
+# %% ../../nbs/effects/bulletins.ipynb #n014
 def read_bulletins(
-    source: str
-    | Path
-    | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
+    source: str | Path | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
     period: str = "day",  # day, week, month, quarter, year: of which a city has one row
 ) -> pd.DataFrame:  # the same with days and numbers; a value that is missing is made from its counts
     "Published numbers of other cities; raises `LogError` with file, row and column for the first cell that cannot be right."
