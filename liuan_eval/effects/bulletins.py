@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BULLETIN', 'NUMBERS', 'Wrong', 'ROUNDED', 'read_bulletins']
 
-# %% ../../nbs/effects/bulletins.ipynb #n003
+# %% ../../nbs/effects/bulletins.ipynb #n023
 from collections.abc import Iterator
 from datetime import datetime
 from difflib import get_close_matches
@@ -20,7 +20,7 @@ from ..intake.source import connect, is_address, masked, open_table
 from ..words.text import LogError, Text
 from ..words.time import period_of
 
-# %% ../../nbs/effects/bulletins.ipynb #n006
+# %% ../../nbs/effects/bulletins.ipynb #n026
 BULLETIN = ("unit", "period", "indicator", "numerator", "denominator", "value")
 NUMBERS = ("numerator", "denominator", "value")
 
@@ -43,7 +43,7 @@ def _opened(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     text = t[[*BULLETIN, *(["note"] if "note" in t else [])]].map(lambda x: None if pd.isna(x) or not str(x).strip() else str(x).strip())
     return text.assign(**{LINE: t[LINE], PLACE: t[PLACE]}), name
 
-# %% ../../nbs/effects/bulletins.ipynb #n008
+# %% ../../nbs/effects/bulletins.ipynb #n028
 def _refused(name: str, row: pd.Series, column: str, what: Text) -> LogError:
     "The error for a cell."
     sheet = f" {row[PLACE]}" if isinstance(row[PLACE], str) else ""
@@ -58,7 +58,7 @@ def _near(word: str | None) -> str:
     "Indicators whose names are like a word."
     return ", ".join(get_close_matches(word or "", list(INDICATORS), 3, 0.5) or ["n_cases", "on_time_rate", "close_hours"])
 
-# %% ../../nbs/effects/bulletins.ipynb #n010
+# %% ../../nbs/effects/bulletins.ipynb #n030
 Wrong = Iterator[tuple[str, pd.Series, Text]]  # column, which rows, what is wrong with them
 
 
@@ -77,7 +77,7 @@ def _wrong_words(t: pd.DataFrame, days: pd.Series) -> Wrong:
     yield "period", days.isna() | (days.dt.year < 1990), Text("不是日期；月份写作 2022-02。", "is no day; write 2022-02 for a month.")
     yield "period", days > datetime.now(), Text("在将来；请核对年份。", "lies in the future; check the year.")
 
-# %% ../../nbs/effects/bulletins.ipynb #n012
+# %% ../../nbs/effects/bulletins.ipynb #n032
 ROUNDED = 0.005  # how far a published value may lie from its counts: rounding to two places
 
 
@@ -99,12 +99,12 @@ def _wrong_numbers(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     off = counted & ((n.value - of).abs() > ROUNDED * of.abs().clip(lower=1) + 1e-9)
     yield "value", off, Text("与 numerator / denominator 不符；请核对三者。", "is not numerator / denominator; check the three.")
 
-# %% ../../nbs/effects/bulletins.ipynb #n014
+# %% ../../nbs/effects/bulletins.ipynb #n034
 def read_bulletins(
     source: str | Path | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
     period: str = "day",  # day, week, month, quarter, year: of which a city has one row
 ) -> pd.DataFrame:  # the same with days and numbers; a value that is missing is made from its counts
-    "Published numbers of other cities; raises `LogError` with file, row and column for the first cell that cannot be right."
+    "Published numbers of other cities; raises `LogError` (from `_refused`) with file, row and column for the first cell that cannot be right."
     t, name = _opened(source)
     days, numbers = _days(t.period), t[list(NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     for wrong in (_wrong_words(t, days), _wrong_numbers(t, numbers)):
