@@ -71,9 +71,7 @@ def _day(key: str, value: Any) -> pd.Timestamp:
 def _span(key: str, first: Any, last: Any) -> None:
     "Raise what `_wrong` makes for days that are none, or that run backwards."
     if _day(key, first) > _day(key, last):
-        raise _wrong(
-            key, f"中 {first} 晚于 {last}；请先写第一天。", f"holds {first}, which is later than {last}; write the first day first."
-        )
+        raise _wrong(key, f"中 {first} 晚于 {last}；请先写第一天。", f"holds {first}, which is later than {last}; write the first day first.")
 
 # %% ../../nbs/effects/plan.ipynb #l003
 def _spans(key: str, spans: Any) -> tuple[tuple[str, str], ...]:
@@ -144,7 +142,7 @@ class Content:
             donut=_spans("donut", self.donut),
             shocks=_shocks(self.shocks),
         )
-        if both := [n for n in checked["secondary"] if n in checked["primary"]]:
+        if both := [n for n in self.secondary if n in self.primary]:
             raise _wrong("secondary", f"中的 {both[0]} 已在 primary 中。", f"names {both[0]}, which is in 'primary' already.")
         for key, value in checked.items():
             object.__setattr__(self, key, value)
