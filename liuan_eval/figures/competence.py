@@ -34,6 +34,7 @@ from liuan_eval.figures.look import (
 from ..flow.competence import CLEAR, competence, verdicts
 from ..intake.log import CaseLog
 from ..words.safe import one_line
+from ..words.face import face
 from ..words.text import Lang, Text
 from ..words.units import above
 
@@ -56,6 +57,7 @@ def _draw_owners(ax: Axes, log: CaseLog, m: pd.DataFrame, n: pd.Series, lang: La
     headed(ax, [names[u] for u in m.columns], [short(one_line(t), 28) for t in m.index], 8.5)
 
 
+@face
 def competence_map(
     log: CaseLog,  # a log with topics
     lang: Lang = "zh",  # language of the figure
@@ -100,6 +102,7 @@ def _draw_verdicts(fig: Figure, log: CaseLog, t: pd.DataFrame, lang: Lang) -> No
     percent_axis(right.xaxis)
 
 # %% ../../nbs/figures/competence.ipynb #n029
+@face
 def verdict_bars(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure

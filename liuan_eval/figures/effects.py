@@ -22,6 +22,7 @@ from ..effects.panel import Panel
 from .indicators import label_of
 from .look import ACCENT, BLUE, GREY, INK, page, said, start_line, step, time_axis
 from ..indicators.shapes import INDICATORS
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import day
 
@@ -68,6 +69,7 @@ def _draw_marks(ax: Axes, marks: Sequence[tuple[str, str]], start: pd.Timestamp)
 NOTHING_TO_DRAW = LogError("没有一种设计给得出数字，没有可画的内容。", "No design gave a number: there is nothing to draw.")
 
 # %% ../../nbs/figures/effects.ipynb #n010
+@face
 def cities(
     panel: Panel,  # one indicator of several cities by period
     lang: Lang = "zh",  # language of the figure
@@ -134,6 +136,7 @@ def _design(e: Estimate) -> Text:
     return Text(f"{method.zh}；{inference.zh}", f"{method.en}; {inference.en}")
 
 # %% ../../nbs/figures/effects.ipynb #n015
+@face
 def effect(
     e: Estimate,  # of a design that has a path
     lang: Lang = "zh",  # language of the figure
@@ -174,6 +177,7 @@ def _draw_estimates(ax: Axes, estimates: Mapping[str, Estimate], lang: Lang) -> 
     ax.grid(axis="x")
 
 
+@face
 def estimate_dots(
     estimates: Mapping[str, Estimate],  # label -> estimate, one scale
     lang: Lang = "zh",  # language of the figure
@@ -192,12 +196,18 @@ def estimate_dots(
     return fig
 
 # %% ../../nbs/figures/effects.ipynb #n023
+@face
 def specifications(
     curve: pd.DataFrame,  # from `choices.specification_curve`
     lang: Lang = "zh",  # language of the figure
     simulated: bool = False,  # whether its data are
 ) -> Figure:
     "All specifications, sorted, with their intervals; below, which choices each made; raises `LogError` where none gave a number."
+    if lack := [c for c in ("value", "low", "high", "null") if c not in curve]:
+        raise LogError(
+            f"curve 没有列“{lack[0]}”。请给出 effects.choices.specification_curve 的结果。",
+            f"curve has no column '{lack[0]}'. Give what effects.choices.specification_curve returns.",
+        )
     if curve.value.isna().all():
         raise NOTHING_TO_DRAW
     f, w = curve[curve.value.notna()].sort_values("value", ignore_index=True), said("specifications")
@@ -230,6 +240,7 @@ def _heap(drawn: np.ndarray, at: float) -> np.ndarray:
     return level
 
 
+@face
 def placebos(
     e: Estimate,  # of a design with placebos in its detail
     lang: Lang = "zh",  # language of the figure

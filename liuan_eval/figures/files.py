@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..words.safe import visible
+from ..words.face import face
 from ..words.text import Lang
 
 # %% ../../nbs/figures/files.ipynb #n006
@@ -72,6 +73,7 @@ def _write(path: Path, content: bytes, same: Callable[[bytes, bytes], bool]) -> 
     return path
 
 # %% ../../nbs/figures/files.ipynb #n013
+@face
 def save(
     fig: Figure,  # any of matplotlib
     folder: str | Path,  # made if it is not there
@@ -89,6 +91,7 @@ def save(
     return _write(folder / f"{name}.png", png.getvalue(), same_picture), _write(folder / f"{name}.svg", drawn, same_drawing)
 
 # %% ../../nbs/figures/files.ipynb #n017
+@face
 def save_both(
     draw: Callable[[Lang], Figure],  # draws in a language
     folder: str | Path,  # made if it is not there

@@ -74,15 +74,15 @@ def wrap(
     most: int,  # half-width letters per line
 ) -> list[str]:
     "Lines of at most a width: broken between words, and between any two Chinese characters except before punctuation."
-    lines, line = [], ""
+    lines, line, wide = [], "", 0
     for c in text:
-        line += c
-        if width(line) <= most or c in "，。；：、）”,.;:)":
+        line, wide = line + c, wide + width(c)
+        if wide <= most or c in "，。；：、）”,.;:)":
             continue
         head, gap, tail = line.rpartition(" ")
         cut = (head, tail) if gap and width(tail) < 24 else (line[:-1], c)
         lines.append(cut[0])
-        line = cut[1]
+        line, wide = cut[1], width(cut[1])
     return [*lines, line] if line else lines
 
 # %% ../../nbs/figures/look.ipynb #n012
@@ -91,11 +91,12 @@ def short(
     most: int = 22,  # half-width letters
 ) -> str:
     "A name cut to a width, with an ellipsis."
-    if width(text) <= most:
+    if width(text[: most + 1]) <= most:
         return text
-    while width(text) > most - 1:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    cut = text[:most]
+    while width(cut) > most - 1:
+        cut = cut[:-1]
+    return cut.rstrip() + "…"
 
 # %% ../../nbs/figures/look.ipynb #n015
 @cache

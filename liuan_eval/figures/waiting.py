@@ -40,6 +40,7 @@ from ..intake.log import CaseLog
 from .indicators import column_name
 from ..judge import gaming
 from ..metrics import compute
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import DAY, SECOND, elapsed
 from ..words.units import apart, names
@@ -142,6 +143,7 @@ def _median(ax: Axes, whole: pd.Series, lang: Lang) -> None:
     ax.annotate(text[lang], (day, 0.5), xytext=(8, 6), textcoords="offset points", color=INK)
 
 
+@face
 def resolution_curve(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -164,6 +166,7 @@ def resolution_curve(
     return fig
 
 # %% ../../nbs/figures/waiting.ipynb #n044
+@face
 def limbo_curves(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -199,6 +202,7 @@ def _draw_ends(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
     ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left", ncols=2)
 
 # %% ../../nbs/figures/waiting.ipynb #n048
+@face
 def ends_curves(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -238,6 +242,7 @@ def _draw_last_day(ax: Axes, f: pd.DataFrame, limit: int, lang: Lang) -> None:
     percent_axis(ax.yaxis)
 
 # %% ../../nbs/figures/waiting.ipynb #n053
+@face
 def last_day(
     log: CaseLog,  # a log with limits
     lang: Lang = "zh",  # language of the figure

@@ -24,11 +24,13 @@ from ..indicators.rows import period_column, rows
 from ..indicators.shapes import wilson
 from ..words.safe import visible
 from ..words.spreadsheet import write_csv
+from ..words.face import face
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND
 from ..words.units import apart, names
 
 # %% ../../nbs/flow/graph.ipynb #c006
+@face
 def edges(
     log: CaseLog,  # whose hops are counted
 ) -> pd.DataFrame:  # from_unit, to_unit, kind, hops, cases, median_hours, pingpongs, bounces; most hops first
@@ -47,6 +49,7 @@ def edges(
     return f.assign(from_unit=f.from_unit.map(called), to_unit=f.to_unit.map(called)).astype(counts | {"median_hours": "float64"})
 
 # %% ../../nbs/flow/graph.ipynb #c014
+@face
 def pingpong_pairs(
     log: CaseLog,  # whose hops are counted
 ) -> pd.DataFrame:  # unit_a, unit_b, kind, hops, pingpongs, numerator, denominator, value, low, high; most ping-pongs first
@@ -68,6 +71,7 @@ def pingpong_pairs(
     return units.join(counts).assign(value=f.numerator / f.denominator, low=low, high=high)
 
 # %% ../../nbs/flow/graph.ipynb #c020
+@face
 def paths(
     log: CaseLog,  # its cases, open ones too, but none whose closing is unknown
     by: list[str] | None = None,  # columns of cases: `topic`, `channel`, ...
@@ -99,6 +103,7 @@ def _nodes(log: CaseLog) -> pd.DataFrame:
     return t.assign(**counts, kind=t.kind.fillna(""), is_dispatcher=t.is_dispatcher.astype(bool))
 
 
+@face
 def flow_graph(
     log: CaseLog,  # whose spells and hops make the graph
 ) -> nx.DiGraph:  # nodes: units with received, passed, resolved, kind, zh, en, is_dispatcher; edges: the columns of `edges`

@@ -22,6 +22,7 @@ from ..metrics import INDICATORS
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, Lang, LogError, Text, read_toml
 from ..words.units import apart
+from ..words.face import face
 
 # %% ../../nbs/judge/scorecard.ipynb #c006
 Shape = Literal["line", "target", "cliff"]
@@ -280,6 +281,7 @@ def _score(t: pd.DataFrame, card: Scorecard, draws: int) -> Scores:
     return Scores(items.drop(columns="why").reset_index(drop=True), units[order], apart)
 
 
+@face
 def score(
     table: pd.DataFrame,  # from `metrics.compute(log, [...], by="unit")`, with or without a period
     card: Scorecard,  # its items are rates of the table
@@ -376,6 +378,7 @@ def _whole(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return t, [c for c in ("indicator", "period") if c in t]
 
 
+@face
 def reliability(
     table: pd.DataFrame,  # from `metrics.compute(log, [...], by="unit")`: rates of one or several indicators
     draws: int = 1000,  # for the interval and for p; the seed is fixed

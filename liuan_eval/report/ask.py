@@ -15,6 +15,7 @@ from rich.prompt import Prompt
 
 from ..intake.draft import Asked, Draft, drafted, raised, toml_of
 from ..intake.profile import look
+from .output import file_beside
 from .terminal import for_rich
 from ..words.text import Lang, LogError, Text, packaged
 
@@ -183,15 +184,10 @@ def write_mapping(
     text: str,  # a mapping as TOML
     out: Path,  # its file
 ) -> None:
-    "Write a mapping; raises `LogError` where that cannot be done."
+    "Write a mapping; raises `LogError` (of `must_be_free`) where the file is there already, and `OSError` as the disk does."
     must_be_free(out)
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise LogError(
-            f"{out}：无法写入（{e.strerror}）。请用 --out 另写一个位置。",
-            f"{out}: cannot be written ({e.strerror}). Name another place with --out.",
-        ) from None
+    with file_beside(out) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def ask(

@@ -30,7 +30,9 @@ class Text:
         self,
         lang: Lang,  # `zh` or `en`
     ) -> str:
-        "The text in one language; `KeyError` for any other."
+        "The text in one language; raises `LogError` for any other."
+        if lang not in ("zh", "en"):
+            raise LogError(f"不认识的语言“{lang}”：zh 或 en。", f"Unknown language '{lang}': zh or en.")
         return {"zh": self.zh, "en": self.en}[lang]
 
     def format(
