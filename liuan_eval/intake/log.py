@@ -540,6 +540,11 @@ def _named(source: Any, m: Mapping) -> dict[str, Any]:
     return dict(m.tables)
 
 # %% ../../nbs/intake/log.ipynb #n029
+def _several(paths: Any) -> str:
+    "What a list of files is called."
+    return f"{Path(paths[0]).name} +{len(paths) - 1}"
+
+
 def _from_files(con: Any, names: dict[str, Any], mapping: Mapping, source: dict) -> CaseLog:
     "A log from files, with their digests; raises what `Stamp.steady` does where one changed meanwhile."
     seen = Stamp.of(f for v in names.values() for f in files_behind(v))
@@ -573,7 +578,7 @@ def read_log(
     con, names = connect(source), _named(source, m)
     if is_address(source):
         con.raw_sql(f"set time zone '{m.timezone}'").close()
-    about = dict(name=name or f"{Path(source[0]).name} +{len(source) - 1}", sha256=None, simulated=m.simulated)
+    about = dict(name=name or _several(source), sha256=None, simulated=m.simulated)
     return _build(con, names, m, about) if is_address(source) else _from_files(con, names, m, about)
 
 # %% ../../nbs/intake/log.ipynb #c029
