@@ -22,7 +22,7 @@ from .mapping import Mapping, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
 from .order import continues, newest_first, reversed_rows
 from .source import LINE, PLACE, Opened, connect, files_behind, fingerprint, is_address, kept, masked, open_table
-from .files.places import Stamp, beside, place_of
+from .files.places import Stamp, named_beside, place_of
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
@@ -531,7 +531,7 @@ def _named(source: Any, m: Mapping) -> dict[str, Any]:
     "The log's tables by name: files beside the mapping, or tables of a database; raises `LogError` where a database's events are not named."
     if not is_address(source):
         files = source if isinstance(source, (list, tuple)) else place_of(source)
-        return {k: beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
+        return {k: named_beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
     if "events" not in m.tables:
         raise LogError(
             f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
