@@ -71,7 +71,9 @@ def _day(key: str, value: Any) -> pd.Timestamp:
 def _span(key: str, first: Any, last: Any) -> None:
     "Raise what `_wrong` makes for days that are none, or that run backwards."
     if _day(key, first) > _day(key, last):
-        raise _wrong(key, f"中 {first} 晚于 {last}；请先写第一天。", f"holds {first}, which is later than {last}; write the first day first.")
+        raise _wrong(
+            key, f"中 {first} 晚于 {last}；请先写第一天。", f"holds {first}, which is later than {last}; write the first day first."
+        )
 
 # %% ../../nbs/effects/plan.ipynb #l003
 def _spans(key: str, spans: Any) -> tuple[tuple[str, str], ...]:

@@ -36,7 +36,7 @@ from liuan_eval.intake.source import (
     nearby,
     open_table,
 )
-from .files.places import Stamp, beside, place_of
+from .files.places import Stamp, named_beside, place_of
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
@@ -616,7 +616,7 @@ def _named(source: Any, m: Mapping) -> dict[str, Any]:
     "The log's tables by name: files beside the mapping, or tables of a database; raises `LogError` where a database's events are not named."
     if not is_address(source):
         files = source if isinstance(source, (list, tuple)) else place_of(source)
-        return {k: beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
+        return {k: named_beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
     if "events" not in m.tables:
         raise LogError(
             f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
@@ -625,6 +625,11 @@ def _named(source: Any, m: Mapping) -> dict[str, Any]:
     return dict(m.tables)
 
 # %% ../../nbs/intake/log.ipynb #m010
+def _several(paths: Any) -> str:
+    "What a list of files is called."
+    return f"{Path(paths[0]).name} +{len(paths) - 1}"
+
+
 def _from_files(con: Any, names: dict[str, Any], mapping: Mapping, source: dict) -> CaseLog:
     "A log from files, with their digests; raises what `Stamp.steady` does where one changed meanwhile."
     seen = Stamp.of(f for v in names.values() for f in files_behind(v))
@@ -662,7 +667,7 @@ def read_log(
     if is_address(source):
         con.raw_sql(f"set time zone '{m.timezone}'").close()
     con, names = nearby(con, names)
-    about = dict(name=name or f"{Path(source[0]).name} +{len(source) - 1}", sha256=None, simulated=m.simulated)
+    about = dict(name=name or _several(source), sha256=None, simulated=m.simulated)
     return _build(con, names, m, about) if is_address(source) else _from_files(con, names, m, about)
 
 # %% ../../nbs/intake/log.ipynb #c029
