@@ -139,7 +139,7 @@ def _spells(log: CaseLog) -> ibis.Table:
         t = t.left_join(lost, "case").drop("case_right")
         flags["returned"] = (flags["returned"] | t.n_unsaid.isnull()).ifelse(flags["returned"], ibis.null("boolean"))
     out = ibis.cases(
-        (unit & (t.kind == "bounce").fill_null(False), "bounced"),
+        (unit & (t.kind == "bounce"), "bounced"),
         (t.after.notnull(), "passed"),
         (t.closed_at.notnull(), "resolved"),
         (t.unknown, "unknown"),
