@@ -145,11 +145,6 @@ class LogTables:
         return self.attributes is not None and attribute in self.attributes.columns
 
     @cached_property
-    def rules(self) -> Rules:
-        "The limits that apply to this log."
-        return self.mapping.law
-
-    @cached_property
     def activities(self) -> set[str]:
         "The activities that occur, and those for which the mapping has a word."
         seen = self.events.select("activity").distinct().limit(10_000).execute().activity
@@ -207,6 +202,11 @@ class _Ended(LogTables):
         if "extracted" in self.mapping.span:
             return _extracted(self.mapping)
         return self.core.timestamp.max().execute()
+
+    @cached_property
+    def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        "When the log begins and ends, on the wall clock: what people are told."
+        return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
 
     @property
     def scope(self) -> Text:
@@ -277,11 +277,6 @@ class CaseLog(_Ended):
             _check_frame(name, table, m)
         con, tables = nearby(connect(events), tables)
         return _build(con, tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
-
-    @cached_property
-    def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
-        "When the log begins and ends, on the wall clock: what people are told."
-        return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
 
     @cached_property
     def rules(self) -> Rules:
