@@ -18,6 +18,7 @@ from ..intake.tables import COUNTED, ROW, known_words
 from ..words.rules import SCOPES
 from ..words.units import dispatchers
 from ..words.vocabulary import moves
+from ..words.face import face
 
 # %% ../../nbs/custody/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none
@@ -62,6 +63,7 @@ def _milestones(log: CaseLog) -> ibis.Table:
     return t.mutate(first_closed_at=first, **counted | said).drop("closed_event")
 
 
+@face
 def milestones(
     log: CaseLog,  # any
 ) -> ibis.Table:  # coded cases with dispatched_at, claimed_at, contacted_at, replied_at, first_closed_at, n_extended, n_urged, n_reopened
@@ -79,6 +81,7 @@ def _said(log: CaseLog) -> ibis.Table:
     return e.select("case", said=ibis.cases(*pairs, else_=e.result))
 
 
+@face
 def endings(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case, ending: null while open or where nothing is said
@@ -92,6 +95,7 @@ def endings(
     return t.select("case", ending=t.closed_at.notnull().ifelse(t.said, ibis.null("string")))
 
 
+@face
 def with_endings(
     log: CaseLog,  # any
     t: ibis.Table,  # coded, with `case`
@@ -100,6 +104,7 @@ def with_endings(
     return t.drop(*[c for c in t.columns if c == "ending"]).left_join(endings(log), "case").drop("case_right")
 
 # %% ../../nbs/custody/milestones.ipynb #c010
+@face
 def pauses(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case, nth, from_at, to_at
@@ -182,6 +187,7 @@ def _deadlines(log: CaseLog) -> ibis.Table:
     return _extended(log, t)
 
 
+@face
 def deadlines(
     log: CaseLog,  # any
 ) -> ibis.Table:  # milestones with due_at, extended_due_at, limit, rule (its place in `log.rules.rows`; 0: none), of_ticket, pause
@@ -189,6 +195,7 @@ def deadlines(
     return log.keep("deadlines", lambda: _deadlines(log))
 
 # %% ../../nbs/custody/milestones.ipynb #c014
+@face
 def step_due(
     log: CaseLog,  # any
     step: str,  # `claim`, `respond`, …: a step of the rules

@@ -18,6 +18,7 @@ from ..indicators.rows import columns_of, rows
 from ..intake.log import CaseLog
 from ..truth.city import AREAS, TOPICS, City, Simulated, simulate
 from ..truth.trials import monte_carlo
+from ..words.face import face
 from ..words.text import DATA, LogError, Text
 from ..words.units import above, dispatchers, names
 
@@ -152,6 +153,7 @@ class Competence:
         return p, np.clip(p[:, None] + deviate, 0, 1) if draws else deviate
 
 # %% ../../nbs/flow/competence.ipynb #n013
+@face
 def competence(
     log: CaseLog,  # whose closed cases are the evidence
     by: Sequence[str] | None = None,  # columns of cases, widest first; None: those of topic, area, request_type that the log has
@@ -273,6 +275,7 @@ def _unit_measures(made: Competence, cells: dict, units: pd.DataFrame, odds: dic
     return pd.concat([f.assign(measure=k) for k, f in parts.items()], ignore_index=True)
 
 # %% ../../nbs/flow/competence.ipynb #n022
+@face
 def verdicts(
     log: CaseLog,  # whose passes are judged
     by: Sequence[str] | None = None,  # as in `competence`

@@ -21,6 +21,7 @@ from ..indicators.lifetable import Z
 from ..intake.log import CaseLog, read_log
 from ..truth.city import City, simulate
 from ..truth.trials import monte_carlo
+from ..words.face import face
 from ..words.text import DATA, LogError
 from ..words.time import start_day
 from ..words.units import kin, names
@@ -115,6 +116,7 @@ def _related(units: pd.DataFrame) -> frozenset[tuple[str, str]]:
     return frozenset(zip(pairs.unit.map(called), pairs.follows.map(called)))
 
 
+@face
 def excess_flows(
     log: CaseLog,  # whose lateral hops are counted
     within: str | Sequence[str] | None = None,  # columns of cases, for example `topic`: the null holds inside each of their values
@@ -246,6 +248,7 @@ def change_of(
     return f.sort_values(["p_family", "p", "from_unit", "to_unit"], ignore_index=True)
 
 # %% ../../nbs/flow/excess.ipynb #c021
+@face
 def changed_flows(
     log: CaseLog,  # whose cases are split
     start: str | None = None,  # the day that splits the log; None: the mapping's start of a campaign

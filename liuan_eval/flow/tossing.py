@@ -18,6 +18,7 @@ from ..custody.spells import coded_cases, coded_spells
 from .graph import paths
 from ..indicators.lifetable import Z
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND, elapsed
 
@@ -148,6 +149,7 @@ def chain_of(
     )
 
 # %% ../../nbs/flow/tossing.ipynb #n007
+@face
 def tossing_chain(
     log: CaseLog,  # whose closed cases make the chain
     repeats: int = 200,  # bootstrap draws
@@ -178,6 +180,7 @@ def _spared(log: CaseLog) -> pd.Series:
     return c.agg(n=c.count(), all_hops=c.all_hops.sum(), all_hours=c.all_hours.sum(), **sums).execute().iloc[0]
 
 
+@face
 def what_if_direct(
     log: CaseLog,  # its closed cases
 ) -> pd.DataFrame:  # measure, numerator (total), denominator (cases), value (per case), low, high, share

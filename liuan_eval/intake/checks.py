@@ -26,6 +26,7 @@ from .tables import AGAIN, COUNTED, HIDDEN, ROW, UNCLEAR, attributes, case_of, k
 from .times import BAD, TIMES, TimeColumn, why_of
 from ..words.calendar import on_provisional, provisional_years
 from ..words.rules import SCOPES
+from ..words.face import face
 from ..words.safe import visible
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.time import shown_before
@@ -553,6 +554,7 @@ if set(CHECKS) != set(packaged("words/checks")):
     raise KeyError(f"data/words/checks.toml has words for no check: {sorted(set(packaged('words/checks')) - set(CHECKS))}")
 
 
+@face
 def check(
     log: CaseLog,  # any
     lang: Lang = "zh",  # of `problem` and `done`
@@ -599,6 +601,7 @@ def _listed(log: CaseLog, code: str) -> pd.DataFrame:
     return t.select(**cells).order_by("place", "line", "case_id", "found").execute()
 
 # %% ../../nbs/intake/checks.ipynb #n006
+@face
 def concerned(
     log: CaseLog,  # any
     code: str | None = None,  # of a check; None: all

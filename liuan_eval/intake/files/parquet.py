@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import ibis
 
+from ..engine import SAFE
 from .opened import LINE, PLACE, Opened, column_names, first_sentence
 from ...words.text import LogError
 
@@ -35,7 +36,7 @@ def nested_as_text(
 def _columns(f: Path) -> list[tuple[str, str]]:
     "Names and types of a file's columns as the engine sees them; raises `LogError` for a file that is not complete."
     try:
-        with duckdb.connect() as con:
+        with duckdb.connect(config=SAFE) as con:
             found = con.execute("describe select * from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
             raw = con.execute("select name, num_children, type from parquet_schema(?)", [exactly(f)]).fetchall()
             con.execute("select bit_xor(hash(columns(*))) from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
