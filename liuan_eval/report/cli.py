@@ -550,7 +550,7 @@ def _ended(
 
 # %% ../../nbs/report/cli.ipynb #n027
 def main() -> None:
-    "The command line: exit code 0, or one message and 1, 2, 3, 130 or 143, as `CODES` says."
+    "The command line: exit code 0, or one message and `SystemExit` with 1, 2, 3, 130 or 143, as `CODES` says."
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")

@@ -48,7 +48,7 @@ def _environment(
         own["PYTHONNOUSERSITE"] = "1"
     return kept | own | dict(IPYTHONDIR=str(private / "ipython")) | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(private_folder()))
 
-
+# %% ../../nbs/report/kernel.ipynb #n014
 def _manager(
     private: Path,
 ) -> Any:
@@ -86,7 +86,7 @@ def _headed(
     shown = (o.get("data", {}).get("text/markdown", "") for o in cell.get("outputs", []))
     return any("".join(text).startswith("# ") for text in shown)
 
-
+# %% ../../nbs/report/kernel.ipynb #n015
 def _run(
     client: Any,
     progress: Callable[[int, int], Any] | None,
@@ -136,7 +136,7 @@ def executed(
         finally:
             _stop(client, manager, run_sync)
 
-
+# %% ../../nbs/report/kernel.ipynb #n016
 def _stop(
     client: Any,
     manager: Any,
@@ -171,7 +171,7 @@ def _section(
     meant = written[lang == "en"] if len(written) == 2 else ""
     return html.unescape(found[-1]) if found else "", meant
 
-
+# %% ../../nbs/report/kernel.ipynb #n017
 def tell_missing(
     notebook: Any,  # executed
     failed: dict[int, Failure],  # from `executed`
@@ -210,7 +210,7 @@ def tell_missing(
         )
     return missing
 
-
+# %% ../../nbs/report/kernel.ipynb #n018
 def _says(
     head: str,
     zh: str,

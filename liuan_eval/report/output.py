@@ -54,7 +54,7 @@ def _refuse_place(
             f"{path} is the current folder, a home folder or above one. Name a new folder, such as --out report.",
         )
 
-
+# %% ../../nbs/report/output.ipynb #n000
 def _place(
     out: str | Path,
     inputs: Iterable[Path],
@@ -84,7 +84,7 @@ def _locked(
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # ty: ignore[unresolved-attribute]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
@@ -121,7 +121,7 @@ def _lock(
             return file
         file.close()
 
-
+# %% ../../nbs/report/output.ipynb #n001
 @contextmanager
 def _alone(
     path: Path,
@@ -146,7 +146,7 @@ def _alone(
             with suppress(OSError):  # not empty: something was written
                 p.rmdir()
 
-
+# %% ../../nbs/report/output.ipynb #n002
 def _recover(
     work: Path,
     path: Path,
@@ -239,7 +239,7 @@ def _refuse_contents(
             f"{path} holds what is not ours or was changed since: {names.en}. Choose another --out, or --force, which replaces only what this program wrote and leaves the rest.",
         )
 
-
+# %% ../../nbs/report/output.ipynb #n003
 def _carry(
     old: Path,
     new: Path,
@@ -293,7 +293,7 @@ def _swap(
         if old.exists() and not path.exists():
             old.rename(path)
 
-
+# %% ../../nbs/report/output.ipynb #n004
 @contextmanager
 def folder_beside(
     out: str | Path,  # the folder to make or to replace
@@ -301,7 +301,7 @@ def folder_beside(
     force: bool = False,  # replace what is ours in a folder that holds more
     fixed: Iterable[str] = (),  # names that the run will surely write
 ) -> Generator[Work]:
-    "A new folder that takes the place of `out` when the block ends, and vanishes where it fails; raises `LogError` where output cannot go there, and `OSError` as the disk does."
+    "A new folder that takes the place of `out` when the block ends, and vanishes where it fails; raises `LogError` where output cannot go there, `PermissionError` and other kinds of `OSError` as the disk does."
     path = _place(out, [*inputs])
     if path.exists() and not path.is_dir():
         raise LogError(

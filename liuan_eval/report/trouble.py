@@ -99,5 +99,5 @@ def failure(
 
 def last_error() -> str:  # JSON
     "The `failure` of the last error of this process, for another process to read."
-    kind, name, text = failure(sys.last_value)
+    kind, name, text = failure(sys.last_value or Exception())
     return json.dumps([kind, name, text.zh, text.en])
