@@ -90,9 +90,15 @@ def _wrong_numbers(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     share = t.indicator.map({k: o.unit == "share" for k, o in INDICATORS.items()})
     percent = Text("不在 0 与 1 之间；93% 写作 0.93，全表统一。", "lies outside 0 … 1; write 0.93 for 93 %, in all rows.")
     yield "value", share & (n.value > 1), percent
-    yield "numerator", share & (n.numerator > n.denominator), Text("大于 denominator；请核对。", "is more than its denominator; check both.")
-    yield "denominator", (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)), Text(
-        "为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."
+    yield (
+        "numerator",
+        share & (n.numerator > n.denominator),
+        Text("大于 denominator；请核对。", "is more than its denominator; check both."),
+    )
+    yield (
+        "denominator",
+        (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)),
+        Text("为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."),
     )
     of = n.numerator / n.denominator.where(n.denominator > 0)
     counted = ~t.indicator.map({k: isinstance(o, Wait) for k, o in INDICATORS.items()})
@@ -101,7 +107,9 @@ def _wrong_numbers(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
 
 # %% ../../nbs/effects/bulletins.ipynb #n034
 def read_bulletins(
-    source: str | Path | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
+    source: str
+    | Path
+    | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
     period: str = "day",  # day, week, month, quarter, year: of which a city has one row
 ) -> pd.DataFrame:  # the same with days and numbers; a value that is missing is made from its counts
     "Published numbers of other cities; raises `LogError` (from `_refused`) with file, row and column for the first cell that cannot be right."
