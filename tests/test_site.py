@@ -67,7 +67,7 @@ def test_every_page_loads_without_network_errors_missing_pictures_or_bare_maths(
     for f in pages():
         page.goto(site + f, wait_until="load")
         page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-        page.wait_for_function("[...document.images].every(i => i.complete)")
+        page.evaluate("Promise.all([...document.images].map(i => i.complete || new Promise(done => (i.onload = i.onerror = done))))")
         assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == [], f
         assert page.evaluate("[...document.querySelectorAll('main .math')].filter(m => !m.querySelector('.katex')).length") == 0, f
         assert page.locator(".katex-error").count() == 0, f
