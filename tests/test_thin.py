@@ -363,5 +363,5 @@ def test_what_cannot_be_drawn_takes_nothing_beside_it_away(tmp_path, monkeypatch
 
     monkeypatch.setattr(figures, "cities", broken)
     missing = written("campaign", log, tmp_path, monkeypatch, start=START)
-    assert any("It cannot be drawn." in m for m in missing) and any("nobody foresaw (IndexError)" in m for m in missing)
+    assert any("It cannot be drawn." in m["why"] for m in missing) and any("nobody foresaw (IndexError)" in m["why"] for m in missing)
     assert (tmp_path / "run.json").exists()

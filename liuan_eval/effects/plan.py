@@ -61,7 +61,7 @@ def _some_of(key: str, values: Any, there: Sequence[str]) -> tuple[str, ...]:
 def _day(key: str, value: Any) -> pd.Timestamp:
     "A day, with its key where it is none."
     if not re.match(r"\d{4}\D?\d{1,2}\D?\d{1,2}", str(value)):
-        raise _wrong(key, f"为“{value}”，不是日期；请写成 2022-02-17。", f"is '{value}', which is no day; write 2022-02-17.")
+        raise _wrong(key, f"为“{value}”，不是日期；请写成 2022-02-17。", f"is '{value}', which is no date; write 2022-02-17.")
     try:
         return day(str(value))
     except LogError as e:

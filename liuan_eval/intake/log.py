@@ -192,7 +192,7 @@ def _extracted(mapping: Mapping) -> pd.Timestamp:
 
 # %% ../../nbs/intake/log.ipynb #m007
 class _Ended(LogTables):
-    "A log that knows its end, and what it was cut to."
+    "A log that knows its end, how its cases ended, and what it was cut to."
 
     @cached_property
     def end(self) -> pd.Timestamp:
@@ -213,6 +213,11 @@ class _Ended(LogTables):
         "What the log was cut to, in words; empty for a whole log."
         words = [_SCOPE[k].format(value=v) for k, v in self.cut.items()]
         return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
+
+    @cached_property
+    def endings(self) -> dict[str, int]:
+        "How many cases there are in all, and how many of them are closed, open, of unknown closing, without an event."
+        return _endings(self)
 
     @property
     def end_from(self) -> Text:
@@ -256,8 +261,8 @@ class CaseLog(_Ended):
 
     def __new__(cls, *parts: Any, **more: Any):
         if parts and len(parts) < 9:  # `CaseLog(df)`
-            way = packaged("words/face")["ways"]["CaseLog"]
-            raise LogError(f"CaseLog 不能这样建立。{way['zh']}", f"A CaseLog is not made so. {way['en']}")
+            way = Text(**packaged("words/face")["ways"]["CaseLog"])
+            raise LogError(f"CaseLog 不能这样建立。{way.zh}", f"A CaseLog is not made so. {way.en}")
         return super().__new__(cls)
 
     @classmethod
@@ -293,11 +298,6 @@ class CaseLog(_Ended):
         "Rows read, cases, units, and rows that hold no custody because their case or time is missing."
         return _counts(self)
 
-    @cached_property
-    def endings(self) -> dict[str, int]:
-        "How many cases there are in all, and how many of them are closed, open, of unknown closing, without an event."
-        return _endings(self)
-
     @face
     def only(
         self,
@@ -307,7 +307,8 @@ class CaseLog(_Ended):
         channel: str | None = None,  # the same, by its code or any word for it
     ) -> "CaseLog":
         "The cases of a period, district or channel, whole and with their later events; raises `LogError` where none is left."
-        return _only(self, {k: v for k, v in dict(since=since, until=until, area=area, channel=channel).items() if v is not None})
+        asked = dict(since=since, until=until, area=area, channel=channel)
+        return _only(self, {k: v for k, v in asked.items() if v is not None})
 
     @face
     def summary(
@@ -315,9 +316,9 @@ class CaseLog(_Ended):
         lang: Lang = "en",  # `zh` or `en`
     ) -> str:
         "The log in a line."
-        line, cut = _IN_A_LINE.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang], self.scope[lang]
+        line = _IN_A_LINE.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang]
         line += Text(f"（{self.end_from.zh}）", f" ({self.end_from.en})")[lang] if "extracted" in self.mapping.span else ""
-        return f"{line}{Text('；', '; ')[lang]}{cut}" if cut else line
+        return Text("；", "; ")[lang].join(filter(None, (line, self.scope[lang])))
 
     def __repr__(self) -> str:
         return f"CaseLog({self.summary()})"

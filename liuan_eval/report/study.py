@@ -97,7 +97,7 @@ def _part(study: "Study", what: Text) -> Generator[None]:
         yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as e:
         why = e.text if isinstance(e, LogError) else UNFORESEEN.format(kind=type(e).__name__)
-        study.missing.append(both("{what}：{why}", "{what}: {why}", what=what, why=why)[study.lang])
+        study.missing.append(dict(section=what[study.lang], why=why[study.lang]))
         display(study.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
 
 # %% ../../nbs/report/study.ipynb #c009
@@ -111,7 +111,7 @@ class Study:
     start: str | None = None  # first day of a campaign, where the study is about one
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     figures: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)  # parts that could not be shown, each with the reason
+    missing: list[dict[str, str]] = field(default_factory=list)  # section and why, for each part that could not be shown
     part = _part
 
     @classmethod
@@ -273,7 +273,7 @@ def record(
     problems = checks.check(log, study.lang).drop(columns="examples")
     run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=problems.to_dict("records"))
     run |= dict(balance=balance(log, study.lang).to_dict("records"), told=told(log)[study.lang], cut=log.cut)
-    run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
+    run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures, missing=study.missing)
     out.mkdir(parents=True, exist_ok=True)
     (out / "run.json").write_text(visible(json.dumps(run, ensure_ascii=False, indent=1, default=str)), encoding="utf-8")
     write_workbook(study.tables, out / "tables.xlsx")
