@@ -192,7 +192,7 @@ def _extracted(mapping: Mapping) -> pd.Timestamp:
 
 # %% ../../nbs/intake/log.ipynb #m007
 class _Ended(LogTables):
-    "A log that knows its end, how its cases ended, and what it was cut to."
+    "A log that knows its end, its limits and its calendar, and what it was cut to."
 
     @cached_property
     def end(self) -> pd.Timestamp:
@@ -215,9 +215,14 @@ class _Ended(LogTables):
         return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
 
     @cached_property
-    def endings(self) -> dict[str, int]:
-        "How many cases there are in all, and how many of them are closed, open, of unknown closing, without an event."
-        return _endings(self)
+    def rules(self) -> Rules:
+        "The limits that apply to this log."
+        return self.mapping.law
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        "The calendar of the office whose log this is."
+        return self.mapping.office
 
     @property
     def end_from(self) -> Text:
@@ -284,19 +289,14 @@ class CaseLog(_Ended):
         return _build(con, tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
 
     @cached_property
-    def rules(self) -> Rules:
-        "The limits that apply to this log."
-        return self.mapping.law
-
-    @property
-    def calendar(self) -> WorkCalendar:
-        "The calendar of the office whose log this is."
-        return self.mapping.office
-
-    @cached_property
     def counts(self) -> dict[str, int]:
         "Rows read, cases, units, and rows that hold no custody because their case or time is missing."
         return _counts(self)
+
+    @cached_property
+    def endings(self) -> dict[str, int]:
+        "How many cases there are in all, and how many of them are closed, open, of unknown closing, without an event."
+        return _endings(self)
 
     @face
     def only(
