@@ -95,6 +95,7 @@ def test_days_are_given_one_by_one_or_from_the_first_to_the_last_on_all_that_the
 
 
 def test_clock_times_are_read_to_the_second_and_with_one_digit():
+    assert WorkCalendar(hours=[["09:00", "12:00"], ["13:00", "17:00"]]) == WorkCalendar() and hash(WorkCalendar(hours=[["09:00", "12:00"]]))
     cal = WorkCalendar(hours=(("08:30:15", "12:00"), ("23:00", "24:00")))
     assert (
         WorkCalendar(hours=(("8:30", "12:00"),)).day_hours == 3.5

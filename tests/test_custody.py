@@ -266,6 +266,7 @@ def test_a_case_without_any_event_is_counted_and_held_by_nobody():
         and pd.isna(d.closed_at)
         and pd.isna(d.duration_seconds)
     )
+    assert coded_cases(log).closing_unknown.execute().tolist() == [False, False]  # open, and known to be
 
 
 def test_case_attributes_travel_with_cases():

@@ -20,13 +20,10 @@ import pandas as pd
 import pytest
 import tomli_w
 from conftest import ROOT
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from liuan_eval.report.render import POLICY, html_of
-from liuan_eval.words.safe import visible
-
-CHROMIUM = shutil.which("chromium")
-sync = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium")
+from liuan_eval.words.safe import marked, one_line, visible
 
 STUDIES = "report", "buckpassing", "bulletin", "campaign"
 
@@ -186,8 +183,11 @@ def server():
 
 @pytest.fixture(scope="module")
 def browser():
+    sync = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("no Chromium: apt install chromium")
     with sync.sync_playwright() as p:
-        b = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        b = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
         yield b
         b.close()
 
@@ -238,12 +238,15 @@ def not_ours(page: str) -> set[str]:
     return found
 
 
-SHOWN = {  # places whose texts stand on the page, at least one of each
-    "report": "file unit channel topic request_type case",
-    "buckpassing": "file zh en topic",
-    "bulletin": "file rule_source card_source",
-    "campaign": "file city note",
+SHOWN = {  # places whose texts stand on the page, at least one of each; `zh` and `en` in its own language
+    "report": "unit dispatcher channel request_type zh en",
+    "buckpassing": "topic zh en",
+    "bulletin": "rule_zh rule_en rule_source card_zh card_en card_source zh en",
+    "campaign": "city note",
 }
+DRAWN = set(
+    "svg metadata RDF Work type format creator Agent title style defs g path use clipPath rect".split()
+)  # all that an SVG of ours consists of
 
 
 def flat(text: str) -> str:
@@ -260,13 +263,15 @@ def test_what_others_wrote_is_shown_and_never_run(study, langs, hostile, server,
         here.render(monkeypatch, study, hostile.source, mapping=hostile.mapping, out=out, lang=lang, **takes[study])
         for policy in (True, False):
             page = seen(browser, out / "index.html", policy)
-            assert hostile.source.name in page["title"] and not page["title"].startswith("PWNED")
+            assert flat(hostile.source.name) in flat(page["title"]) and not page["title"].startswith("PWNED")
             assert not_ours(page["made"]) == set()
             assert page["asked"] == server.asked == []
-        text, places = flat(page["text"]), hostile.texts
-        assert [p for p in SHOWN[study].split() if p not in ("zh", "en") or p == lang if not any(flat(x) in text for x in places[p])] == []
+        text, other = flat(page["text"]), "en" if lang == "zh" else "zh"
+        places = [p for p in SHOWN[study].split() if not re.search(f"(^|_){other}$", p)]
+        assert [p for p in places if not any(flat(x) in text for x in hostile.texts[p])] == [] and flat(hostile.source.name) in text
         for svg in (out / "figures").glob("*.svg"):
-            assert lxml.etree.parse(svg, lxml.etree.XMLParser(resolve_entities=False)).getroot().tag.endswith("svg")
+            tree = lxml.etree.parse(svg, lxml.etree.XMLParser(resolve_entities=False))
+            assert {lxml.etree.QName(e).localname for e in tree.iter("*")} <= DRAWN, svg
         assert "Warning" not in page["text"]
 
 
@@ -288,6 +293,35 @@ def test_every_page_that_is_made_begins_with_its_policy():
         f.relative_to(ROOT).as_posix() for f in (ROOT / "liuan_eval").rglob("*.py") if re.search(r"<html[ >]|</body>", f.read_text("utf-8"))
     ]
     assert makers == ["liuan_eval/report/render.py"]  # the site has its own test, in test_site
+
+
+BITS = [
+    *"*_`~[](){}<>#+-.!|\\$^=:;'\"/&@%? ,01aZ甲，（\n\t\r",
+    *"-- ** __ ![ ]( <!-- --> &# &lt; <b> </b> www. $$ \\( ``` ~~~ [^1] [x]: javascript: ::: |-|".split(),
+]
+BITS += ["    ", "- ", "1. ", "1) ", "> ", "# ", "\n\n", "\n- ", "\n---\n", "\n===\n", "|\n|-|-|\n", *plants(9)]
+PLACES = {  # a template -> the elements that it makes
+    "a {x} b": {"p"},
+    "{x}\n{x}": {"p"},
+    "[{x}]": {"p"},
+    "{x}: {x}": {"p"},
+    "- {x}": {"ul", "li"},
+    "**{x} y**": {"p", "strong"},
+    "# {x}": {"h1", "a"},
+    "<code>{x}</code>": {"p", "code"},
+}
+
+
+def test_a_value_reads_as_it_was_written_wherever_it_stands_in_markdown():
+    r = random.Random(14)
+    for _ in range(400):
+        value, (template, tags) = "".join(r.choices(BITS, k=r.randrange(1, 12))), r.choice(list(PLACES.items()))
+        if not value.strip():
+            continue
+        tree = lxml.html.fromstring(f"<div>{markdown2html_mistune(marked(template, x=value))}</div>")
+        assert {e.tag for e in tree.iter("*")} - {"div"} <= tags, (template, value)
+        words = re.sub("</?code>|[*]|^[-#]", "", template).replace("{x}", one_line(value))
+        assert tree.text_content().replace("¶", "").split() == words.split(), (template, value)
 
 
 @pytest.mark.parametrize("study", STUDIES)

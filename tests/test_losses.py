@@ -336,3 +336,12 @@ def test_more_units_than_can_be_compared_are_refused_before_the_memory_is_full()
     paths = pd.DataFrame(dict(path=list(zip(units, flows.to_unit)), stratum="", after=[False, True] * 1000, n=1))
     with pytest.raises(LogError, match="too many to shuffle"):
         change_of(paths, repeats=100_000)
+
+
+def test_more_columns_than_a_log_can_have_are_refused_in_words(tmp_path):
+    wide = pd.DataFrame([["x"] * 10_000], columns=[f"c{i}" for i in range(10_000)])
+    for kind, write in WRITERS.items():
+        write(wide, tmp_path / f"a.{kind}")
+        assert "columns, of which at most 1,000" in refused(tmp_path / f"a.{kind}")
+    with pytest.raises(LogError, match="10,000 columns"):
+        read_log(wide)

@@ -98,7 +98,7 @@ def _late(log: CaseLog, t: ibis.Table) -> ibis.Table:
 # %% ../../nbs/custody/spells.ipynb #n011
 def _flags(t: ibis.Table) -> dict[str, Any]:
     "What a spell with its neighbours, `kind` and `late` is counted as, as Ibis expressions."
-    unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"]).fill_null(False)
+    unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"])
     starts = ((t.follows2 == t.unit) & (t.follows != t.unit)).fill_null(False)
     middle = ((t.before == t.follows) & (t.before != t.unit)).fill_null(False)
     tossed = unit & t.follows.notnull() & t.closed_at.notnull() & (t.unit == t.last)
@@ -140,7 +140,7 @@ def _spells(log: CaseLog) -> ibis.Table:
         t = t.left_join(lost, "case").drop("case_right")
         flags["returned"] = (flags["returned"] | t.n_unsaid.isnull()).ifelse(flags["returned"], ibis.null("boolean"))
     out = ibis.cases(
-        (unit & (t.kind == "bounce").fill_null(False), "bounced"),
+        (unit & (t.kind == "bounce"), "bounced"),
         (t.after.notnull(), "passed"),
         (t.closed_at.notnull(), "resolved"),
         (t.unknown, "unknown"),

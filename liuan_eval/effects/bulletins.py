@@ -49,7 +49,7 @@ def _opened(source: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str]:
 def _refused(name: str, row: pd.Series, column: str, what: Text) -> LogError:
     "The error for a cell."
     sheet = f" {row[PLACE]}" if isinstance(row[PLACE], str) else ""
-    found = "" if row[column] is None else str(row[column])[:60]
+    found = "" if pd.isna(row[column]) else str(row[column])[:60]
     return LogError(
         f"{name}{sheet} 第 {row[LINE]} 行，列 {column}：“{found}”{what.zh}",
         f"{name}{sheet}, row {row[LINE]}, column {column}: '{found}' {what.en}",
@@ -126,7 +126,7 @@ def read_bulletins(
     | pd.DataFrame,  # a file of any kind and encoding, or a table: unit, period, indicator, numerator, denominator, value, note
     period: str = "day",  # day, week, month, quarter, year: of which a city has one row
 ) -> pd.DataFrame:  # the same with days and numbers; a value that is missing is made from its counts
-    "Published numbers of other cities; raises `LogError` with file, row and column for the first cell that cannot be right."
+    "Published numbers of other cities; raises `LogError` (from `_refused`) with file, row and column for the first cell that cannot be right."
     t, name = _opened(source)
     days, numbers = _days(t.period), t[list(NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     for wrong in (_wrong_words(t, days), _wrong_numbers(t, numbers)):

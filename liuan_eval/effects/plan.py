@@ -61,7 +61,7 @@ def _some_of(key: str, values: Any, there: Sequence[str]) -> tuple[str, ...]:
 def _day(key: str, value: Any) -> pd.Timestamp:
     "A day, with its key where it is none."
     if not re.match(r"\d{4}\D?\d{1,2}\D?\d{1,2}", str(value)):
-        raise _wrong(key, f"为“{value}”，不是日期；请写成 2022-02-17。", f"is '{value}', which is no day; write 2022-02-17.")
+        raise _wrong(key, f"为“{value}”，不是日期；请写成 2022-02-17。", f"is '{value}', which is no date; write 2022-02-17.")
     try:
         return day(str(value))
     except LogError as e:
@@ -144,7 +144,7 @@ class Content:
             donut=_spans("donut", self.donut),
             shocks=_shocks(self.shocks),
         )
-        if both := [n for n in checked["secondary"] if n in checked["primary"]]:
+        if both := [n for n in self.secondary if n in self.primary]:
             raise _wrong("secondary", f"中的 {both[0]} 已在 primary 中。", f"names {both[0]}, which is in 'primary' already.")
         for key, value in checked.items():
             object.__setattr__(self, key, value)

@@ -20,9 +20,10 @@ from matplotlib.ticker import FuncFormatter
 from ..effects.estimate import Estimate, p_text
 from ..effects.panel import Panel
 from .indicators import label_of
-from .look import ACCENT, BLUE, GREY, INK, page, said, start_line, step, time_axis
+from .look import ACCENT, BLUE, GREY, INK, page, said, short, start_line, step, time_axis
 from ..indicators.shapes import INDICATORS
 from ..words.face import face
+from ..words.safe import one_line
 from ..words.text import Lang, LogError, Text
 from ..words.time import day
 
@@ -57,13 +58,13 @@ def _draw_cities(ax: Axes, panel: Panel, w: pd.DataFrame, x: pd.Series) -> None:
 
 
 def _draw_marks(ax: Axes, marks: Sequence[tuple[str, str]], start: pd.Timestamp) -> None:
-    "What else happened, upright beside its day, high and low in turn."
+    "What else happened, upright beside its day, high and low in turn; long names cut."
     for i, (when, what) in enumerate(marks):
         at, early = float(date2num(day(when))), day(when) < start
         ax.axvline(at, color=GREY, lw=0.8, ls=":")
         place: dict[str, Any] = dict(xycoords=("data", "axes fraction"), xytext=(-3 if early else 3, 0), textcoords="offset points")
         upright: dict[str, Any] = dict(rotation=90, va="bottom", ha="right" if early else "left")
-        ax.annotate(what, (at, 0.02 + 0.45 * (i % 2)), **place, **upright, size=7.5, color=GREY)
+        ax.annotate(short(one_line(what), 40), (at, 0.02 + 0.45 * (i % 2)), **place, **upright, size=7.5, color=GREY)
 
 # %% ../../nbs/figures/effects.ipynb #n040
 NOTHING_TO_DRAW = LogError("没有一种设计给得出数字，没有可画的内容。", "No design gave a number: there is nothing to draw.")

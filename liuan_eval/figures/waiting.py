@@ -91,7 +91,7 @@ def _draw_curves(ax: Axes, curve: pd.DataFrame, risk: pd.DataFrame, ticks: np.nd
     "The curves with their bands."
     for colour, g, name in zip(GROUPS if labels else (BLUE,), risk.index, labels or [""]):
         c = curve[curve.g == g]
-        x, s = np.r_[0, c.days, ticks[-1]], np.r_[1, c.surv, c.surv.iloc[-1:]]
+        x, s = np.r_[0, c.days, ticks[-1]], np.r_[1, c.surv, c.surv.iloc[-1] if len(c) else 1.0]  # nothing ended: a flat line
         ax.step(x, s, where="post", color=colour, lw=1.8, label=name)
         ax.fill_between(c.days, c.low.astype(float), c.high.astype(float), step="post", color=colour, alpha=0.18, lw=0)
     ax.set(ylim=(0, 1.02), xlim=(0, ticks[-1]))

@@ -40,7 +40,7 @@ def quasi_independent(
             break
     return e
 
-# %% ../../nbs/flow/excess.ipynb #n016
+# %% ../../nbs/flow/excess.ipynb #n019
 _PAIRS = 2_000_000  # of units in one stratum, whose flows can be compared with chance
 
 

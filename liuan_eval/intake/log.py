@@ -36,7 +36,7 @@ from liuan_eval.intake.source import (
     nearby,
     open_table,
 )
-from .files.places import Stamp, beside, place_of
+from .files.places import Stamp, named_beside, place_of
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
@@ -145,11 +145,6 @@ class LogTables:
         return self.attributes is not None and attribute in self.attributes.columns
 
     @cached_property
-    def rules(self) -> Rules:
-        "The limits that apply to this log."
-        return self.mapping.law
-
-    @cached_property
     def activities(self) -> set[str]:
         "The activities that occur, and those for which the mapping has a word."
         seen = self.events.select("activity").distinct().limit(10_000).execute().activity
@@ -197,7 +192,7 @@ def _extracted(mapping: Mapping) -> pd.Timestamp:
 
 # %% ../../nbs/intake/log.ipynb #m007
 class _Ended(LogTables):
-    "A log that knows its end, and what it was cut to."
+    "A log that knows its end, its limits and its calendar, and what it was cut to."
 
     @cached_property
     def end(self) -> pd.Timestamp:
@@ -208,11 +203,26 @@ class _Ended(LogTables):
             return _extracted(self.mapping)
         return self.core.timestamp.max().execute()
 
+    @cached_property
+    def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        "When the log begins and ends, on the wall clock: what people are told."
+        return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
+
     @property
     def scope(self) -> Text:
         "What the log was cut to, in words; empty for a whole log."
         words = [_SCOPE[k].format(value=v) for k, v in self.cut.items()]
         return Text("，".join(w.zh for w in words), ", ".join(w.en for w in words))
+
+    @cached_property
+    def rules(self) -> Rules:
+        "The limits that apply to this log."
+        return self.mapping.law
+
+    @property
+    def calendar(self) -> WorkCalendar:
+        "The calendar of the office whose log this is."
+        return self.mapping.office
 
     @property
     def end_from(self) -> Text:
@@ -256,8 +266,8 @@ class CaseLog(_Ended):
 
     def __new__(cls, *parts: Any, **more: Any):
         if parts and len(parts) < 9:  # `CaseLog(df)`
-            way = packaged("words/face")["ways"]["CaseLog"]
-            raise LogError(f"CaseLog 不能这样建立。{way['zh']}", f"A CaseLog is not made so. {way['en']}")
+            way = Text(**packaged("words/face")["ways"]["CaseLog"])
+            raise LogError(f"CaseLog 不能这样建立。{way.zh}", f"A CaseLog is not made so. {way.en}")
         return super().__new__(cls)
 
     @classmethod
@@ -279,21 +289,6 @@ class CaseLog(_Ended):
         return _build(con, tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
 
     @cached_property
-    def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
-        "When the log begins and ends, on the wall clock: what people are told."
-        return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
-
-    @cached_property
-    def rules(self) -> Rules:
-        "The limits that apply to this log."
-        return self.mapping.law
-
-    @property
-    def calendar(self) -> WorkCalendar:
-        "The calendar of the office whose log this is."
-        return self.mapping.office
-
-    @cached_property
     def counts(self) -> dict[str, int]:
         "Rows read, cases, units, and rows that hold no custody because their case or time is missing."
         return _counts(self)
@@ -312,7 +307,8 @@ class CaseLog(_Ended):
         channel: str | None = None,  # the same, by its code or any word for it
     ) -> "CaseLog":
         "The cases of a period, district or channel, whole and with their later events; raises `LogError` where none is left."
-        return _only(self, {k: v for k, v in dict(since=since, until=until, area=area, channel=channel).items() if v is not None})
+        asked = dict(since=since, until=until, area=area, channel=channel)
+        return _only(self, {k: v for k, v in asked.items() if v is not None})
 
     @face
     def summary(
@@ -320,9 +316,9 @@ class CaseLog(_Ended):
         lang: Lang = "en",  # `zh` or `en`
     ) -> str:
         "The log in a line."
-        line, cut = _IN_A_LINE.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang], self.scope[lang]
+        line = _IN_A_LINE.format(name=self.source["name"], end=self.ends[1], **self.counts)[lang]
         line += Text(f"（{self.end_from.zh}）", f" ({self.end_from.en})")[lang] if "extracted" in self.mapping.span else ""
-        return f"{line}{Text('；', '; ')[lang]}{cut}" if cut else line
+        return Text("；", "; ")[lang].join(filter(None, (line, self.scope[lang])))
 
     def __repr__(self) -> str:
         return f"CaseLog({self.summary()})"
@@ -616,7 +612,7 @@ def _named(source: Any, m: Mapping) -> dict[str, Any]:
     "The log's tables by name: files beside the mapping, or tables of a database; raises `LogError` where a database's events are not named."
     if not is_address(source):
         files = source if isinstance(source, (list, tuple)) else place_of(source)
-        return {k: beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
+        return {k: named_beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
     if "events" not in m.tables:
         raise LogError(
             f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
@@ -625,6 +621,11 @@ def _named(source: Any, m: Mapping) -> dict[str, Any]:
     return dict(m.tables)
 
 # %% ../../nbs/intake/log.ipynb #m010
+def _several(paths: Any) -> str:
+    "What a list of files is called."
+    return f"{Path(paths[0]).name} +{len(paths) - 1}"
+
+
 def _from_files(con: Any, names: dict[str, Any], mapping: Mapping, source: dict) -> CaseLog:
     "A log from files, with their digests; raises what `Stamp.steady` does where one changed meanwhile."
     seen = Stamp.of(f for v in names.values() for f in files_behind(v))
@@ -662,7 +663,7 @@ def read_log(
     if is_address(source):
         con.raw_sql(f"set time zone '{m.timezone}'").close()
     con, names = nearby(con, names)
-    about = dict(name=name or f"{Path(source[0]).name} +{len(source) - 1}", sha256=None, simulated=m.simulated)
+    about = dict(name=name or _several(source), sha256=None, simulated=m.simulated)
     return _build(con, names, m, about) if is_address(source) else _from_files(con, names, m, about)
 
 # %% ../../nbs/intake/log.ipynb #c029

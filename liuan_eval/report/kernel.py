@@ -14,7 +14,7 @@ import os
 import re
 import site
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +176,11 @@ def tell_missing(
     notebook: Any,  # executed
     failed: dict[int, Failure],  # from `executed`
     lang: Lang,  # of the page
+    noted: Sequence[dict[str, str]] = (),  # parts that the study has told of itself, in their places
 ) -> list[dict[str, str]]:  # section and why, for each part that is missing
     "Put into the notebook what could not be computed, in its place and below the title."
     lost: set[str] = set()
-    missing, section = [], ""
+    missing, section = [*noted], ""
     for i, cell in enumerate(notebook.cells):
         shown, meant = _section(cell, lang) if cell.cell_type == "code" else ("", "")
         section = shown or meant if shown or (i in failed and meant) else section

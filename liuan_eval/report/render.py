@@ -120,12 +120,12 @@ def _finish(
     "Write the page and the notebook beside what the study wrote, and what is missing into `run.json`; raises `LogError` where the study could not even write that."
     import nbformat
 
-    missing = tell_missing(notebook, failed, lang)
-    if not (folder / RUN).exists():
+    run = json.loads((folder / RUN).read_text(encoding="utf-8")) if (folder / RUN).exists() else {}
+    missing = tell_missing(notebook, failed, lang, run.get("missing", ()))
+    if not run:
         why = "; ".join(m["why"] for m in missing)
         raise LogError(f"研究没有写出 {RUN}：{why}", f"the study did not write {RUN}: {why}")
-    run = json.loads((folder / RUN).read_text(encoding="utf-8")) | dict(missing=missing)
-    (folder / RUN).write_text(json.dumps(run, ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / RUN).write_text(json.dumps(run | dict(missing=missing), ensure_ascii=False, indent=1), encoding="utf-8")
     nbformat.write(notebook, folder / f"{study}.ipynb")
     (folder / "index.html").write_text(html_of(notebook, f"{_title(notebook)}: {run['source']['name']}", lang), encoding="utf-8")
 

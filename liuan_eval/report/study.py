@@ -86,10 +86,21 @@ def read_part(
     log, cut = read_log(source, mapping, **({} if accept is None else {"accept": share_of(accept)})), cut_to(only)
     return log.only(**cut) if cut else log
 
-# %% ../../nbs/report/study.ipynb #c009
+# %% ../../nbs/report/study.ipynb #n015
 UNFORESEEN = Text("出现未预料的错误（{kind}），请反馈。", "An error that nobody foresaw ({kind}); please report it.")
 
 
+@contextmanager
+def _part(study: "Study", what: Text) -> Generator[None]:
+    "What stands here, or why it does not; noted in `missing`."
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as e:
+        why = e.text if isinstance(e, LogError) else UNFORESEEN.format(kind=type(e).__name__)
+        study.missing.append(dict(section=what[study.lang], why=why[study.lang]))
+        display(study.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
+
+# %% ../../nbs/report/study.ipynb #c009
 @dataclass
 class Study:
     "What a study notebook works with: its log, its language, and the folder for what it makes."
@@ -100,7 +111,8 @@ class Study:
     start: str | None = None  # first day of a campaign, where the study is about one
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     figures: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)  # parts that could not be shown, each with the reason
+    missing: list[dict[str, str]] = field(default_factory=list)  # section and why, for each part that could not be shown
+    part = _part
 
     @classmethod
     @face
@@ -128,19 +140,6 @@ class Study:
     ) -> Markdown:
         "Prose in the study's language."
         return Markdown(both(zh, en, **values)[self.lang])
-
-    @contextmanager
-    def part(
-        self,
-        what: Text,  # what stands here
-    ) -> Generator[None]:
-        "What cannot be computed says so in its place, and takes nothing beside it away."
-        try:
-            yield
-        except (ArithmeticError, LookupError, TypeError, ValueError) as e:
-            why = e.text if isinstance(e, LogError) else UNFORESEEN.format(kind=type(e).__name__)
-            self.missing.append(both("{what}：{why}", "{what}: {why}", what=what, why=why)[self.lang])
-            display(self.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
 
     def keep(
         self,
@@ -274,7 +273,7 @@ def record(
     problems = checks.check(log, study.lang).drop(columns="examples")
     run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=problems.to_dict("records"))
     run |= dict(balance=balance(log, study.lang).to_dict("records"), told=told(log)[study.lang], cut=log.cut)
-    run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures)
+    run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures, missing=study.missing)
     out.mkdir(parents=True, exist_ok=True)
     (out / "run.json").write_text(visible(json.dumps(run, ensure_ascii=False, indent=1, default=str)), encoding="utf-8")
     write_workbook(study.tables, out / "tables.xlsx")

@@ -38,7 +38,7 @@ def for_html(
     return html.escape(visible(text))
 
 # %% ../../nbs/words/safe.ipynb #s008
-_PLAIN = r"(?<=[^\W_])(?<!www)[-.](?=[^\W_])|(?<=\d):(?=\d)|(?<=[^\W_]|[)%])[.:](?= |$)|(?<=[\w ,;%])[()]"  # in a word, time or sentence
+_PLAIN = r"(?<=[^\W_])(?<!www)[-.](?=[^\W_])|(?<=\d):(?=\d)|(?<=[^\W_]|[)%])[.:](?= |$)|(?<=[\w ,;%])[()]|[-+](?=\d)"  # in a word, time, sentence or number
 _MEANS = re.compile(f"({_PLAIN})|[{re.escape(''.join(c for c in string.punctuation if c not in ',%;?/'))}]")
 _ITEM = re.compile(r"\d+(?=[.)](?: |$))")  # what would begin a list
 

@@ -61,7 +61,7 @@ def day(
     "A day, written in one way only: 03/01/2022 is two days, and a bare number none; raises `LogError` for what is no day."
     written = isinstance(text, (date, np.datetime64)) or (isinstance(text, str) and _ISO.fullmatch(text.strip()))
     found = pd.to_datetime(text, errors="coerce") if written else None
-    if not isinstance(found, pd.Timestamp):
+    if not isinstance(found, pd.Timestamp) or found.tzinfo:  # logs are on a clock of their own: a zone would move the day
         raise LogError(f"“{text}”不是日期；请写成 2022-02-17。", f"'{text}' is no date; write 2022-02-17.")
     return found
 

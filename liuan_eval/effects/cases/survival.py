@@ -129,9 +129,7 @@ def rmst_contrasts(
     return pd.DataFrame(rows_, columns=["contrast", "value", "low", "high", "se", "p"]).set_index("contrast")
 
 # %% ../../../nbs/effects/cases/survival.ipynb #n032
-_NONE_ENDED = Text(
-    "{tau:g} 天内没有{step.zh}的工单（{arm.zh}），不给出比值", "nothing ended by {step.en} within {tau:g} days ({arm.en}), no ratio"
-)
+_NONE_ENDED = Text("{tau:g} 天内没有{step}的工单（{arm}），不给出比值", "nothing ended by {step} within {tau:g} days ({arm}), no ratio")
 _ARMS = {False: Text("活动前", "before"), True: Text("活动后", "after")}
 
 

@@ -43,7 +43,7 @@ def every_value(
     w = panel.wide()
     bad = ~np.isfinite(w.astype(float))
     if bad.any().any():
-        unit = w.columns[bad.any()][0]
+        unit = next(c for c in w if bad[c].any())
         n = int(bad[unit].sum())
         raise TooFew(
             f"{panel.indicator}：“{unit}”在 {len(w)} 期中有 {n} 期没有数值。请改用更长的时期，或去掉该单位或这些时期。",

@@ -58,6 +58,7 @@ def empty(
     return LogError(f"{name} 是空文件，没有可读的内容。请重新导出。", f"{name} is empty: there is nothing to read. Export it again.")
 
 # %% ../../../nbs/intake/files/opened.ipynb #n009
+_COLUMNS = 1000  # of a table: every question to the engine names all of them
 _OURS = ("self", "time_text", "__row__", LINE, PLACE)  # names that the project uses itself
 _BREAK = re.compile(r"(?<=[^\x00-\xff])\s*[\r\n]+\s*|\s*[\r\n]+\s*(?=[^\x00-\xff])")
 
@@ -65,7 +66,12 @@ _BREAK = re.compile(r"(?<=[^\x00-\xff])\s*[\r\n]+\s*|\s*[\r\n]+\s*(?=[^\x00-\xff
 def column_names(
     cells: Sequence,  # the header as it stands
 ) -> tuple[list[str], tuple[Text, ...]]:  # names, and a note where some had to be changed
-    "Names of columns from the cells of a header: none empty, none twice, none of the project's own."
+    "Names of columns from the cells of a header: none empty, none twice, none of the project's own; raises `LogError` for more than a log can have."
+    if len(cells) > _COLUMNS:
+        raise LogError(
+            f"有 {len(cells):,} 列，最多可读 {_COLUMNS:,} 列。请只保留所需的列后重新导出。",
+            f"{len(cells):,} columns, of which at most {_COLUMNS:,} can be read. Keep those that are needed and export it again.",
+        )
     names: list[str] = []
     taken: set[str] = {o.casefold() for o in _OURS}
     told: list[str] = []

@@ -84,7 +84,7 @@ def _send(
 
 
 def _received(
-    pieces: BinaryIO,  # from `_send`
+    pieces: Any,  # a stream, from `_send`
 ) -> list[Cells]:
     "Pieces put together; raises `ValueError` with what the reader said, `EOFError` where it died."
     sheets: list[Cells] = []
