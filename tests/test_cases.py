@@ -54,7 +54,8 @@ from liuan_eval.figures import effects as figures
 from liuan_eval.flow.graph import flow_graph, write_graph
 from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog, read_log
-from liuan_eval.report import cli, study
+from liuan_eval.report import cli
+from liuan_eval.report import render as rendering
 from liuan_eval.words.text import DATA, LogError
 
 TRUTH = dict(cases=3, hops=2, pingpong=1, open=1, days=3.552)  # of ROWS
@@ -1106,7 +1107,7 @@ def test_the_page_of_a_campaign_is_written_whatever_the_log_holds(tmp_path, star
         rows = [r for r in rows if r[1] < "2023-03-01" or r[1] > "2023-04-25"]
     path, mapping = text(tmp_path / "export.csv", rows), tmp_path / "m.toml"
     mapping.write_text(tomli_w.dumps(MAPPING), encoding="utf-8")
-    monkeypatch.setattr(study, "executed", here.executed)
+    monkeypatch.setattr(rendering, "executed", here.executed)
     cli.run(["campaign", str(path), "-m", str(mapping), "--start", start, "--lang", "en", "--out", str(tmp_path / "out")])
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert "no design could be computed for this outcome" in page if days == 3 else "no ratio" in page
