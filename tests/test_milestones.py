@@ -54,6 +54,23 @@ def test_first_times_and_counts_are_those_of_loops(seed):
     assert len(got) == len(cases) and all(any(w[k] is not None for w in want) and any(w[k] is None for w in want) for k in MOMENTS[2:])
 
 
+def test_of_two_closings_at_one_moment_the_later_row_says_how_it_ended_in_any_case_and_with_blanks():
+    rows = [
+        ("a", 1, "解释"),
+        ("a", 1, " Resolved "),
+        ("b", 1, "RESOLVED"),
+        ("b", 1, "解释"),
+        ("c", 2, "解释"),
+        ("c", 1, "解决"),
+        ("d", 1, "some word"),
+    ]
+    at = [datetime(2022, 3, 1, hour) for _, hour, _ in rows]
+    events = pd.DataFrame(dict(case_id=[c for c, _, _ in rows], timestamp=at, unit="甲局", activity="closed", result=[r for *_, r in rows]))
+    log = CaseLog.from_frame(events, ties="oldest_first", repeats="keep")
+    got = {r["case_id"]: r["ending"] for r in endings(log).join(log.case_ids, "case").execute().to_dict("records")}
+    assert got == dict(a="resolved", b="explained", c="explained", d="some word")
+
+
 def test_endings_are_the_words_of_the_last_closing_and_none_while_open():
     events, cases = random_log(3)
     log = log_of(events, cases)
