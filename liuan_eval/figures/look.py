@@ -52,7 +52,7 @@ def _font() -> str:
 
 def theme() -> None:
     "The look of all figures; every page calls it, because a later `sns.set_theme()` would lose the Chinese font."
-    letters: dict[str, Any] = {"font.family": "sans-serif", "font.sans-serif": [_font(), "DejaVu Sans"], "font.size": 9}
+    letters: dict[str, Any] = {"font.family": [_font(), "DejaVu Sans"], "font.size": 9}  # the second draws what the first has not
     letters |= {"axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.unicode_minus": False}
     colours = {"text.color": INK, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY, "axes.edgecolor": "#9CA3AF"}
     colours |= {"grid.color": PALE, "figure.facecolor": "white", "savefig.facecolor": "white"}

@@ -10,6 +10,7 @@ import html
 import json
 from collections.abc import Callable
 from importlib.metadata import files
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,14 @@ def html_of(
     title: str,  # of the page
     lang: Lang = "zh",  # that it is written in
 ) -> str:  # HTML
-    "The outputs of an executed notebook as one self-contained page: no code, no scripts, no addresses."
+    "The outputs of an executed notebook as one self-contained page: no code, no scripts, no addresses, no warnings, which stay in the notebook."
     exporter = _exporter(
         template_name="basic", exclude_input=True, exclude_markdown=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
-    body, _resources = exporter.from_notebook_node(notebook)
+    told = deepcopy(notebook)
+    for cell in (c for c in told.cells if c.cell_type == "code"):
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    body, _resources = exporter.from_notebook_node(told)
     css = (DATA / "report.css").read_text(encoding="utf-8")
     return PAGE.format(lang=TONGUE[lang], policy=POLICY, title=for_html(title), css=css, body=body)
 
