@@ -69,6 +69,14 @@ def brief(
     "The same table, showing itself in a few lines."
     return Shown(table.op())
 
+
+def _all_brief(log: Any) -> None:
+    "Let every table of a log show itself so."
+    for name in ("events", "core", "case_ids", "attributes", "callbacks", "unclear"):
+        if (table := getattr(log, name)) is not None:
+            object.__setattr__(log, name, brief(table))
+    object.__setattr__(log, "raw", {k: brief(t) for k, t in log.raw.items()})
+
 # %% ../../nbs/intake/log.ipynb #c016
 ASIDE = ["table", "place", "line", "reason", "text"]
 
@@ -98,11 +106,7 @@ class LogTables:
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
     kept: dict[str, ibis.Table] = field(default_factory=dict)
 
-    def __post_init__(self):
-        for name in ("events", "core", "case_ids", "attributes", "callbacks", "unclear"):
-            if (table := getattr(self, name)) is not None:
-                object.__setattr__(self, name, brief(table))
-        object.__setattr__(self, "raw", {k: brief(t) for k, t in self.raw.items()})
+    __post_init__ = _all_brief
 
     def keep(
         self,
@@ -263,11 +267,6 @@ class CaseLog(_Ended):
     def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
         "When the log begins and ends, on the wall clock: what people are told."
         return wall(self.core.timestamp.min().execute(), self.mapping.timezone), wall(self.end, self.mapping.timezone)
-
-    @cached_property
-    def rules(self) -> Rules:
-        "The limits that apply to this log."
-        return self.mapping.law
 
     @property
     def calendar(self) -> WorkCalendar:

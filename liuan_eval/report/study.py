@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown
@@ -105,9 +105,7 @@ class Study:
         only: list[str] | None = None,  # what the log is cut to, as `cut_to` reads it
         accept: float | str | None = None,  # the largest share of rows that may be set aside; None: as the mapping says
     ) -> "Study":
-        "Read the log; raises `LogError` where it cannot be read, where too much of it could not be used, and for an unknown language."
-        if lang not in get_args(Lang):
-            raise LogError(f"不认识的语言“{lang}”：zh 或 en。", f"Unknown language '{lang}': zh or en.")
+        "Read the log; raises `LogError` where it cannot be read, and where too much of it could not be used."
         if source is not None and is_address(source):
             source = os.environ.get(ADDRESS, source)
         log = read_part(source, mapping, only, accept)
