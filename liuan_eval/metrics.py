@@ -6,9 +6,9 @@
 __all__ = ['COLUMNS', 'catalogue', 'available', 'compute', 'header', 'translated', 'checked_table']
 
 # %% ../nbs/metrics.ipynb #c003
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 from datetime import date
-from typing import get_args
 
 import pandas as pd
 
@@ -28,6 +28,7 @@ from .intake.balance import accepted
 from .intake.log import CaseLog
 from .words.face import face
 from .words.text import Lang, LogError, packaged
+from .words.units import apart
 from .words.vocabulary import label
 
 # %% ../nbs/metrics.ipynb #c008
@@ -106,25 +107,35 @@ def header(
     return words[column][lang] if column in words else column
 
 
+_LABELLED = {*packaged("dictionaries/words")} - {"kind"}  # columns whose values are codes with a label
+
+
+def _own(codes: pd.Series, called: Callable[[Any], str], lang: Lang) -> dict[Any, str]:
+    "A label of its own for every code of a column."
+    known = codes.dropna().unique().tolist()
+    return dict(zip(known, apart(map(called, known), known, lang)))
+
+
 @face
 def translated(
     log: CaseLog,  # for the names of units
     table: pd.DataFrame,  # from `compute`
     lang: Lang,  # language
 ) -> pd.DataFrame:  # the same with headers and values in a language
-    "A table of indicators for people: labels in place of codes."
+    "A table of indicators for people: labels in place of codes, and no two codes or columns with the same label (`apart`)."
     unit, parts = log.units.set_index("unit")[lang], packaged("words/headers")["periods"]
 
     def values(c: str) -> pd.Series:
         if c == "indicator":
-            return table[c].map(lambda n: indicator_of(n).label[lang])
+            return table[c].map(_own(table[c], lambda n: indicator_of(n).label[lang], lang))
         if c in UNIT_COLUMNS:
             return table[c].map(unit)
         if c == "period" and table[c].isin([*parts]).all():
             return table[c].map(lambda w: parts[w][lang])
-        return table[c].map(lambda w: label(w, lang, c)) if c in packaged("dictionaries/words") and c != "kind" else table[c]
+        return table[c].map(_own(table[c], lambda w: label(w, lang, c), lang)) if c in _LABELLED else table[c]
 
-    return pd.DataFrame({header(c, lang): values(c) for c in table.columns})
+    heads = apart((header(str(c), lang) for c in table.columns), table.columns, lang)
+    return pd.DataFrame({head: values(c) for head, c in zip(heads, table.columns)})
 
 # %% ../nbs/metrics.ipynb #n003
 def checked_table(

@@ -8,7 +8,7 @@ from execnb.shell import CaptureShell
 from liuan_eval.report import render as rendering
 
 
-def executed(notebook, secret, progress=None):
+def executed(notebook, private, secret, progress=None):
     "In the place of `render.executed`; an error comes as it was raised"
     shell = CaptureShell()
     for cell in notebook.cells:
@@ -17,6 +17,7 @@ def executed(notebook, secret, progress=None):
             if shell.exc:
                 raise shell.exc
     notebook.cells = nbformat.reads(json.dumps(notebook), 4).cells
+    return {}
 
 
 def render(monkeypatch, *args, **values) -> str:

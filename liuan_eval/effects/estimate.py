@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNTESTABLE', 'STILL', 'NAN', 'PATH', 'CHECKS', 'HOLDS', 'SIMULATED', 'Assumption', 'same', 'Numbers', 'Estimate',
-           'p_text', 'unit_words', 't_interval', 'TooFew']
+           'p_text', 'unit_words', 't_interval', 'TooFew', 'probability']
 
 # %% ../../nbs/effects/estimate.ipynb #c003
 from collections.abc import Mapping
@@ -224,9 +224,10 @@ def t_interval(
     df: float = np.inf,  # degrees of freedom; infinite: normal
     level: float = 0.95,  # of the interval
 ) -> tuple[float, float, float]:  # low, high, two-sided p of zero
-    "Symmetric interval and p from Student's t; all nan without a standard error above 0."
+    "Symmetric interval and p from Student's t; all nan without a standard error above 0; raises what `probability` raises for a level that is none."
     from scipy import stats
 
+    level = probability("level", level)
     if not se > 0:
         return NAN, NAN, NAN
     q = stats.t.ppf(0.5 + level / 2, df) if np.isfinite(df) else stats.norm.ppf(0.5 + level / 2)
@@ -236,3 +237,17 @@ def t_interval(
 
 class TooFew(LogError):
     "An answer in words where the data allow no number."
+
+
+def probability(
+    name: str,  # what it is called: `alpha`, `level`, `power`
+    value: Any,  # what was given
+) -> float:
+    "A number between 0 and 1, neither of them; raises `LogError` for anything else."
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+        usual = dict(alpha="0.05", power="0.8").get(name, "0.95")
+        raise LogError(
+            f"{name} 为 {value!r}；请写 0 与 1 之间的数，如 {usual}。",
+            f"{name} is {value!r}; write a number between 0 and 1, such as {usual}.",
+        )
+    return float(value)

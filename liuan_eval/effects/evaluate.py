@@ -17,6 +17,7 @@ import pandas as pd
 
 from .designs.registry import known
 from .estimate import Assumption, Estimate, TooFew, p_text, same
+from .bulletins import read_bulletins
 from .panel import EPOC, Panel, outcome_name, panel, with_controls
 from .plan import Plan, Shock
 from .power import Detectable, could_have_seen, minimum_detectable
@@ -116,8 +117,9 @@ def panels(
     plan: Plan,  # with outcomes, period, start and donut
     controls: str | Path | pd.DataFrame | None = None,  # bulletins of other cities
 ) -> tuple[dict[str, Panel], dict[str, LogError]]:  # outcome -> panel; outcome -> why there is none
-    "The plan's outcomes as panels, the plan's donuts left out."
+    "The plan's outcomes as panels, the plan's donuts left out; raises what `read_bulletins` raises for other cities that cannot be read."
     made, lack, missing = {}, {}, available(log)[1]
+    controls = None if controls is None else read_bulletins(controls, plan.period)
     for name in plan.outcomes:
         try:
             made[name] = _outcome(log, name, plan, controls, missing.get(name, ()))

@@ -33,6 +33,7 @@ from liuan_eval.figures.look import (
 )
 from ..flow.competence import CLEAR, competence, verdicts
 from ..intake.log import CaseLog
+from ..words.safe import one_line
 from ..words.face import face
 from ..words.text import Lang, Text
 from ..words.units import above
@@ -53,7 +54,7 @@ def _draw_owners(ax: Axes, log: CaseLog, m: pd.DataFrame, n: pd.Series, lang: La
     sns.heatmap(m.where(m >= 0.05), vmin=0, vmax=1.15, cmap="Blues", annot=(100 * m).round().astype(int), fmt="d", **cells)
     for i, topic in enumerate(m.index):
         ax.text(m.shape[1] + 0.2, i + 0.5, f"{int(n[topic]):,}", size=8, color=GREY, va="center")
-    headed(ax, [names[u] for u in m.columns], [short(str(t), 28) for t in m.index], 8.5)
+    headed(ax, [names[u] for u in m.columns], [short(one_line(t), 28) for t in m.index], 8.5)
 
 
 @face

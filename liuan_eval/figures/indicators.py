@@ -30,7 +30,7 @@ from liuan_eval.figures.look import (
     percent,
     percent_axis,
     said,
-    short,
+    apart_short,
     simulated,
     span,
     start_line,
@@ -135,8 +135,11 @@ def row_labels(
     lang: Lang,  # language of the names
 ) -> list[str]:
     "The groups' names for people, short enough for a figure."
-    names = translated(log, pd.DataFrame({by: keys}), lang).iloc[:, 0]
-    return ["?" if pd.isna(key) else short(str(name), 28) for key, name in zip(keys, names)]
+    keys = pd.Series(list(keys), dtype=object)
+    known = keys.dropna().unique()
+    names = translated(log, pd.DataFrame({by: known}), lang).iloc[:, 0].map(str)
+    called = dict(zip(known, apart_short(names, 28)))
+    return [called.get(key, "?") for key in keys]
 
 # %% ../../nbs/figures/indicators.ipynb #n016
 def _draw_dots(ax: Axes, log: CaseLog, o: Indicator, t: pd.DataFrame, whole: float, by: str, lang: Lang) -> None:

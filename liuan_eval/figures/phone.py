@@ -123,12 +123,15 @@ def _stage(name: str) -> Text:
     return phone.STAGES[name].label if name in phone.STAGES else phone.EXITS[name]
 
 
-def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
-    "One bar per stage: what goes on, then the ways out."
+def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang, least: int) -> None:
+    "One bar per stage: what goes on, then the ways out; a stage with a part that is too small is not divided."
     for i, stage in enumerate(_SHOWN):
         part = f[f.stage == stage].set_index("to").cases
         total, left = int(part.sum()), 0.0
-        mark(ax, i, f"{total:,}", shift=(40, 0), ha="right")
+        mark(ax, i, f"{total:,}" if total >= least else "*", shift=(40, 0), ha="right")
+        if part.between(1, least - 1).any():
+            mark(ax, i, said("chain")["hidden"][lang].format(least=least), x=0, shift=(6, 0), size=8)
+            continue
         for k, to in enumerate([phone.STAGES[stage].onward, *phone.STAGES[stage].leaves]):
             wide = float(part.get(to, 0)) / total if total else 0.0
             ax.barh(i, wide, left=left, color=BLUE if k == 0 else ("#B7C9D9", "#E3C9B5")[k % 2], height=0.66)
@@ -156,6 +159,7 @@ def chain_bars(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure
     month: str | date | None = None,  # only cases received in this month (its first day)
+    least: int = 0,  # stages with a smaller part are not divided
 ) -> Figure:
     "Where cases leave the chain from receipt to look-back, by stage; raises `LogError` (of `_not_there`) for a month without cases."
     f, w = phone.chain(log, None, period=None if month is None else "month"), said("chain")
@@ -163,7 +167,7 @@ def chain_bars(
     if f.empty:
         raise _not_there("month", month)
     fig = page(lang, w["title"], _received(log, f, month), [w["bars"]], simulated(log), 0.4 + 0.42 * len(_SHOWN))
-    _draw_chain(fig.subplots(), f, lang)
+    _draw_chain(fig.subplots(), f, lang, least)
     return fig
 
 # %% ../../nbs/figures/phone.ipynb #n018

@@ -43,7 +43,7 @@ from ..metrics import compute
 from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import DAY, SECOND, elapsed
-from ..words.units import names
+from ..words.units import apart, names
 from ..words.text import packaged
 from ..words.vocabulary import label
 
@@ -118,7 +118,7 @@ def _draw_open(
     "Curves above, the table of those at risk below; the upper axes."
     curve, risk, ticks = drawn
     ax, below = fig.subplots(2, height_ratios=[3.2, 0.1 + 0.2 * len(risk)], sharex=True)
-    labels = [_group_label(log, by, g, lang) for g in risk.index] if by else []
+    labels = apart([_group_label(log, by, g, lang) for g in risk.index], risk.index, lang) if by else []
     _draw_curves(ax, curve, risk, ticks, labels)
     ax.set(ylabel=words["share"][lang], xlabel=words.get("days", said("page")["days"])[lang])
     _draw_risk(below, risk, labels)

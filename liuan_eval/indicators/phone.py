@@ -46,7 +46,8 @@ def _any(condition: Any) -> Any:
 
 def _found(log: CaseLog) -> ibis.Table:
     "case, and what its calls found: one row per case that was called."
-    assert log.callbacks is not None  # the indicators below say so in plain words before
+    if log.callbacks is None:
+        raise LogError("这份日志没有回访记录（callbacks）。", "This log has no telephone calls (callbacks).")
     c = _ordered(log.callbacks.join(log.case_ids, "case_id").mutate(resolved=_.resolved.cast("int32").cast("float64")))
     heard, early = c.reached.fill_null(True), c["round"].isin(["first", "final"])
     in_round, through = (lambda r: c["round"] == r), c.reached.fill_null(False)
@@ -77,7 +78,7 @@ def _calls(log: CaseLog) -> ibis.Table:
 def calls(
     log: CaseLog,  # with callbacks
 ) -> ibis.Table:  # milestones with called, reached, surveyor, satisfied, resolved, …_last, reviewed, called_again, looked_back, holds
-    "What the calls of each case found, kept in the engine."
+    "What the calls of each case found, kept in the engine; raises `LogError` without callbacks."
     return log.keep("calls", lambda: _calls(log))
 
 # %% ../../nbs/indicators/phone.ipynb #c008
@@ -165,7 +166,7 @@ def _answer_cells(log: CaseLog, by: list[str], period: str | None, what: str) ->
     t = rows(log, [*by, *extra], ("cases",), _.first_closed_at.notnull(), calls(log))[0]
     keys = {c: t[c].cast("string").fill_null("?") for c in extra} | period_column(t.at, period)
     f = t.group_by(*by, **keys).agg(N=t.count(), m=t[what].count(), s=t[what].sum().fill_null(0)).execute()
-    f["cell"] = f[extra].agg("\t".join, axis=1) if extra else "all"
+    f["cell"] = f[extra].agg("\t".join, axis=1) if extra and len(f) else "all"
     f.loc[f.m < FEW, "cell"] = "few"
     f = f.groupby([*by, *(["period"] if period else []), "cell"], as_index=False, dropna=False)[["N", "m", "s"]].sum()
     return f.astype({"N": float, "m": float, "s": float})
@@ -212,7 +213,7 @@ def unheard(
     for key, c in groups:
         n, m, s = c.N.sum(), c.m.sum(), c.s.sum()
         low, high = wilson(s, m)
-        worst, best = s / n, (s + n - m) / n
+        worst, best = (s / n, (s + n - m) / n) if n else (np.nan, np.nan)
         row = dict(closed=int(n), answered=int(m), value=s / m if m else np.nan, low=float(low), high=float(high), worst=worst, best=best)
         row |= dict(worst_low=float(wilson(s, n)[0]), best_high=float(wilson(s + n - m, n)[1])) | _post_stratified(c)
         out.append(dict(zip(keys, key)) | row)

@@ -19,10 +19,24 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from .mapping import REQUIRED, Mapping, amend, find_columns
+from .address import is_address, masked
+from .engine import of_engine
+from .mapping import Mapping, REQUIRED, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
 from .order import continues, newest_first, reversed_rows
-from .source import LINE, PLACE, Opened, connect, fingerprint, is_address, kept, masked, open_table
+from liuan_eval.intake.source import (
+    Elsewhere,
+    LINE,
+    Opened,
+    PLACE,
+    connect,
+    files_behind,
+    fingerprint,
+    kept,
+    nearby,
+    open_table,
+)
+from .files.places import Stamp, beside, place_of
 from liuan_eval.intake.tables import (
     HIDDEN,
     ROW,
@@ -45,9 +59,11 @@ from liuan_eval.intake.tables import (
 from .times import BAD, TIMES, TimeColumn, mostly_days, with_times
 from ..words.calendar import WorkCalendar
 from ..words.rules import Rules
-from ..words.face import face
+from ..words.safe import one_line
 from ..words.text import DATA, Lang, LogError, Question, Text, packaged
+from ..words.face import face
 from ..words.time import day, standard, wall
+from ..words.units import apart
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/log.ipynb #n029
@@ -102,6 +118,7 @@ class LogTables:
 
     aside: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=ASIDE))  # rows of the sources that are no data
     notes: tuple[Text, ...] = ()  # what of the sources was not read, and how the rest was
+    stamp: Stamp = field(default_factory=lambda: Stamp({}))  # what the files were like when they were read
     whole: Any = None  # the log that this one was cut from
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
     kept: dict[str, ibis.Table] = field(default_factory=dict)
@@ -113,8 +130,9 @@ class LogTables:
         name: str,  # of what is kept
         build: Callable[[], ibis.Table],  # makes the table where it is not kept yet
     ) -> ibis.Table:
-        "A derived table, computed once in the engine and kept there as long as the log lives."
+        "A derived table, computed once in the engine and kept there as long as the log lives; raises what `Stamp.lasting` does."
         if name not in self.kept:
+            self.stamp.lasting()
             self.kept[name] = brief(kept(build()))
         return self.kept[name]
 
@@ -261,7 +279,8 @@ class CaseLog(_Ended):
         tables = dict(events=events, cases=cases, callbacks=callbacks)
         for name, table in tables.items():
             _check_frame(name, table, m)
-        return _build(connect(events), tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
+        con, tables = nearby(connect(events), tables)
+        return _build(con, tables, m, dict(name=type(events).__name__, sha256=None, simulated=m.simulated))
 
     @cached_property
     def ends(self) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -308,12 +327,10 @@ class CaseLog(_Ended):
         return f"CaseLog({self.summary()})"
 
 # %% ../../nbs/intake/log.ipynb #c018
-def _labels(units: pd.DataFrame, lang: str) -> pd.Series:
+def _labels(units: pd.DataFrame, lang: Lang) -> pd.Series:
     "A label for every unit, its name where it has none; one that several units have is followed by the unit's name."
-    label = units[lang].where(units[lang].notna(), units.unit)
-    while (again := label.duplicated(keep=False) & (label != units.unit)).any():
-        label = label.where(~again, label + ("（" if lang == "zh" else " (") + units.unit + ("）" if lang == "zh" else ")"))
-    return label
+    label = units[lang].where(units[lang].fillna("").str.strip() != "", units.unit)
+    return pd.Series(apart(map(one_line, label), units.unit, lang), units.index)
 
 
 def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
@@ -339,10 +356,10 @@ def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
     return kept(ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")))
 
 
-def _core(con: Any, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
+def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
     "case, seq, timestamp, act, sign, unit (a code): the events that are used."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
-    ties = [LINE] if con.name == "duckdb" else ["activity", "unit"]
+    ties = [LINE] if lined else ["activity", "unit"]
     e = events.filter(events.aside.isnull())
     moved = continues(e, mapping)
     does = act(e.activity) if moved is None else moved.ifelse(int(Does.NOTHING), act(e.activity)).cast("int8")
@@ -541,7 +558,8 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     raw, notes = {k: o.table for k, o in opened.items()}, tuple(n for o in opened.values() for n in o.notes)
     refuse_unused(raw, mapping)
     e = _events(raw["events"], mapping)
-    ordered = con.name == "duckdb" or "order" in find_columns(mapping, raw["events"].columns)
+    lined = con.name == "duckdb" and not isinstance(sources["events"], Elsewhere)  # a database has no order of rows
+    ordered = lined or "order" in find_columns(mapping, raw["events"].columns)
     if ordered and newest_first(e, mapping):
         mapping, raw = replace(mapping, ties="newest_first"), raw | dict(events=reversed_rows(raw["events"]))
         e = _events(raw["events"], mapping)
@@ -558,7 +576,7 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
         e = by_year(e, ROW)
         about, callbacks = (None if t is None else of_year(t, _when(t), e) for t in (about, callbacks))
     units, case_ids = _unit_table(e, mapping), _case_ids(e, None if cases is None else about)
-    core = _core(con, e, mapping, case_ids, units)
+    core = _core(lined, e, mapping, case_ids, units)
     if n_rows(core) == 0:
         raise _nothing(e, times)
     _check_closing(e, core, about, mapping)
@@ -572,11 +590,14 @@ def _log(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
 # %% ../../nbs/intake/log.ipynb #n007
 def _build(con: Any, sources: dict, mapping: Mapping, source: dict) -> CaseLog:
     "A log from sources of any kind; errors are raised as `LogError` with the name of the source."
+    named = isinstance(getattr(sources["events"], "table", sources["events"]), (str, Path))
     try:
         return _log(con, sources, mapping, source)
     except LogError as e:
-        raise e.of(source["name"]) if isinstance(sources["events"], (str, Path)) else e from None
+        raise e.of(source["name"]) if named else e from None
     except Exception as e:
+        if (said := of_engine(e)) is not None:
+            raise said.of(source["name"]) from None
         if con.name != "duckdb" or type(e).__module__.split(".")[0] not in ("duckdb", "_duckdb"):
             raise
         raise LogError(
@@ -590,16 +611,27 @@ def sample() -> Path:
     return DATA / "sample" / "events.parquet"
 
 
-def _named(source: str | Path, m: Mapping) -> dict[str, Any]:
+def _named(source: Any, m: Mapping) -> dict[str, Any]:
     "The log's tables by name: files beside the mapping, or tables of a database; raises `LogError` where a database's events are not named."
     if not is_address(source):
-        return {k: Path(m.folder) / v for k, v in m.tables.items()} | dict(events=Path(source))
+        files = source if isinstance(source, (list, tuple)) else place_of(source)
+        return {k: beside(m.folder, v) for k, v in m.tables.items()} | dict(events=files)
     if "events" not in m.tables:
         raise LogError(
             f"{masked(source)}：请在映射的 [tables] 中写明 events 表名。",
             f'{masked(source)}: name the table of events under [tables] in the mapping: events = "schema.table".',
         )
     return dict(m.tables)
+
+# %% ../../nbs/intake/log.ipynb #m010
+def _from_files(con: Any, names: dict[str, Any], mapping: Mapping, source: dict) -> CaseLog:
+    "A log from files, with their digests; raises what `Stamp.steady` does where one changed meanwhile."
+    seen = Stamp.of(f for v in names.values() for f in files_behind(v))
+    log = _build(con, names, mapping, source)
+    digests = {k: fingerprint(v) for k, v in names.items()}
+    seen.steady()
+    more = {"tables": {k: v for k, v in digests.items() if k != "events"}} if len(digests) > 1 else {}
+    return replace(log, stamp=seen, source=source | dict(sha256=digests["events"]) | more)
 
 # %% ../../nbs/intake/log.ipynb #n009
 @face
@@ -623,12 +655,14 @@ def read_log(
     if source is None:
         source, mapping = sample(), mapping or sample().parent / "mapping.toml"
     m = amend(mapping, **more)
-    if not isinstance(source, (str, Path)):
+    if not (isinstance(source, (str, Path)) or files_behind(source)):
         return CaseLog.from_frame(source, mapping=m)
     con, names = connect(source), _named(source, m)
     if is_address(source):
         con.raw_sql(f"set time zone '{m.timezone}'").close()
-    return _build(con, names, m, dict(name=name, sha256=fingerprint(source), simulated=m.simulated))
+    con, names = nearby(con, names)
+    about = dict(name=name or f"{Path(source[0]).name} +{len(source) - 1}", sha256=None, simulated=m.simulated)
+    return _build(con, names, m, about) if is_address(source) else _from_files(con, names, m, about)
 
 # %% ../../nbs/intake/log.ipynb #c029
 _CLOSING = ("case", "first_at", "last_closed", "said", "by_attribute", "closed_at")

@@ -263,19 +263,35 @@ def _check_parts(m: Mapping) -> None:
         except LogError as e:
             raise _wrong(f"start：{e.text.zh}", f"start: {e.text.en}") from None
 
+# %% ../../nbs/intake/mapping.ipynb #m007
+from collections import Counter
+
+from ..words.units import circle
+
 # %% ../../nbs/intake/mapping.ipynb #n015
 def _check_units(m: Mapping) -> None:
-    "Raise `LogError` for units that stand twice, or that belong to one that is not there."
+    "Raise `LogError` for units that stand twice, are of an unknown kind, or stand in a circle, and for one that belongs to a unit or topic that is not there."
     _need(m, "units", ("unit",))
-    names = [u["unit"] for u in m.units]
+    names = {u["unit"] for u in m.units}
+    if twice := [name for name, n in Counter(u["unit"] for u in m.units).items() if n > 1]:
+        raise _wrong(f"[[units]] 中“{twice[0]}”出现两次。", f"unit '{twice[0]}' stands twice in [[units]].")
     for u in m.units:
-        if names.count(u["unit"]) > 1:
-            raise _wrong(f"[[units]] 中“{u['unit']}”出现两次。", f"unit '{u['unit']}' stands twice in [[units]].")
         if u.get("parent") and u["parent"] not in names:
             raise _wrong(
                 f"单位“{u['unit']}”的上级“{u['parent']}”不在 [[units]] 中。",
                 f"unit '{u['unit']}' has the parent '{u['parent']}', which is not in [[units]].",
             )
+        if u.get("kind") and code_of(u["kind"], "kind") is None:
+            raise _wrong(
+                f"单位“{u['unit']}”的类别“{u['kind']}”不认识；可用：{'、'.join(packaged('dictionaries/words')['kind'])}。",
+                f"unit '{u['unit']}' is of the kind '{u['kind']}', which is unknown; there are: {', '.join(packaged('dictionaries/words')['kind'])}.",
+            )
+    if line := circle({u["unit"]: u.get("parent") for u in m.units}):
+        line = " → ".join(line if len(line) < 12 else [*line[:10], "…", line[-1]])
+        raise _wrong(
+            f"[[units]] 的上级成环：{line}。请改正其中一个 parent。",
+            f"the units of [[units]] stand in a circle: {line}. Correct one parent.",
+        )
     if odd := [o for o in m.owners.items() if names and o[1] not in names]:
         topic, owner = odd[0]
         raise _wrong(

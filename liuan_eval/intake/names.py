@@ -291,7 +291,7 @@ def in_mapping(
     return replace(
         m,
         dispatchers=tuple(map(plain, m.dispatchers)),
-        units=tuple(_row(u, ("unit", "parent")) for u in m.units),
+        units=tuple(_row(u, ("unit", "parent")) | ({"kind": code_of(u["kind"], "kind")} if u.get("kind") else {}) for u in m.units),
         aliases=tuple(_row(a, ("alias", "unit")) for a in m.aliases),
         owners={plain(k): plain(v) for k, v in m.owners.items()},
         words={kind: {plain(str(w)): code_of(v, kind, m.returned) or v for w, v in o.items()} for kind, o in m.words.items()},

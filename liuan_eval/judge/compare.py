@@ -175,7 +175,7 @@ def _certain(g: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
 def _rates(g: pd.DataFrame, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     "The city's rate in each cell by a binomial regression with main effects, and the columns of the regression."
     import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning, SingularMatrixWarning
 
     rate = _certain(g, keys)
     free = np.isnan(rate)
@@ -187,6 +187,7 @@ def _rates(g: pd.DataFrame, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray
         hits = np.column_stack([g.passed, g.n - g.passed])[free]
         with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
             warnings.simplefilter("ignore", PerfectSeparationWarning)  # as many columns as cells: fitted exactly, no fault
+            warnings.simplefilter("ignore", SingularMatrixWarning)  # columns that say the same: what is expected is the same
             fit = sm.GLM(hits, part, family=sm.families.Binomial()).fit(maxiter=200)
         rate[free] = fit.mu
     return rate, x

@@ -9,7 +9,7 @@ __all__ = ['Shape', 'Known', 'SEED', 'Item', 'points', 'Scorecard', 'Scores', 's
 # %% ../../nbs/judge/scorecard.ipynb #c003
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +20,9 @@ import pandas as pd
 
 from ..metrics import INDICATORS
 from ..truth.trials import monte_carlo
+from ..words.text import DATA, Lang, LogError, Text, read_toml
+from ..words.units import apart
 from ..words.face import face
-from ..words.text import DATA, LogError, Text, read_toml
 
 # %% ../../nbs/judge/scorecard.ipynb #c006
 Shape = Literal["line", "target", "cliff"]
@@ -184,6 +185,8 @@ def _card(table: dict, name: str) -> Scorecard:
     if twice := [k for k in given if given.count(k) > 1]:
         zh = f"“{twice[0]}”出现在两项中。每项应有各自的比率。"
         _wrong(here, zh, f"'{twice[0]}' stands in two items. Give each item a rate of its own.")
+    zh, en = (apart([i.label[lang] for i in items], given, lang) for lang in get_args(Lang))  # two items may be called the same
+    items = tuple(replace(i, label=Text(*own)) for i, *own in zip(items, zh, en))
     return Scorecard(Text(table["zh"], table["en"]), table["source"], table["status"], items, least)
 
 # %% ../../nbs/judge/scorecard.ipynb #c017

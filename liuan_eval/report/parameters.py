@@ -8,6 +8,7 @@ __all__ = ['Parameter', 'in_notebook', 'Notebook', 'studies', 'refused', 'declar
 # %% ../../nbs/report/parameters.ipynb #p002
 import ast
 import json
+import os
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..intake.source import is_address, masked
+from ..intake.address import is_address, masked
 from ..words.text import LogError, Text
 from ..words.time import day
 
@@ -50,9 +51,22 @@ class Parameter:
         return f"# {self.kind}: {self.help.zh}\n# {self.help.en}\n{self.name} = {value!r}"
 
 # %% ../../nbs/report/parameters.ipynb #n016
+def _way(
+    path: Path,
+    near: Path | None,
+) -> str:
+    "A whole path; near a folder the way from there, or only the name."
+    path = path.resolve()
+    if near is None:
+        return str(path)
+    shared = [f for f in (Path.cwd(), near.parent) if f != Path(f.anchor) and path.is_relative_to(f) and near.is_relative_to(f)]
+    return Path(os.path.relpath(path, near)).as_posix() if shared or path == near else path.name
+
+
 def in_notebook(
     parameter: Parameter,  # what is set
     value: Any,  # what was given
+    near: Path | None = None,  # the folder of a notebook that is kept; None: one that is run now
 ) -> Any:  # what can stand in a notebook
     "A value as the notebook of a study may hold it; raises `LogError` for a file that is not there and a day that is none."
     if parameter.kind == "DAY":
@@ -60,12 +74,13 @@ def in_notebook(
     if is_address(value):
         return masked(value)
     if parameter.kind == "FOLDER":
-        return str(Path(value).resolve())
+        return _way(Path(value), near)
     if parameter.kind != "FILE" and not (parameter.kind == "NAME|FILE" and Path(value).suffix):
         return value
     if not Path(value).exists():
-        raise LogError(f"{value}：没有这个文件。请检查文件名和路径。", f"{value}: no such file. Check the name and the folder.")
-    return str(Path(value).resolve())
+        shown = masked(value)
+        raise LogError(f"{shown}：没有这个文件。请检查文件名和路径。", f"{shown}: no such file. Check the name and the folder.")
+    return _way(Path(value), near)
 
 # %% ../../nbs/report/parameters.ipynb #n018
 @dataclass(frozen=True)
@@ -137,6 +152,7 @@ def declared(
 def filled(
     study: str,  # a name from `studies`
     values: dict[str, Any],  # parameter -> value; None and what is not named: the default
+    near: Path | None = None,  # the folder of a notebook that is kept; None: one that is run now
 ) -> Any:  # a notebook, ready to run
     "A study notebook with its parameters set; raises `LogError` (from `refused`) for a study or a parameter that does not exist."
     import nbformat
@@ -145,7 +161,7 @@ def filled(
     for name in values:
         if name not in own.takes:
             raise refused(study, name, {s: list(n.takes) for s, n in studies().items()})
-    given = {name: in_notebook(own.takes[name], value) for name, value in values.items() if value is not None}
+    given = {name: in_notebook(own.takes[name], value, near) for name, value in values.items() if value is not None}
     nb = nbformat.reads(own.path.read_text(encoding="utf-8"), 4)
     cell = next(c for c in nb.cells if "parameters" in c.metadata.get("tags", []))
     cell.source = "\n\n".join([f"# {own.example}", *(p.lines(given.get(p.name, p.default)) for p in own.takes.values())])
