@@ -226,6 +226,14 @@ class _Ended(LogTables):
         return Text("最后一个可信的事件", "the last event whose time can be right")
 
 # %% ../../nbs/intake/log.ipynb #n032
+def _whole(cls: type, *parts: Any, **_more: Any) -> Any:
+    "A log of all its parts; raises `LogError` for `CaseLog(df)`."
+    if parts and len(parts) < 9:
+        way = packaged("words/face")["ways"]["CaseLog"]
+        raise LogError(f"CaseLog 不能这样建立。{way['zh']}", f"A CaseLog is not made so. {way['en']}")
+    return object.__new__(cls)
+
+
 def _check_frame(name: str, table: Any, mapping: Mapping) -> None:
     "Raise `LogError` for no table of events, and for a pandas frame whose columns are not simply columns, or that has no row."
     if table is None and name == "events":
@@ -258,11 +266,7 @@ def _check_frame(name: str, table: Any, mapping: Mapping) -> None:
 class CaseLog(_Ended):
     "A case log: its tables (see `LogTables`), and what can be asked of it; raises `LogError` where a table is made one without a word on its columns."
 
-    def __new__(cls, *parts: Any, **more: Any):
-        if parts and len(parts) < 9:  # `CaseLog(df)`
-            way = packaged("words/face")["ways"]["CaseLog"]
-            raise LogError(f"CaseLog 不能这样建立。{way['zh']}", f"A CaseLog is not made so. {way['en']}")
-        return super().__new__(cls)
+    __new__ = _whole
 
     @classmethod
     @face

@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from datetime import datetime
@@ -90,6 +90,26 @@ def read_part(
 UNFORESEEN = Text("出现未预料的错误（{kind}），请反馈。", "An error that nobody foresaw ({kind}); please report it.")
 
 
+@contextmanager
+def _part(study: "Study", what: Text) -> Generator[None]:
+    "`Study.part`."
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as e:
+        why = e.text if isinstance(e, LogError) else UNFORESEEN.format(kind=type(e).__name__)
+        study.missing.append(both("{what}：{why}", "{what}: {why}", what=what, why=why)[study.lang])
+        display(study.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
+
+
+def _drawn(study: "Study", name: str, fig: Any, caption: str) -> HTML:
+    "`Study.figure`."
+    from liuan_eval import figures
+
+    figures.save(fig, study.out / "figures", name)
+    study.figures.append(name)
+    return picture(study.out / "figures" / f"{name}.svg", caption, fig.get_label())
+
+# %% ../../nbs/report/study.ipynb #n012
 @dataclass(repr=False)
 class Study:
     "What a study notebook works with: its log, its language, and the folder for what it makes."
@@ -129,18 +149,12 @@ class Study:
         "Prose in the study's language."
         return Markdown(both(zh, en, **values)[self.lang])
 
-    @contextmanager
     def part(
         self,
         what: Text,  # what stands here
-    ) -> Generator[None]:
+    ) -> AbstractContextManager[None]:
         "What cannot be computed says so in its place, and takes nothing beside it away."
-        try:
-            yield
-        except (ArithmeticError, LookupError, TypeError, ValueError) as e:
-            why = e.text if isinstance(e, LogError) else UNFORESEEN.format(kind=type(e).__name__)
-            self.missing.append(both("{what}：{why}", "{what}: {why}", what=what, why=why)[self.lang])
-            display(self.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
+        return _part(self, what)
 
     def keep(
         self,
@@ -162,11 +176,7 @@ class Study:
         **values: Any,  # what stands in its places
     ) -> HTML:
         "Write a figure as PNG and SVG and show it with a caption."
-        from liuan_eval import figures
-
-        figures.save(fig, self.out / "figures", name)
-        self.figures.append(name)
-        return picture(self.out / "figures" / f"{name}.svg", Text(zh, en).format(**values)[self.lang], fig.get_label())
+        return _drawn(self, name, fig, Text(zh, en).format(**values)[self.lang])
 
 # %% ../../nbs/report/study.ipynb #n003
 SIMULATED = both(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['fits', 'in_short', 'comments', 'documented', 'face', 'briefly']
 
-# %% ../../nbs/words/face.ipynb #n024
+# %% ../../nbs/words/face.ipynb #n003
 import inspect
 import linecache
 import re
@@ -24,7 +24,7 @@ import pandas as pd
 from .safe import one_line
 from .text import LogError, Text, packaged
 
-# %% ../../nbs/words/face.ipynb #n027
+# %% ../../nbs/words/face.ipynb #n006
 def _members(value: Any, kinds: tuple[Any, ...]) -> bool:
     "Whether a value is several things of some kinds; things that come one at a time are not looked at."
     if isinstance(value, (str, bytes, Mapping, pd.DataFrame)) or not isinstance(value, Iterable):
@@ -50,7 +50,7 @@ def fits(
         return isinstance(value, Mapping) and all(fits(v, args[1]) for v in value.values() if args)
     return _members(value, args) if args and issubclass(what, Iterable) else isinstance(value, what)
 
-# %% ../../nbs/words/face.ipynb #n030
+# %% ../../nbs/words/face.ipynb #n009
 def _name(kind: Any) -> str:
     "The name of a class; `dict` for any table of names and values."
     what = get_origin(kind) or kind
@@ -90,7 +90,7 @@ def in_short(
     text = repr(value) if plain else ""
     return text if 0 < len(text) <= 60 and "\n" not in text else type(value).__name__
 
-# %% ../../nbs/words/face.ipynb #n033
+# %% ../../nbs/words/face.ipynb #n012
 _COMMENTED = re.compile(r"^\s*\*{0,2}(?P<name>\w+)\b[^#]*?(?:\"[^\"]*\"[^#]*)*#\s?(?P<comment>.*)$")
 
 
@@ -129,7 +129,7 @@ def documented(
         lines += ["", "Returns", "-------", _written(signature.return_annotation), f"    {said['return']}"]
     return "\n".join(lines)
 
-# %% ../../nbs/words/face.ipynb #n036
+# %% ../../nbs/words/face.ipynb #n015
 def _misnamed(name: str, signature: inspect.Signature, args: tuple[Any, ...], more: dict[str, Any]) -> LogError:
     "What to say where arguments do not go with parameters."
     own = signature.parameters
@@ -158,7 +158,7 @@ def _unfit(name: str, parameter: str, kind: Any, value: Any) -> LogError:
         f"{name}: {parameter} must be {right.en}, not {in_short(value)}. {way.en}".rstrip(),
     )
 
-# %% ../../nbs/words/face.ipynb #n037
+# %% ../../nbs/words/face.ipynb #n016
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -185,7 +185,7 @@ def face(
     checked.__doc__ = documented(function)
     return checked
 
-# %% ../../nbs/words/face.ipynb #n040
+# %% ../../nbs/words/face.ipynb #n019
 def briefly(
     thing: Any,  # of a dataclass
 ) -> str:  # one line
@@ -195,7 +195,7 @@ def briefly(
         text = repr(value)
         if len(text) <= 60 and "\n" not in text:
             return text
-        size = len(value) if isinstance(value, (Collection, pd.DataFrame)) else None
+        size = len(value) if isinstance(value, (str, tuple, list, dict, set, frozenset, pd.DataFrame)) else None
         return type(value).__name__ + (f" of {size}" if size is not None else "")
 
     own = []
