@@ -194,14 +194,15 @@ def _logit_interval(p: float, var: float) -> tuple[float, float]:
     return float(1 / (1 + np.exp(half - at))), float(1 / (1 + np.exp(-half - at)))
 
 # %% ../../nbs/indicators/phone.ipynb #n029
+_Asked = Literal["satisfied", "resolved", "satisfied_last", "resolved_last"]
+
+
 @face
 def unheard(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
-    what: Literal[
-        "satisfied", "resolved", "satisfied_last", "resolved_last"
-    ] = "satisfied",  # what was asked, in the first round or the last
+    what: _Asked = "satisfied",  # the answer, `resolved` or `satisfied`, in the first round or the last
 ) -> pd.DataFrame:  # by, period, closed, answered, value, low, high, worst, best, …_low, …_high, weighted, …, cells, in_silent_cells
     "The rate among the heard, what it can be among all (Manski bounds, with 95 % limits), and weighted for who answers."
     by = [by] if isinstance(by, str) else list(by or [])

@@ -85,6 +85,14 @@ def brief(
     "The same table, showing itself in a few lines."
     return Shown(table.op())
 
+
+def _all_brief(log: Any) -> None:
+    "Let every table of a log show itself so."
+    for name in ("events", "core", "case_ids", "attributes", "callbacks", "unclear"):
+        if (table := getattr(log, name)) is not None:
+            object.__setattr__(log, name, brief(table))
+    object.__setattr__(log, "raw", {k: brief(t) for k, t in log.raw.items()})
+
 # %% ../../nbs/intake/log.ipynb #c016
 ASIDE = ["table", "place", "line", "reason", "text"]
 
@@ -115,11 +123,7 @@ class LogTables:
     cut: dict[str, str] = field(default_factory=dict)  # what it was cut to: `since`, `until`, `area`, `channel`
     kept: dict[str, ibis.Table] = field(default_factory=dict)
 
-    def __post_init__(self):
-        for name in ("events", "core", "case_ids", "attributes", "callbacks", "unclear"):
-            if (table := getattr(self, name)) is not None:
-                object.__setattr__(self, name, brief(table))
-        object.__setattr__(self, "raw", {k: brief(t) for k, t in self.raw.items()})
+    __post_init__ = _all_brief
 
     def keep(
         self,
@@ -232,6 +236,14 @@ class _Ended(LogTables):
         return Text("最后一个可信的事件", "the last event whose time can be right")
 
 # %% ../../nbs/intake/log.ipynb #n032
+def _whole(cls: type, *parts: Any, **_more: Any) -> Any:
+    "A log of all its parts; raises `LogError` for `CaseLog(df)`."
+    if parts and len(parts) < 9:
+        way = packaged("words/face")["ways"]["CaseLog"]
+        raise LogError(f"CaseLog 不能这样建立。{way['zh']}", f"A CaseLog is not made so. {way['en']}")
+    return object.__new__(cls)
+
+
 def _check_frame(name: str, table: Any, mapping: Mapping) -> None:
     "Raise `LogError` for no table of events, and for a pandas frame whose columns are not simply columns, or that has no row."
     if table is None and name == "events":
@@ -264,11 +276,7 @@ def _check_frame(name: str, table: Any, mapping: Mapping) -> None:
 class CaseLog(_Ended):
     "A case log: its tables (see `LogTables`), and what can be asked of it; raises `LogError` where a table is made one without a word on its columns."
 
-    def __new__(cls, *parts: Any, **more: Any):
-        if parts and len(parts) < 9:  # `CaseLog(df)`
-            way = Text(**packaged("words/face")["ways"]["CaseLog"])
-            raise LogError(f"CaseLog 不能这样建立。{way.zh}", f"A CaseLog is not made so. {way.en}")
-        return super().__new__(cls)
+    __new__ = _whole
 
     @classmethod
     @face

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import tomli_w
 
 from ..words.calendar import WorkCalendar
-from ..words.face import as_given, briefly, face, fits
+from ..words.face import briefly, face, fits, in_short
 from ..words.rules import Rules
 from ..words.text import LogError, Text, packaged, read_toml
 from ..words.time import day
@@ -195,7 +195,7 @@ def _check_kinds(m: Mapping) -> None:
             continue
         (right, kind), value = _KINDS[f.type], getattr(m, f.name)
         if not right(value):
-            raise _wrong(f"{f.name} 应为{kind['zh']}，不能是 {as_given(value)}。", f"{f.name} must be {kind['en']}, not {as_given(value)}.")
+            raise _wrong(f"{f.name} 应为{kind['zh']}，不能是 {in_short(value)}。", f"{f.name} must be {kind['en']}, not {in_short(value)}.")
 
 # %% ../../nbs/intake/mapping.ipynb #n002
 def _check_words(m: Mapping) -> None:
@@ -255,7 +255,7 @@ def _check_parts(m: Mapping) -> None:
                 right = Text("文本，写在引号内", "text, in quotes") if kinds[k] is str else _SHOWN
                 where = Text("[calendar]", "[calendar]") if name == "calendar" else Text(f"第 {i} 个 [[{name}]]", f"[[{name}]] number {i}")
                 raise _wrong(
-                    f"{where.zh} 的 {k} 应为{right.zh}，不能是 {as_given(v)}。", f"{where.en}: {k} must be {right.en}, not {as_given(v)}."
+                    f"{where.zh} 的 {k} 应为{right.zh}，不能是 {in_short(v)}。", f"{where.en}: {k} must be {right.en}, not {in_short(v)}."
                 )
     if m.start is not None and m.start != "":
         try:
@@ -420,7 +420,7 @@ def find_columns(
 # %% ../../nbs/intake/mapping.ipynb #c019
 def _check_column(ours: str, theirs: Any, names: Iterable[str]) -> None:
     "Raise `LogError` for a keyword that is neither a column of ours nor a field, with the nearest, and for a column's name that is no text."
-    known = {*names, *EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS, *STAY_COLUMNS}
+    known = {"mapping", "cases", "callbacks", *names, *EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS, *STAY_COLUMNS}
     if ours not in known:
         near = get_close_matches(ours, sorted(known), 1)
         zh, en = (f"是否指 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
@@ -431,8 +431,8 @@ def _check_column(ours: str, theirs: Any, names: Iterable[str]) -> None:
         )
     if not isinstance(theirs, str):
         raise LogError(
-            f"{ours} 应为列名（文本），不能是 {as_given(theirs)}；没有这一列就不写。",
-            f"{ours} must be the name of a column (text), not {as_given(theirs)}; leave it out where there is none.",
+            f"{ours} 应为列名（文本），不能是 {in_short(theirs)}；没有这一列就不写。",
+            f"{ours} must be the name of a column (text), not {in_short(theirs)}; leave it out where there is none.",
         )
 
 

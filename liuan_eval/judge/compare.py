@@ -21,7 +21,7 @@ from ..indicators.rows import columns_of
 from ..indicators.shapes import garwood
 from ..intake.log import CaseLog
 from ..truth.trials import monte_carlo
-from ..words.face import face
+from ..words.face import briefly, face
 from ..words.text import DATA, LogError
 from ..words.time import wall
 from ..words.units import names
@@ -213,9 +213,11 @@ def expected(
     return u.assign(expected=held @ rate, own_share=own.clip(0, 1)), were
 
 # %% ../../nbs/judge/compare.ipynb #c021
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     "Units against what is expected of their cases."
+
+    __repr__ = briefly
 
     units: pd.DataFrame  # unit, n, observed, expected, ratio, low … high998, z, outside, shrunk, shrunk_low, shrunk_high, own_share
     phi: float  # over-dispersion, plain

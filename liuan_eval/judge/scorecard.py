@@ -22,7 +22,7 @@ from ..metrics import INDICATORS
 from ..truth.trials import monte_carlo
 from ..words.text import DATA, Lang, LogError, Text, read_toml
 from ..words.units import apart
-from ..words.face import face
+from ..words.face import briefly, face
 
 # %% ../../nbs/judge/scorecard.ipynb #c006
 Shape = Literal["line", "target", "cliff"]
@@ -193,9 +193,11 @@ def _card(table: dict, name: str) -> Scorecard:
 SEED = 20220217  # of all draws of this room
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     "A scorecard filled in."
+
+    __repr__ = briefly
 
     items: pd.DataFrame  # [period], unit, item, numerator, denominator, value, points, low, high
     units: pd.DataFrame  # [period], unit, score, low, high, out_of, rank, rank_low, rank_high

@@ -14,13 +14,13 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 import tomli_w
@@ -37,7 +37,7 @@ from ..metrics import available, translated
 from .tables import picture
 from ..words.safe import both, marked_lines, visible
 from ..words.spreadsheet import write_csv, write_workbook
-from ..words.face import face
+from ..words.face import briefly, face
 from ..words.text import Lang, LogError, Text
 from ..words.time import day, wall
 
@@ -92,7 +92,7 @@ UNFORESEEN = Text("出现未预料的错误（{kind}），请反馈。", "An err
 
 @contextmanager
 def _part(study: "Study", what: Text) -> Generator[None]:
-    "What stands here, or why it does not; noted in `missing`."
+    "`Study.part`."
     try:
         yield
     except (ArithmeticError, LookupError, TypeError, ValueError) as e:
@@ -100,8 +100,17 @@ def _part(study: "Study", what: Text) -> Generator[None]:
         study.missing.append(dict(section=what[study.lang], why=why[study.lang]))
         display(study.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
 
-# %% ../../nbs/report/study.ipynb #c009
-@dataclass
+
+def _drawn(study: "Study", name: str, fig: Any, caption: str) -> HTML:
+    "`Study.figure`."
+    from liuan_eval import figures
+
+    figures.save(fig, study.out / "figures", name)
+    study.figures.append(name)
+    return picture(study.out / "figures" / f"{name}.svg", caption, fig.get_label())
+
+# %% ../../nbs/report/study.ipynb #m000
+@dataclass(repr=False)
 class Study:
     "What a study notebook works with: its log, its language, and the folder for what it makes."
 
@@ -112,7 +121,8 @@ class Study:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     figures: list[str] = field(default_factory=list)
     missing: list[dict[str, str]] = field(default_factory=list)  # section and why, for each part that could not be shown
-    part = _part
+
+    __repr__ = briefly
 
     @classmethod
     @face
@@ -125,9 +135,7 @@ class Study:
         only: list[str] | None = None,  # what the log is cut to, as `cut_to` reads it
         accept: float | str | None = None,  # the largest share of rows that may be set aside; None: as the mapping says
     ) -> "Study":
-        "Read the log; raises `LogError` where it cannot be read, where too much of it could not be used, and for an unknown language."
-        if lang not in get_args(Lang):
-            raise LogError(f"不认识的语言“{lang}”：zh 或 en。", f"Unknown language '{lang}': zh or en.")
+        "Read the log; raises `LogError` where it cannot be read, and where too much of it could not be used."
         log = read_part(whole(source), mapping, only, accept)
         accepted(log)
         return cls(log, lang, Path(out))
@@ -140,6 +148,13 @@ class Study:
     ) -> Markdown:
         "Prose in the study's language."
         return Markdown(both(zh, en, **values)[self.lang])
+
+    def part(
+        self,
+        what: Text,  # what stands here
+    ) -> AbstractContextManager[None]:
+        "What cannot be computed says so in its place, and takes nothing beside it away."
+        return _part(self, what)
 
     def keep(
         self,
@@ -161,11 +176,7 @@ class Study:
         **values: Any,  # what stands in its places
     ) -> HTML:
         "Write a figure as PNG and SVG and show it with a caption."
-        from liuan_eval import figures
-
-        figures.save(fig, self.out / "figures", name)
-        self.figures.append(name)
-        return picture(self.out / "figures" / f"{name}.svg", Text(zh, en).format(**values)[self.lang], fig.get_label())
+        return _drawn(self, name, fig, Text(zh, en).format(**values)[self.lang])
 
 # %% ../../nbs/report/study.ipynb #n003
 SIMULATED = both(

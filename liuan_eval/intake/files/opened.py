@@ -17,6 +17,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
+from ...words.face import briefly
 from ...words.text import LogError, Text
 
 # %% ../../../nbs/intake/files/opened.ipynb #n005
@@ -28,9 +29,11 @@ def no_rows() -> pd.DataFrame:
     return pd.DataFrame(columns=["place", "line", "reason", "text"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Opened:
     "A source, opened: its rows, and what of it is no row of the table."
+
+    __repr__ = briefly
 
     table: ibis.Table  # all columns as they are, text files as text; LINE and PLACE, null where a source has none
     aside: pd.DataFrame = field(default_factory=no_rows)  # rows that are no data: `reason` is a check's code
