@@ -14,7 +14,7 @@ from conftest import ROOT
 from nbclient import NotebookClient
 
 from liuan_eval import read_log
-from liuan_eval.report import study as report
+from liuan_eval.report import render as report
 from liuan_eval.words.text import LogError
 
 PAGES = {"pingpong": "bpic2013_incidents"}
