@@ -12,6 +12,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
+from time import monotonic
 from typing import Any
 
 from ..words.text import Text
@@ -20,6 +21,8 @@ from ..words.text import Text
 STOPPED = Text("已中断；什么都没有改动。", "stopped; nothing was changed.")
 _STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+_CLEANING = 5  # seconds
+
 
 @contextmanager
 def stoppable(
@@ -27,11 +30,14 @@ def stoppable(
 ) -> Generator[None]:
     "Within, a signal to stop raises `SystemExit` with 128 and its number."
 
+    began = float("-inf")
+
     def stop(number: int, _frame: Any) -> None:
-        stopped.append(number)
-        for s in _STOPS:
-            signal.signal(s, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+        nonlocal began
+        if monotonic() - began > _CLEANING:
+            began = monotonic()
+            stopped.append(number)
+            raise SystemExit(128 + number)
 
     own = threading.current_thread() is threading.main_thread()  # no other may listen
     before = {s: signal.getsignal(s) for s in _STOPS if own}
@@ -54,6 +60,7 @@ def start() -> None:
     except BaseException:
         if not stopped:
             raise
+    if stopped:  # whatever became of the signal on its way
         print(f"{STOPPED.zh} {STOPPED.en}", file=sys.stderr)
-        raise SystemExit(128 + stopped[0]) from None
+        raise SystemExit(128 + stopped[0])
     main()
