@@ -71,6 +71,15 @@ def test_of_two_closings_at_one_moment_the_later_row_says_how_it_ended_in_any_ca
     assert got == dict(a="resolved", b="explained", c="explained", d="some word")
 
 
+def test_an_ending_that_the_ticket_says_is_that_of_a_closed_case_alone():
+    events = pd.DataFrame(
+        dict(case_id=["a", "b"], timestamp=datetime(2022, 3, 1), unit="甲局", activity=["closed", "replied"], result="解释")
+    )
+    log = CaseLog.from_frame(events, cases=pd.DataFrame(dict(case_id=["a", "b"], ending=["解决", "解决"])))
+    got = {r["case_id"]: known(r["ending"]) for r in endings(log).join(log.case_ids, "case").execute().to_dict("records")}
+    assert got == dict(a="resolved", b=None)
+
+
 def test_endings_are_the_words_of_the_last_closing_and_none_while_open():
     events, cases = random_log(3)
     log = log_of(events, cases)

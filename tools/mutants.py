@@ -38,7 +38,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 STORE = ROOT / "tests/mutants"
-SECONDS = 16  # of the processor: the quick tests of a room together
+SECONDS = 40  # of the processor: the quick tests of a room together
 COLUMNS = ["room", "date", "version", "mutants", "seed", "tried", "killed", "equivalent", "low", "high"]
 ROOMS = {  # the tests of a room that are quick
     "custody/spells": ["tests/test_custody.py"],
