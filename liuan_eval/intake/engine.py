@@ -213,6 +213,7 @@ def postgres(
     address: str,  # as `is_address` knows it
 ) -> Any:  # an Ibis backend
     "A connection to a database; raises `LogError`, without the password, where it cannot be had."
+    import ibis.backends.postgres
     import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
