@@ -19,7 +19,7 @@ from ..custody.spells import coded_cases, coded_hops, coded_spells
 from ..intake.log import CaseLog
 from ..words.face import face
 from ..words.text import LogError, packaged
-from ..words.time import PERIODS, wall
+from ..words.time import PERIODS, day, wall
 from ..words.units import names
 
 # %% ../../nbs/indicators/rows.ipynb #n033
@@ -148,13 +148,14 @@ def period_column(
         return {}
     if period in PERIODS:
         return dict(period=at.truncate(PERIODS[period].unit))
-    day = pd.to_datetime(period, errors="coerce")
-    if pd.isna(day):
+    try:
+        first = day(period)
+    except LogError:
         raise LogError(
             f"不认识的时期“{period}”；可用：{'、'.join(PERIODS)}，或一个日期，如 2022-02-17。",
             f"Unknown period '{period}'; one of {', '.join(PERIODS)}, or a date such as 2022-02-17.",
-        )
-    return dict(period=(at < ibis.literal(day.to_pydatetime())).ifelse("before", "after"))
+        ) from None
+    return dict(period=(at < ibis.literal(first.to_pydatetime())).ifelse("before", "after"))
 
 # %% ../../nbs/indicators/rows.ipynb #n050
 def _named(log: CaseLog, frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
