@@ -199,6 +199,8 @@ def test_calls_of_the_door(city):
         (lambda: c(city, on_time, period=["month"]), "period must be"),
         (lambda: c(city, on_time, period="M"), "month"),
         (lambda: c(city, on_time, period=""), "month"),
+        (lambda: c(city, on_time, period="2022"), "such as 2022-02-17"),
+        (lambda: c(city, on_time, period="March 1, 2022"), "such as 2022-02-17"),
         (lambda: metrics.catalogue("cn"), "'zh' or 'en'"),
         (lambda: metrics.available(df), "Make a log first"),
         (lambda: metrics.header("unit", "cn"), "'zh' or 'en'"),
