@@ -16,7 +16,6 @@ from .spells import coded_cases
 from ..intake.log import CaseLog
 from ..intake.tables import COUNTED, ROW, known_words
 from ..words.rules import SCOPES
-from ..words.units import dispatchers
 from ..words.vocabulary import moves
 from ..words.face import face
 
@@ -33,15 +32,11 @@ def _events(log: CaseLog, *activities: str) -> ibis.Table:
 
 def _arrived(log: CaseLog, c: ibis.Table) -> ibis.Table:
     "Coded cases with `dispatched_at`, when the case came to its first unit: known from an event that is no sign of earlier work, else by the dispatcher before it, else by submission."
-    codes = dispatchers(log.units)
-    e = log.core.filter(moves(log.core.act) & ~log.core.sign)
-    unit = e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    e = e.select("case", "timestamp", came=unit.fill_null(False), sent=~unit.fill_null(False))
+    e = log.core.filter(moves(log.core.act) & ~log.core.sign).select("case", "timestamp")
     e = e.join(c.select("case", "entered_at"), "case").filter(_.timestamp <= _.entered_at)
-    e = e.group_by("case").agg(came_at=_.timestamp.max(where=_.came), sent_at=_.timestamp.max(where=_.sent))
-    c = c.left_join(e, "case").drop("case_right")
+    c = c.left_join(e.group_by("case").agg(known_at=_.timestamp.max()), "case").drop("case_right")
     before = (c.opened_at < c.entered_at).ifelse(c.opened_at, ibis.null("timestamp"))
-    return c.mutate(dispatched_at=ibis.coalesce(c.came_at, c.sent_at, before)).drop("came_at", "sent_at")
+    return c.mutate(dispatched_at=ibis.coalesce(c.known_at, before)).drop("known_at")
 
 
 def _milestones(log: CaseLog) -> ibis.Table:

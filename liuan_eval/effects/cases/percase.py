@@ -39,8 +39,6 @@ def answer_cells(
     start: Any = None,  # first day of the campaign; None: what the mapping says
 ) -> pd.DataFrame:  # adjust, after, N (closed), n (answered), passed (yes): counts from the engine
     "Counts of closed cases, answers and yeses by kind of case and arm (by date of receipt); raises `LogError` without callbacks or start."
-    if outcome not in ANSWERS:
-        raise LogError(f"outcome “{outcome}”：只能是 satisfied 或 resolved。", f"outcome '{outcome}': satisfied or resolved.")
     if log.callbacks is None:
         raise LogError(
             f"{ANSWERS[outcome].zh}：这份日志没有回访记录（callbacks）。", f"{outcome}: this log has no telephone calls (callbacks)."
