@@ -97,7 +97,7 @@ def complete() -> None:
 # %% ../../nbs/indicators/shapes.ipynb #n048
 def indicator_of(
     word: str,  # a name of the catalogue, or a label in Chinese or English
-) -> "Indicator":
+) -> Any:  # the `Indicator`
     "An indicator by its name or its label; raises `LogError` for a word that is none or several."
     if word in INDICATORS:
         return INDICATORS[word]
