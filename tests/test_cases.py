@@ -660,7 +660,11 @@ def test_odd_names_of_columns_do_no_harm(tmp_path, name):
         text(tmp_path / "odd.csv", [[*r, "x"] for r in ROWS], [*HEADER, name]),
         pd.DataFrame([[*r, "x"] for r in ROWS], columns=[*HEADER, name]),
     ):
-        assert numbers(got(source, MAPPING)) == TRUTH
+        if name in HEADER and isinstance(source, pd.DataFrame):  # a file's second one is renamed as it is read
+            with pytest.raises(LogError, match="has two columns called"):
+                got(source, MAPPING)
+        else:
+            assert numbers(got(source, MAPPING)) == TRUTH
 
 
 # control-character-in-a-name

@@ -334,7 +334,7 @@ class CaseLog(_Ended):
 # %% ../../nbs/intake/log.ipynb #c018
 def _labels(units: pd.DataFrame, lang: Lang) -> pd.Series:
     "A label for every unit, its name where it has none; one that several units have is followed by the unit's name."
-    label = units[lang].where(units[lang].fillna("").str.strip() != "", units.unit)
+    label = units[lang].astype("object").where(units[lang].notna() & (units[lang].astype("string").str.strip() != ""), units.unit)
     return pd.Series(apart(map(one_line, label), units.unit, lang), units.index)
 
 

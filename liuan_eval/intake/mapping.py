@@ -251,7 +251,7 @@ def _check_parts(m: Mapping) -> None:
     for name, kinds in _PARTS.items():
         held = getattr(m, name)
         for i, row in enumerate([held] if name == "calendar" else held, 1):
-            for k, v in ((k, v) for k, v in row.items() if k in kinds and not fits(v, kinds[k])):
+            for k, v in ((k, v) for k, v in row.items() if k in kinds and v is not None and not fits(v, kinds[k])):
                 right = Text("文本，写在引号内", "text, in quotes") if kinds[k] is str else _SHOWN
                 where = Text("[calendar]", "[calendar]") if name == "calendar" else Text(f"第 {i} 个 [[{name}]]", f"[[{name}]] number {i}")
                 raise _wrong(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from threading import Timer
 from typing import Any, BinaryIO
@@ -44,7 +45,7 @@ def _parts(
     "A workbook piece by piece; raises what the reader does, of many kinds, for a broken one."
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-    book = CalamineWorkbook.from_path(path)
+    book = CalamineWorkbook.from_filelike(BytesIO(path.read_bytes()))  # its kind is seen by what it holds, not by its ending
     for i, about in enumerate(book.sheets_metadata):
         if about.typ == SheetTypeEnum.WorkSheet:
             sheet = book.get_sheet_by_index(i)
