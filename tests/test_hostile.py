@@ -239,7 +239,7 @@ def not_ours(page: str) -> set[str]:
 
 
 SHOWN = {  # places whose texts stand on the page, at least one of each; `zh` and `en` in its own language
-    "report": "unit dispatcher channel request_type zh en",
+    "report": "dispatcher channel zh en",
     "buckpassing": "topic zh en",
     "bulletin": "rule_zh rule_en rule_source card_zh card_en card_source zh en",
     "campaign": "city note",
