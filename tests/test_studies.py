@@ -79,7 +79,7 @@ def test_the_stored_study_is_a_whole_page_in_its_language(name, lang):
 def test_the_study_of_passing_the_buck_names_the_planted_shirkers(made):
     page, out = made("buckpassing", lang="zh")
     assert "谁在推诿" in page and "模拟数据" in page
-    assert page.count("<figure>") >= 6 and "http" not in page.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
+    assert page.count("<figure>") >= 6 and not re.search(r"https?://(?!www\.w3\.org)", page)
     u = pd.read_csv(out / "tables" / "verdicts_units.csv")
     u = u[(u.measure == "shirked") & (u.denominator > 50)]
     from liuan_eval.truth.city import SHIRKERS
@@ -92,7 +92,7 @@ def test_the_study_of_passing_the_buck_names_the_planted_shirkers(made):
 
 def test_the_study_of_the_campaign_finds_what_was_planted_and_credits_nothing_else(made):
     page, out = made("campaign", lang="zh")
-    assert "模拟数据" in page and "http" not in page.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
+    assert "模拟数据" in page and not re.search(r"https?://(?!www\.w3\.org)", page)
     t = pd.read_csv(out / "tables" / "estimates.csv")
     at = {k: i for i, k in enumerate(t.outcome.unique())}
     t["o"] = t.outcome.map(at)
