@@ -1,6 +1,8 @@
 # make report   read the embedded sample and write report/
 # make test     tests/, and every notebook run and compared with what it stores
 # make test-elsewhere  what is numerically delicate, as another processor would compute it; KIND=old, avx2, avx512 or threads
+# make matrix   core tests on Python 3.11 to 3.13, and with the lowest versions of what is required; ON="3.13 lowest" chooses
+# make mutants  does a test notice a small change to ROOM=custody/spells? with N=100 so many changes, drawn by SEED
 # make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first, and what differs is stored
 # make calibrate  measure how often each design of effects is wrong (about twenty minutes)
 # make bench    speed and memory beside other tools
@@ -17,7 +19,7 @@ export MKL_NUM_THREADS := 1
 export NUMEXPR_NUM_THREADS := 1
 export VECLIB_MAXIMUM_THREADS := 1
 
-.PHONY: report test test-elsewhere docs execute bench calibrate clean
+.PHONY: report test test-elsewhere matrix mutants docs execute bench calibrate clean
 .DEFAULT_GOAL := report
 
 report: $(VENV)/.installed
@@ -28,6 +30,12 @@ test: $(VENV)/.dev
 
 test-elsewhere: $(VENV)/.dev
 	$(BIN)/python tools/arithmetic.py $(KIND)
+
+matrix: $(VENV)/.dev
+	$(BIN)/python tools/matrix.py $(ON)
+
+mutants: $(VENV)/.dev
+	nice $(BIN)/python tools/mutants.py $(ROOM) $(if $(N),--sample $(N)) $(if $(SEED),--seed $(SEED))
 
 docs: $(if $(EXECUTE),execute) _docs/index.html
 

@@ -45,7 +45,8 @@ def stays(events, closed_at, dispatchers):
         if not res or res[-1]["unit"] != e.unit:
             if res:
                 res[-1]["left_at"] = e.timestamp
-            res.append(dict(unit=e.unit, entered_at=e.timestamp, left_at=closed_at, is_dispatcher=e.unit in dispatchers))
+            res.append(dict(unit=e.unit, entered_at=e.timestamp, left_at=closed_at, is_dispatcher=e.unit in dispatchers, events=[]))
+        res[-1]["events"].append(e)
     for i, s in enumerate(res):
         own = [o["unit"] for o in res[i + 1 :] if not o["is_dispatcher"]]
         after = [o["unit"] for o in res[i + 1 :]]
@@ -97,6 +98,67 @@ def passes(spells, resolver, parent):
     for h, g in pairwise(res):
         h["pingpong"] = h["from_unit"] != h["to_unit"] and (g["from_unit"], g["to_unit"]) == (h["to_unit"], h["from_unit"])
     return res
+
+
+def times(spell, activity):
+    return [e.timestamp for e in spell["events"] if e.activity == activity]
+
+
+def marks(spells, hops, done):
+    "What each stay of a case is counted as, in the order of the spells"
+    own, res, asked = [s for s in spells if not s["is_dispatcher"]], [], {}
+    for s in spells:
+        i = own.index(s) if s in own else None
+        hop = hops[i] if i is not None and i < len(hops) else None
+        follows, before = hop and hop["to_unit"], own[i - 1]["unit"] if i else None
+        later = [j for j, o in enumerate(own) if i is not None and j > i and o["unit"] == s["unit"]]
+        asked.setdefault(s["unit"], []).extend(times(s, "designated"))
+        across, tossed = bool(hop) and hop["kind"] == "lateral", bool(hop) and done is not None and s["unit"] == spells[-1]["unit"]
+        middle = bool(hop) and before == follows != s["unit"]
+        first, at = s["events"][0], spells.index(s)
+        back, claims = times(s, "returned"), times(s, "claimed")
+        sent = spells[at - 1]["events"][-1].timestamp if at and spells[at - 1]["is_dispatcher"] else None
+        res.append(
+            dict(
+                dispatched_at=sent if first.activity == "claimed" else first.timestamp,
+                returned_at=min(back, default=None),
+                claimed_at=min(claims, default=None),
+                kind=hop and hop["kind"],
+                follows=follows,
+                returned=bool(back),
+                designated=bool(asked[s["unit"]]),
+                defied=bool(back) and bool(asked[s["unit"]]) and max(back) >= min(asked[s["unit"]]),
+                boomerang=tossed,
+                boomerang_across=tossed and hop["kind"] not in ("down", "up"),
+                pingpong=bool(hop) and hop["pingpong"],
+                pingpong_across=bool(hop) and hop["pingpong"] and across,
+                in_pingpong_across=(middle or (bool(hop) and hop["pingpong"])) and across,
+                detour_across=across and bool(later) and later[0] > i + 2,
+                delay_seconds=seconds(s["left_at"], s["entered_at"]) if across and not tossed else 0.0,
+                revisit=i is not None and any(o["unit"] == s["unit"] for o in own[:i]),
+            )
+        )
+    return res
+
+
+def tallies(spells, found):
+    "The numbers of a case: how many of its stays are each"
+    of = list(zip(spells, found))
+    n = lambda test: sum(bool(test(s, m)) for s, m in of)
+    decided = lambda s, m: m["returned"] and m["follows"] is not None
+    return dict(
+        n_pingpong_across=n(lambda s, m: m["pingpong_across"]),
+        n_boomerang_across=n(lambda s, m: m["boomerang_across"]),
+        n_detours_across=n(lambda s, m: m["detour_across"]),
+        n_decided=n(decided),
+        n_upheld=n(lambda s, m: decided(s, m) and s["exit"] == "passed"),
+        n_unjustified=n(lambda s, m: m["returned"] and (s["exit"] == "bounced" or m["boomerang"])),
+        n_designated=n(lambda s, m: m["designated"] and not s["is_dispatcher"]),
+        n_defied=n(lambda s, m: m["defied"]),
+        n_returned=n(lambda s, m: m["returned"] and not s["is_dispatcher"]),
+        **{f"n_{kind}": n(lambda s, m, kind=kind: m["kind"] == kind) for kind in ("lateral", "down", "up")},
+        delay_seconds=sum(m["delay_seconds"] for m in found),
+    )
 
 
 def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at=None, parent=None):

@@ -81,6 +81,29 @@ def test_a_day_that_is_none_is_refused_with_what_to_write(key, bad):
     both(e, key, str(bad), "2027-02-05/2027-02-11")
 
 
+def test_days_are_given_one_by_one_or_from_the_first_to_the_last_on_all_that_the_calendar_has():
+    cal = WorkCalendar(holidays=["2027-02-05 / 2027-02-07", "1990-01-01/1990-01-01", "2060-12-31"], workdays="2027-03-06/2027-03-07")
+    assert cal.holidays == ("1990-01-01", "2027-02-05", "2027-02-06", "2027-02-07", "2060-12-31")
+    assert cal.workdays == ("2027-03-06", "2027-03-07")
+    for bad in ("1989-12-31/1990-01-02", "2060-12-30/2061-01-01", "2027-01-01/2027-01-02/2027-01-03"):
+        with pytest.raises(LogError) as e:
+            WorkCalendar(holidays=[bad])
+        both(e, bad, "1990", "2060")
+    with pytest.raises(LogError) as e:
+        WorkCalendar(holidays=["2027-01-01/2027-01-09"], workdays=["2027-01-04", "2027-01-03"])
+    both(e, "2027-01-03")
+
+
+def test_clock_times_are_read_to_the_second_and_with_one_digit():
+    assert WorkCalendar(hours=[["09:00", "12:00"], ["13:00", "17:00"]]) == WorkCalendar() and hash(WorkCalendar(hours=[["09:00", "12:00"]]))
+    cal = WorkCalendar(hours=(("08:30:15", "12:00"), ("23:00", "24:00")))
+    assert (
+        WorkCalendar(hours=(("8:30", "12:00"),)).day_hours == 3.5
+        and cal.size == ((3 * 60 + 29) * 60 + 45 + 3600) * 10**6
+        and cal.day_hours == cal.size / 3.6e9
+    )
+
+
 # Due dates: the table of DOMAIN section 7
 
 
@@ -408,6 +431,25 @@ def test_what_rests_on_a_year_without_a_notice_is_told():
         assert "3" in given.words(lang) and given.words(lang) != cal.words(lang)
 
 
+def test_a_year_begins_with_its_first_moment():
+    "One year is given, two before it are not: their last moment rests on no notice, the first of the given year does"
+    given = WorkCalendar(holidays=[f"{NEXT + 2}-05-01"])
+    first, last = noticed()
+    moments = {  # first, last -> provisional
+        (f"{first}-01-01", f"{first}-01-02"): False,
+        (f"{first - 1}-12-31 23:59:59", f"{first}-01-02"): True,
+        (f"{last}-12-30", f"{last}-12-31 23:59:59"): False,
+        (f"{last}-12-30", f"{NEXT}-01-01"): True,
+        (f"{NEXT + 1}-12-31 23:59:59", f"{NEXT + 2}-01-02"): True,
+        (f"{NEXT + 2}-01-01", f"{NEXT + 2}-12-31 23:59:59"): False,
+        (f"{NEXT + 2}-12-30", f"{NEXT + 3}-01-01"): True,
+        (f"{first}-05-01", f"{NEXT + 2}-05-01"): True,
+    }
+    t = ibis.memtable(frame(a=[a for a, _ in moments], b=[b for _, b in moments]).assign(i=range(len(moments))))
+    assert t.select("i", x=on_provisional(given, t.a, t.b)).order_by("i").execute().x.tolist() == list(moments.values())
+    assert provisional_years(given, None, "2022-01-01") == provisional_years(given, "2030-01-01", None) == []
+
+
 @pytest.mark.parametrize("bad", ["3", "3 days", "0wd", "-1d", "wd", "", "1.5h", "3WD", None, "3wd 4h"])
 def test_a_bad_limit_is_refused_with_what_to_write(bad):
     with pytest.raises(LogError) as e:
@@ -435,6 +477,7 @@ def test_limits_are_read_and_said_in_both_languages():
         (("09:00",),),
         (("09:00", "12:00", "17:00"),),
         (("09:00", "12:00"), ("12:00", "17:00")),
+        (("09:00", "12:00"), ("14:30",)),
     ],
     ids=str,
 )

@@ -130,7 +130,7 @@ def test_the_rows_of_a_problem_are_listed_in_the_lines_of_the_file(cli):
     assert cli("check", "a.csv", "--csv", "rows.csv", "--lang", "en").stdout.endswith("rows written: rows.csv\n")
     t = pd.read_csv("rows.csv").set_index("Code")
     assert t.Line["bad_time"] == 11 and t.Line["no_case"] == 12 and list(t.columns) == ["Problem", "File or sheet", *t.columns[2:]]
-    assert "Choose another name" in cli("check", "a.csv", "--csv", "nowhere/rows.csv", "--lang", "en").stderr
+    assert "nothing was changed" in cli("check", "a.csv", "--csv", "a.csv/rows.csv", "--lang", "en").stderr
 
 
 def test_numbers_come_with_the_share_that_was_set_aside_and_not_at_all_above_the_limit(cli):

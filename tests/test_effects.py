@@ -232,8 +232,10 @@ def test_panel_by_area_has_every_unit_in_every_period(log):
         (lambda t: t.drop(columns="numerator"), "no column numerator"),
         (lambda t: t.assign(period="spring"), "row 2, column period"),
         (lambda t: t.assign(value="many"), "row 2, column value"),
-        (lambda t: t.assign(indicator="other"), "no row for the indicator"),
-        (lambda t: pd.concat([t, t.head(1)]), "two rows"),
+        (lambda t: t.assign(value=6), "is not numerator / denominator"),
+        (lambda t: t.assign(indicator="cases"), "near it are n_cases"),
+        (lambda t: t.assign(indicator="open_cases"), "no row for the indicator"),
+        (lambda t: pd.concat([t, t.head(1)]), "two rows of B"),
     ],
 )
 def test_bulletins_that_cannot_be_read_are_named_by_row_and_column(log, change, words, tmp_path):

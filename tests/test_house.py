@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = "words", "intake", "truth", "custody", "indicators", "metrics", "flow", "judge", "effects", "figures", "report"
+FLOORS = "words", "intake", "truth", "custody", "indicators", "metrics", "flow", "judge", "effects", "publish", "figures", "report"
 MODULES = sorted(f for f in (ROOT / "liuan_eval").rglob("*.py") if not f.name.startswith("_"))
 NOTEBOOKS = sorted((ROOT / "nbs").rglob("*.ipynb"))
 LONGEST = 60  # lines of an exported cell; 30 is the aim
@@ -150,6 +150,35 @@ def test_plain_english(path):
     assert text == []
 
 
+TEMPLATES = {"say": (0, 1), "figure": (2, 3), "both": (0, 1), "marked": (0,)}  # which arguments are templates; values come by name
+MADE = {"Markdown", "HTML", "Marked"}  # what is taken for markup as it is
+
+
+def written_by_hand(source: str) -> list[str]:
+    "Where data could come into markup by another way than as a value of a template that stands in the source"
+    found = []
+    for call in (n for n in ast.walk(ast.parse(re.sub(r"^%.*", "", source, flags=re.M))) if isinstance(n, ast.Call)):
+        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        own = [call.args[i] for i in TEMPLATES.get(called, ()) if i < len(call.args)]
+        if called == "heading":
+            own = [a for t in call.args[1:] for a in (t.args if isinstance(t, ast.Call) and t.func.id in ("Text", "both") else [t])]
+        if called in MADE:
+            own = [a for a in call.args if not (isinstance(a, ast.Call) and getattr(a.func, "id", "") == "marked")]
+        found += [f"{called}: {ast.unparse(a)[:60]}" for a in own if not (isinstance(a, ast.Constant) and isinstance(a.value, str))]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nbs/studies").glob("*.ipynb")), ids=lambda f: f.stem)
+def test_what_a_study_says_is_a_template_with_values(path):
+    assert [f"{c['id']} {x}" for c in cells(path) if c["cell_type"] == "code" for x in written_by_hand(c["source"])] == []
+
+
+def test_markup_is_made_in_four_rooms():
+    makers = {"liuan_eval.words.safe", "liuan_eval.report.kernel", "liuan_eval.report.study", "liuan_eval.report.tables"}
+    text = {name(f): f.read_text("utf-8") for f in MODULES}
+    assert {m for m, source in text.items() if any(x.split(":")[0] in (*MADE, "both", "marked") for x in written_by_hand(source))} == makers
+
+
 def test_the_rules_find_what_they_look_for():
     bad = 'def f(x, y=1):  # of both\n    "Doc."\n    raise LogError("a", "b")\n'
     assert unexplained(bad) == [
@@ -157,3 +186,15 @@ def test_the_rules_find_what_they_look_for():
     ] or "f: no comment" in " ".join(unexplained(bad))
     good = 'def f(\n    x,  # a number\n):\n    "Doc; raises `LogError`."\n    raise LogError("a", "b")\n'
     assert unexplained(good) == []
+    wrong = (
+        'say(f"{x}", "x")',
+        'say("a" + x, y)',
+        'study.figure("n", f, "{x}".format(x=x), "x")',
+        "Markdown(x)",
+        "heading(s, Text(f'{x}', 'x'))",
+    )
+    assert all(written_by_hand(w) for w in wrong)
+    assert (
+        written_by_hand('say("{x}", "{x}", x=f"{y}")\nMarkdown(marked("{x}", x=x))\nheading(s, both("{x}", "x", x=x), Text("a", "b"))')
+        == []
+    )

@@ -566,7 +566,7 @@ def test_the_catalogue_has_the_order_of_its_words_and_says_what_it_says_in_both_
             assert text.zh and text.en
         assert o.name == name and [str(p) for p in inspect.signature(o).parameters.values()][1:] == [
             "by: str | collections.abc.Sequence[str] | None = None",
-            "period: str | None = None",
+            "period: str | datetime.date | None = None",
         ]
         assert f"{name}(log, by=None, period=None)" in o.__doc__ and o.definition.en in pydoc.render_doc(o)
         assert f"{{#{name}}}" in o._repr_markdown_()

@@ -4,12 +4,10 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
-from liuan_eval.indicators.lifetable import incidence, km_curve, km_quantiles, restricted_mean
+from liuan_eval.indicators.lifetable import Z, incidence, km_curve, km_quantiles, restricted_mean
 
 
 @pytest.fixture
@@ -184,66 +182,109 @@ def test_incidence_of_a_group_knows_only_what_was_seen_there():
     assert empty.empty and list(empty.columns) == list(f.reset_index().columns)
 
 
-# On random small tables with ties
+# On random small tables with ties: every group is a table, so that an engine is asked once
 
 
-quick = settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])  # shrinking a query takes minutes
-
-
-@st.composite
-def tables(draw):
-    n = draw(st.integers(2, 25))
-    return pd.DataFrame(
-        dict(
-            x=[float(i) for i in draw(st.lists(st.integers(1, 9), min_size=n, max_size=n))],
-            end=draw(st.lists(st.sampled_from(["a", "b", None]), min_size=n, max_size=n)),
-        )
-    )
+def tables(seed, n=60):
+    "g, x, end, closed: 2 to 25 cases a group; a few of unknown duration, which are nobody's"
+    rng = np.random.default_rng(seed)
+    g = np.repeat(np.arange(n), rng.integers(2, 26, n))
+    x, end = rng.integers(1, 10, len(g)).astype(float), rng.choice(["a", "b", None], len(g))
+    lost = pd.DataFrame(dict(g=np.arange(n), x=np.nan, end="a"))
+    f = pd.concat([pd.DataFrame(dict(g=g, x=x, end=end)), lost[: n // 2]], ignore_index=True)
+    return f.assign(closed=f.end.notna())
 
 
 def table(f):
-    return ibis.memtable(f.assign(closed=f.end.notna()), schema=dict(x="float64", end="string", closed="boolean"))
+    return ibis.memtable(
+        f.assign(x=f.x.astype(object).where(f.x.notna(), None)), schema=dict(g="int64", x="float64", end="string", closed="boolean")
+    )
 
 
-@quick
-@given(tables())
-def test_curve_and_quantiles_are_those_of_statsmodels(f):
-    s = SurvfuncRight(f.x.to_numpy(), f.end.notna().astype(int).to_numpy())
-    c = km_curve(table(f), []).execute().sort_values("x")
-    steps = s.n_events > 0  # statsmodels has a row for a last time without an end too
-    assert np.allclose(c.x, s.surv_times[steps]) and np.allclose(c.surv, s.surv_prob[steps], atol=1e-12)
+def by_group(found, f):
+    "What was found and the known cases, group by group"
+    assert set(found.g) <= set(f.g) and found.g.is_monotonic_increasing and found.index.equals(pd.RangeIndex(len(found)))
+    return [(found[found.g == g].sort_index(), own) for g, own in f[f.x.notna()].groupby("g")]
+
+
+def band(s):
+    "The log-log band of a curve of statsmodels; none where nothing or everything has ended"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theta = stats.norm.ppf(0.975) * s.surv_prob_se / (s.surv_prob * np.log(s.surv_prob))
+        inside = (s.surv_prob > 0) & (s.surv_prob < 1)
+        return [np.where(inside, s.surv_prob ** np.exp(sign * theta), np.nan) for sign in (-1, 1)]
+
+
+def first(x, reached):
+    return x[reached].min() if reached.any() else np.nan
+
+
+def test_curve_band_and_quantiles_are_those_of_statsmodels():
+    f = tables(1)
     q = np.sqrt([0.02, 0.13, 0.37, 0.61])  # no product of ratios hits these, so no flat stretch does
-    got = km_quantiles(table(f), [], q)
-    assert np.allclose(got.value, [s.quantile(p) for p in q], equal_nan=True)
+    curve, found = km_curve(table(f), ["g"]).execute().sort_values(["g", "x"], ignore_index=True), km_quantiles(table(f), ["g"], q)
+    for (c, own), (got, _) in zip(by_group(curve, f), by_group(found, f)):
+        s = SurvfuncRight(own.x.to_numpy(), own.closed.astype(int).to_numpy())
+        steps, (low, high) = s.n_events > 0, band(s)  # statsmodels has a row for a last time without an end too
+        assert np.allclose(c[["x", "r", "d", "surv"]], np.c_[s.surv_times, s.n_risk, s.n_events, s.surv_prob][steps], atol=1e-12)
+        assert np.allclose(c[["low", "high"]], np.c_[low, high][steps], equal_nan=True)
+        assert np.allclose(got.value, [s.quantile(p) for p in q], equal_nan=True)
+        for name, edge in (("low", low), ("high", high)):
+            assert np.allclose(got[name], [first(s.surv_times[steps], edge[steps] <= 1 - p) for p in q], equal_nan=True)
+        assert got.q.tolist() == sorted(q) and {*got.n} == {len(own)} and {*got.n_open} == {(~own.closed).sum()}
+
+
+def test_a_quantile_on_a_flat_stretch_is_its_middle_and_none_where_the_curve_does_not_come_down():
+    t = ibis.memtable(pd.DataFrame(dict(x=[1.0, 4.0, 6.0, 8.0], closed=[True, True, True, False])))
+    f = km_quantiles(t, [], [0.75, 0.25, 0.5])
+    assert f.q.tolist() == [0.25, 0.5, 0.75] and f.value.tolist() == [2.5, 5.0, 6.0]
+    assert km_quantiles(t, [], [0.8]).value.isna().all() and km_quantiles(t, []).q.tolist() == [0.5]
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning:statsmodels")
-@quick
-@given(tables())
-def test_incidence_and_its_standard_error_are_those_of_statsmodels(f):
+def test_incidence_its_standard_error_and_its_interval_are_those_of_statsmodels():
     "statsmodels sums the same three terms (delta method, Marubini & Valsecchi); where all at risk end at once it divides 0 by 0 and has none"
-    s = CumIncidenceRight(f.x.to_numpy(), f.end.map(dict(a=1, b=2)).fillna(0).astype(int).to_numpy())
-    got = incidence(table(f), [], s.times)
-    for i, end in enumerate("ab"):
-        g = got[got.end == end]
-        if len(g):
-            assert np.allclose(g.value, s.cinc[i], atol=1e-12)
-            there = np.isfinite(s.cinc_se[i])
-            assert np.allclose(g.se[there] ** 2, s.cinc_se[i][there] ** 2, atol=1e-12)
+    f, times = tables(2), np.arange(1.0, 10)
+    for got, own in by_group(incidence(table(f), ["g"], times[::-1]), f):
+        s = CumIncidenceRight(own.x.to_numpy(), own.end.map(dict(a=1, b=2)).fillna(0).astype(int).to_numpy())
+        known = (times <= own.x.max()) | own.closed[own.x == own.x.max()].all()
+        assert set(got.end) == set(own.end.dropna())
+        for end, g in got.groupby("end"):
+            i, last = "ab".index(end), np.searchsorted(s.times, times, side="right") - 1
+            assert g["at"].tolist() == times.tolist() and (g.value.notna() == known).all() and {*g.n} == {len(own)}
+            assert g.ended.tolist() == [((own.end == end) & (own.x <= a)).sum() for a in times]
+            value, se = (np.where(last < 0, 0, y[i][last]) for y in (s.cinc, s.cinc_se))
+            assert np.allclose(g.value[known], value[known], atol=1e-12)
+            there = np.isfinite(se) & known
+            assert np.allclose(g.se[there] ** 2, se[there] ** 2, atol=1e-12)
+            inside = there & (value > 0) & (value < 1 - 1e-12)
+            half = stats.norm.ppf(0.975) * se[inside] / ((1 - value[inside]) * -np.log(1 - value[inside]))
+            assert np.allclose(g.low[inside], 1 - (1 - value[inside]) ** np.exp(-half))
+            assert np.allclose(g.high[inside], 1 - (1 - value[inside]) ** np.exp(half))
+            assert g.low[(value == 0) & known].isna().all()
 
 
-@quick
-@given(tables(), st.sampled_from([0.5, 3.0, 4.5, 9.0]))
-def test_restricted_mean_is_the_area_and_the_ends_add_up_to_the_curve(f, tau):
-    s = SurvfuncRight(f.x.to_numpy(), f.end.notna().astype(int).to_numpy())
-    r = restricted_mean(table(f), [], tau).iloc[0]
-    known = f.x.max() >= tau or f.end[f.x == f.x.max()].notna().all()
-    assert pd.notna(r.value) == known and (r.n, r.n_open) == (len(f), f.end.isna().sum())
-    steps = s.surv_times < tau
-    t, y = np.r_[0, s.surv_times[steps], tau], np.r_[1, s.surv_prob[steps]]
-    assert not known or np.isclose(r.value, (np.diff(t) * y).sum())
-    F = incidence(table(f), [], [tau]).value.sum() if f.end.notna().any() else 0
-    assert not known or np.isclose(F, 1 - np.r_[1, s.surv_prob[s.surv_times <= tau]][-1])
+@pytest.mark.parametrize("tau", [0.5, 4, 4.5, 9.0])
+def test_restricted_mean_is_the_area_and_the_ends_add_up_to_the_curve(tau):
+    f = tables(3)
+    ends = incidence(table(f), ["g"], [tau]).groupby("g").value.agg(lambda v: v.sum(skipna=False))
+    for (r, own), g in zip(by_group(restricted_mean(table(f), ["g"], tau), f), sorted(set(f.g))):
+        s, r = SurvfuncRight(own.x.to_numpy(), own.closed.astype(int).to_numpy()), r.iloc[0]
+        known = own.x.max() >= tau or own.closed[own.x == own.x.max()].all()
+        assert pd.notna(r.value) == known and (r.n, r.n_open, r.tau) == (len(own), (~own.closed).sum(), tau)
+        if not known:
+            assert pd.isna(r.se) and pd.isna(r.low)
+            continue
+        steps = s.surv_times < tau
+        t, y = np.r_[0, s.surv_times[steps], tau], np.r_[1, s.surv_prob[steps]]
+        areas = np.diff(t) * y
+        d, n, after = s.n_events[steps], s.n_risk[steps], np.cumsum(areas[::-1])[::-1][1:]
+        left = np.where(n > d, n - d, 1)  # where all end, no area is left
+        se = np.sqrt((after**2 * d / (n * left)).sum())
+        assert np.allclose([r.value, r.se], [areas.sum(), se], atol=1e-12)
+        assert np.allclose([r.low, r.high], [r.value - Z * se, r.value + Z * se] if se > 0 else np.nan, equal_nan=True)
+        if g in ends.index:
+            assert np.isclose(ends[g], 1 - np.r_[1, s.surv_prob[s.surv_times <= tau]][-1])
 
 
 def test_intervals_cover():

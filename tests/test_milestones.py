@@ -54,6 +54,43 @@ def test_first_times_and_counts_are_those_of_loops(seed):
     assert len(got) == len(cases) and all(any(w[k] is not None for w in want) and any(w[k] is None for w in want) for k in MOMENTS[2:])
 
 
+def test_a_case_came_when_it_was_last_sent_unless_its_first_unit_says_so_itself():
+    steps = dict(
+        sent="H:dispatched H:dispatched 甲局:claimed", own="H:dispatched H:received 甲局:dispatched", late="甲局:claimed H:dispatched"
+    )
+    rows = [(c, datetime(2022, 3, 1, hour), *s.split(":")) for c, told in steps.items() for hour, s in enumerate(told.split(), 9)]
+    events = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"])
+    log = CaseLog.from_frame(events, dispatchers=["H"])
+    got = {r["case_id"]: known(r["dispatched_at"]) for r in milestones(log).join(log.case_ids, "case").execute().to_dict("records")}
+    assert got == dict(sent=datetime(2022, 3, 1, 10), own=datetime(2022, 3, 1, 11), late=None)
+
+
+def test_of_two_closings_at_one_moment_the_later_row_says_how_it_ended_in_any_case_and_with_blanks():
+    rows = [
+        ("a", 1, "解释"),
+        ("a", 1, " Resolved "),
+        ("b", 1, "RESOLVED"),
+        ("b", 1, "解释"),
+        ("c", 2, "解释"),
+        ("c", 1, "解决"),
+        ("d", 1, "some word"),
+    ]
+    at = [datetime(2022, 3, 1, hour) for _, hour, _ in rows]
+    events = pd.DataFrame(dict(case_id=[c for c, _, _ in rows], timestamp=at, unit="甲局", activity="closed", result=[r for *_, r in rows]))
+    log = CaseLog.from_frame(events, ties="oldest_first", repeats="keep")
+    got = {r["case_id"]: r["ending"] for r in endings(log).join(log.case_ids, "case").execute().to_dict("records")}
+    assert got == dict(a="resolved", b="explained", c="explained", d="some word")
+
+
+def test_an_ending_that_the_ticket_says_is_that_of_a_closed_case_alone():
+    events = pd.DataFrame(
+        dict(case_id=["a", "b"], timestamp=datetime(2022, 3, 1), unit="甲局", activity=["closed", "replied"], result="解释")
+    )
+    log = CaseLog.from_frame(events, cases=pd.DataFrame(dict(case_id=["a", "b"], ending=["解决", "解决"])))
+    got = {r["case_id"]: known(r["ending"]) for r in endings(log).join(log.case_ids, "case").execute().to_dict("records")}
+    assert got == dict(a="resolved", b=None)
+
+
 def test_endings_are_the_words_of_the_last_closing_and_none_while_open():
     events, cases = random_log(3)
     log = log_of(events, cases)

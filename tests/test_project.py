@@ -80,7 +80,7 @@ def test_public_names_import_from_where_the_design_says():
     from liuan_eval.intake.log import CaseLog, read_log
     from liuan_eval.intake.mapping import Mapping
     from liuan_eval.metrics import catalogue, compute
-    from liuan_eval.report.study import render
+    from liuan_eval.report.render import render
     from liuan_eval.truth.city import City, simulate
     from liuan_eval.words.text import LogError
     from liuan_eval.words.vocabulary import Does, label

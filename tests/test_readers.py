@@ -806,6 +806,9 @@ CHECKS = {
     "no_case_row": (1, lambda: dict(events=base(), cases=pd.DataFrame({"case_id": ["1"], "topic": ["x"]}))),
     "no_event": (1, lambda: dict(events=base(), cases=pd.DataFrame({"case_id": ["1", "2", "3"], "topic": ["x", "x", "x"]}))),
     "call_unknown": (1, lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "9"], "satisfied": ["是", "是"]}))),
+    "call_no_case": (1, lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", None], "satisfied": ["是", "否"]}))),
+    "row_no_case": (1, lambda: dict(events=base(), cases=pd.DataFrame({"case_id": ["1", "2", None], "topic": ["x", "x", "y"]}))),
+    "two_spellings": (1, lambda: dict(events=base(("２", "2022-02-18", "A", "replied")))),
     "answer_unknown": (
         1,
         lambda: dict(events=base(), callbacks=pd.DataFrame({"case_id": ["1", "2"], "reached": ["是", "否"], "satisfied": ["还行", None]})),
@@ -865,7 +868,7 @@ def test_ties_of_one_unit_and_ties_that_an_order_column_settles_are_none():
 
 
 def test_every_check_has_a_log_made_for_it():
-    assert set(CHECKS) | {"tie", "other_time", *checks.READER} == set(checks.CHECKS)
+    assert set(CHECKS) | {"tie", "other_time", "file_changed", *checks.READER} == set(checks.CHECKS)
 
 
 def test_a_sound_log_has_nothing_to_report():

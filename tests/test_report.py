@@ -15,9 +15,11 @@ from conftest import ROOT
 
 from liuan_eval import read_log
 from liuan_eval.intake.log import sample
-from liuan_eval.report import study
+from liuan_eval.report import render as rendering
 from liuan_eval.report.cli import COMMANDS
-from liuan_eval.report.study import html_of, render, start_of, studies
+from liuan_eval.report.parameters import studies
+from liuan_eval.report.render import html_of, render
+from liuan_eval.report.study import start_of
 from liuan_eval.words.text import LogError
 
 
@@ -110,7 +112,7 @@ def test_report_of_a_log_in_which_nothing_moves(tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", ["check", "report", "metrics", "graph", "mapping"])
 def test_a_broken_file_is_one_message_and_exit_code_2(cli, command, lang, monkeypatch):
     if lang == "zh":  # in English the report runs in a kernel of its own
-        monkeypatch.setattr(study, "executed", here.executed)
+        monkeypatch.setattr(rendering, "executed", here.executed)
     Path("cut.parquet").write_bytes(sample().read_bytes()[:50_000])
     run = cli(command, "cut.parquet", "--lang", lang)
     assert run.returncode == 2, run.stderr

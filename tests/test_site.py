@@ -1,5 +1,7 @@
 "The site in a real browser, with the network cut (Playwright, Debian's Chromium, axe-core)"
 
+import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -65,11 +67,30 @@ def test_every_page_loads_without_network_errors_missing_pictures_or_bare_maths(
     for f in pages():
         page.goto(site + f, wait_until="load")
         page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
-        page.wait_for_function("[...document.images].every(i => i.complete)")
+        page.evaluate("Promise.all([...document.images].map(i => i.complete || new Promise(done => (i.onload = i.onerror = done))))")
         assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == [], f
         assert page.evaluate("[...document.querySelectorAll('main .math')].filter(m => !m.querySelector('.katex')).length") == 0, f
         assert page.locator(".katex-error").count() == 0, f
         assert wrong == [], f
+    page.close()
+
+
+def test_every_page_says_first_what_may_run_on_it_and_writes_no_script_elsewhere(site):
+    "What breaks the policy is an error in the browser's console, which the test above would find"
+    for f in sorted((ROOT / "_docs").rglob("*.html")):
+        page = f.read_text("utf-8")
+        policy = re.search(r'<head>\s*<meta http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+        allowed = dict(part.split(maxsplit=1) for part in policy.split("; "))
+        scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
+        hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts}
+        assert {allowed[k] for k in ("default-src", "base-uri", "form-action")} == {"'none'"} and "connect-src" not in allowed, f
+        assert set(allowed["script-src"].split()) == {"'self'", *hashes} and not re.search(r"<[^>]*\son\w+=", page), f
+
+
+def test_the_scheme_changes_at_a_press(browser, site):
+    page, wrong = opened(browser, site, "metrics.html", color_scheme="light")
+    page.locator(".quarto-color-scheme-toggle").first.click()
+    assert page.evaluate("document.documentElement.dataset.scheme") == "alternate" and wrong == []
     page.close()
 
 

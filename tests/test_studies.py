@@ -14,7 +14,8 @@ from conftest import ROOT
 from nbclient import NotebookClient
 
 from liuan_eval import read_log
-from liuan_eval.report import study as report
+from liuan_eval.report import parameters, study
+from liuan_eval.report import render as report
 from liuan_eval.words.text import LogError
 
 PAGES = {"pingpong": "bpic2013_incidents"}
@@ -78,7 +79,7 @@ def test_the_stored_study_is_a_whole_page_in_its_language(name, lang):
 def test_the_study_of_passing_the_buck_names_the_planted_shirkers(made):
     page, out = made("buckpassing", lang="zh")
     assert "谁在推诿" in page and "模拟数据" in page
-    assert page.count("<figure>") >= 6 and "http" not in page.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
+    assert page.count("<figure>") >= 6 and not re.search(r"https?://(?!www\.w3\.org)", page)
     u = pd.read_csv(out / "tables" / "verdicts_units.csv")
     u = u[(u.measure == "shirked") & (u.denominator > 50)]
     from liuan_eval.truth.city import SHIRKERS
@@ -91,7 +92,7 @@ def test_the_study_of_passing_the_buck_names_the_planted_shirkers(made):
 
 def test_the_study_of_the_campaign_finds_what_was_planted_and_credits_nothing_else(made):
     page, out = made("campaign", lang="zh")
-    assert "模拟数据" in page and "http" not in page.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
+    assert "模拟数据" in page and not re.search(r"https?://(?!www\.w3\.org)", page)
     t = pd.read_csv(out / "tables" / "estimates.csv")
     at = {k: i for i, k in enumerate(t.outcome.unique())}
     t["o"] = t.outcome.map(at)
@@ -157,7 +158,7 @@ def test_the_study_says_so_where_nothing_was_passed_on(tmp_path, page_of):
 
 
 def test_an_unknown_study_is_refused(tmp_path):
-    with pytest.raises(LogError, match=", ".join(report.studies())):
+    with pytest.raises(LogError, match=", ".join(parameters.studies())):
         report.render("everything", out=tmp_path)
 
 
@@ -212,13 +213,13 @@ def log():
 @pytest.mark.parametrize(("month", "says"), [("2030-01", "2021-01 to 2023-12"), ("May", "write a month of the log")])
 def test_a_month_that_the_log_does_not_hold_is_refused_in_words(log, month, says):
     with pytest.raises(LogError, match=says):
-        report.month_of(log, month)
+        study.month_of(log, month)
 
 
 def test_the_month_of_a_bulletin_is_the_last_whose_limits_have_all_run_out(log):
     cases = pd.read_parquet(ROOT / "data" / "sample" / "cases.parquet")
     last = cases.groupby(cases.submitted_at.dt.to_period("M")).due_at.max()
-    assert report.month_of(log) == last[last <= log.end].index.max().to_timestamp()
+    assert study.month_of(log) == last[last <= log.end].index.max().to_timestamp()
 
 
 @pytest.mark.parametrize(
@@ -242,4 +243,4 @@ def test_a_rendered_notebook_holds_what_was_given_and_explains_it(made):
     cell = next(c for c in nb.cells if "parameters" in c.metadata.get("tags", []))
     assert "month = '2022-05'" in cell.source and "# month of the bulletin" in cell.source and "MONTH: 通报的月份" in cell.source
     _example, *paragraphs = cell.source.split("\n\n")
-    assert [p.name for p in map(report.Parameter.read, paragraphs)] == list(report.studies()["bulletin"].takes)
+    assert [p.name for p in map(parameters.Parameter.read, paragraphs)] == list(parameters.studies()["bulletin"].takes)

@@ -253,6 +253,28 @@ def controls(tree):
     body.insert(0, E.A("跳到正文 Skip to content", {"class": "visually-hidden-focusable skip", "href": f"#{main.get('id')}"}))
 
 
+SITE_POLICY = (
+    "default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+PRESSED = {
+    "quarto-color-scheme-toggle": "smalldocsToggleScheme()",
+    "quarto-back-to-top": "scrollTo(0, 0)",
+}  # class or id -> what smalldocs writes
+
+
+def policed(tree):
+    "Files of this site and the script in the head, by its hash, may run; nothing else may, nor be loaded from anywhere"
+    for el in tree.xpath("//*[@onclick]"):  # `search` gives the files of smalldocs what stood here
+        if not any(name in f"{el.get('class')} {el.get('id')}" and call in el.get("onclick") for name, call in PRESSED.items()):
+            raise SystemExit(f"smalldocs writes a script that this tool does not know: {el.get('onclick')}")
+        del el.attrib["onclick"]
+    inline = sorted({s.text for s in tree.xpath("//script[not(@src)]") if s.text})
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in inline)
+    policy = SITE_POLICY.format(scripts=" ".join(f"'sha256-{h}'" for h in hashes))
+    tree.find("head").insert(0, E.META({"http-equiv": "Content-Security-Policy", "content": policy}))
+
+
 def wide(tree):
     "What is wider than a phone scrolls by itself, can be reached by keyboard and says what it is"
     for table in tree.xpath("//main//table"):
@@ -329,6 +351,7 @@ def mend(pages, out):
         wide(tree)
         symbols(tree, page, ids)
         spoken(tree, tree.get("lang"))
+        policed(tree)
 
 
 def search(pages, out):
@@ -360,7 +383,12 @@ def search(pages, out):
     text = js.read_text("utf-8")
     if text.count(old) != 1 or text.count("No results") != 1:
         raise SystemExit("smalldocs.js is not the one this tool knows: see the pin in constraints.txt")
-    js.write_text(text.replace(old, new).replace("No results", "没有结果 No results"), "utf-8")
+    pressed = (
+        f"$$('.{name}, #{name}').forEach((b) => b.addEventListener('click', (ev) => {{ ev.preventDefault(); window.{call}; }}));"
+        for name, call in PRESSED.items()
+    )
+    text, end, rest = text.replace(old, new).replace("No results", "没有结果 No results").rpartition("})();")
+    js.write_text("\n  ".join([text.rstrip(), *pressed]) + f"\n{end}{rest}", "utf-8")
 
 
 def page_errors(pages, site):

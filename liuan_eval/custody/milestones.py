@@ -16,8 +16,8 @@ from .spells import coded_cases
 from ..intake.log import CaseLog
 from ..intake.tables import COUNTED, ROW, known_words
 from ..words.rules import SCOPES
-from ..words.units import dispatchers
 from ..words.vocabulary import moves
+from ..words.face import face
 
 # %% ../../nbs/custody/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none
@@ -32,15 +32,11 @@ def _events(log: CaseLog, *activities: str) -> ibis.Table:
 
 def _arrived(log: CaseLog, c: ibis.Table) -> ibis.Table:
     "Coded cases with `dispatched_at`, when the case came to its first unit: known from an event that is no sign of earlier work, else by the dispatcher before it, else by submission."
-    codes = dispatchers(log.units)
-    e = log.core.filter(moves(log.core.act) & ~log.core.sign)
-    unit = e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    e = e.select("case", "timestamp", came=unit.fill_null(False), sent=~unit.fill_null(False))
+    e = log.core.filter(moves(log.core.act) & ~log.core.sign).select("case", "timestamp")
     e = e.join(c.select("case", "entered_at"), "case").filter(_.timestamp <= _.entered_at)
-    e = e.group_by("case").agg(came_at=_.timestamp.max(where=_.came), sent_at=_.timestamp.max(where=_.sent))
-    c = c.left_join(e, "case").drop("case_right")
+    c = c.left_join(e.group_by("case").agg(known_at=_.timestamp.max()), "case").drop("case_right")
     before = (c.opened_at < c.entered_at).ifelse(c.opened_at, ibis.null("timestamp"))
-    return c.mutate(dispatched_at=ibis.coalesce(c.came_at, c.sent_at, before)).drop("came_at", "sent_at")
+    return c.mutate(dispatched_at=ibis.coalesce(c.known_at, before)).drop("known_at")
 
 
 def _milestones(log: CaseLog) -> ibis.Table:
@@ -62,6 +58,7 @@ def _milestones(log: CaseLog) -> ibis.Table:
     return t.mutate(first_closed_at=first, **counted | said).drop("closed_event")
 
 
+@face
 def milestones(
     log: CaseLog,  # any
 ) -> ibis.Table:  # coded cases with dispatched_at, claimed_at, contacted_at, replied_at, first_closed_at, n_extended, n_urged, n_reopened
@@ -79,6 +76,7 @@ def _said(log: CaseLog) -> ibis.Table:
     return e.select("case", said=ibis.cases(*pairs, else_=e.result))
 
 
+@face
 def endings(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case, ending: null while open or where nothing is said
@@ -92,6 +90,7 @@ def endings(
     return t.select("case", ending=t.closed_at.notnull().ifelse(t.said, ibis.null("string")))
 
 
+@face
 def with_endings(
     log: CaseLog,  # any
     t: ibis.Table,  # coded, with `case`
@@ -100,6 +99,7 @@ def with_endings(
     return t.drop(*[c for c in t.columns if c == "ending"]).left_join(endings(log), "case").drop("case_right")
 
 # %% ../../nbs/custody/milestones.ipynb #c010
+@face
 def pauses(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case, nth, from_at, to_at
@@ -182,6 +182,7 @@ def _deadlines(log: CaseLog) -> ibis.Table:
     return _extended(log, t)
 
 
+@face
 def deadlines(
     log: CaseLog,  # any
 ) -> ibis.Table:  # milestones with due_at, extended_due_at, limit, rule (its place in `log.rules.rows`; 0: none), of_ticket, pause
@@ -189,6 +190,7 @@ def deadlines(
     return log.keep("deadlines", lambda: _deadlines(log))
 
 # %% ../../nbs/custody/milestones.ipynb #c014
+@face
 def step_due(
     log: CaseLog,  # any
     step: str,  # `claim`, `respond`, …: a step of the rules

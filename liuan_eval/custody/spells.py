@@ -12,11 +12,12 @@ from typing import Any
 import ibis
 from ibis import _
 
-from ..intake.log import CaseLog, closings, n_rows
+from ..intake.log import CaseLog, brief, closings, n_rows
 from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
 from ..words.vocabulary import Does, moves
+from ..words.face import face
 
 # %% ../../nbs/custody/spells.ipynb #c006
 def _runs(log: CaseLog) -> ibis.Table:
@@ -97,7 +98,7 @@ def _late(log: CaseLog, t: ibis.Table) -> ibis.Table:
 # %% ../../nbs/custody/spells.ipynb #n011
 def _flags(t: ibis.Table) -> dict[str, Any]:
     "What a spell with its neighbours, `kind` and `late` is counted as, as Ibis expressions."
-    unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"]).fill_null(False)
+    unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"])
     starts = ((t.follows2 == t.unit) & (t.follows != t.unit)).fill_null(False)
     middle = ((t.before == t.follows) & (t.before != t.unit)).fill_null(False)
     tossed = unit & t.follows.notnull() & t.closed_at.notnull() & (t.unit == t.last)
@@ -139,7 +140,7 @@ def _spells(log: CaseLog) -> ibis.Table:
         t = t.left_join(lost, "case").drop("case_right")
         flags["returned"] = (flags["returned"] | t.n_unsaid.isnull()).ifelse(flags["returned"], ibis.null("boolean"))
     out = ibis.cases(
-        (unit & (t.kind == "bounce").fill_null(False), "bounced"),
+        (unit & (t.kind == "bounce"), "bounced"),
         (t.after.notnull(), "passed"),
         (t.closed_at.notnull(), "resolved"),
         (t.unknown, "unknown"),
@@ -169,6 +170,7 @@ def _spells(log: CaseLog) -> ibis.Table:
     )
 
 # %% ../../nbs/custody/spells.ipynb #c012
+@face
 def coded_spells(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per spell
@@ -193,6 +195,7 @@ def _hops(log: CaseLog) -> ibis.Table:
     )
 
 
+@face
 def coded_hops(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per hop
@@ -265,6 +268,7 @@ def _cases(log: CaseLog) -> ibis.Table:
     return c.drop("first_at", "last_closed", "said", "by_attribute", "unknown")
 
 
+@face
 def coded_cases(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per case
@@ -283,29 +287,34 @@ def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
     return t.drop("case")
 
 
+@face
 def spells(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
     "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved, open or (where the closing is) unknown; `left_at` is null for the last two."
     t = _named(log, coded_spells(log), "unit", "next_unit")
-    return t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit")
+    return brief(t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit"))
 
 
+@face
 def hops(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, hop, from_unit, to_unit, at, held_seconds, via_dispatcher, kind, pingpong, boomerang
     "One row per hop between units, dispatchers skipped; `held_seconds` is the sender's own spell, `pingpong` marks A→B that is directly followed by B→A."
     t = _named(log, coded_hops(log), "from_unit", "to_unit")
-    return t.select("case_id", "hop", "from_unit", "to_unit", "at", "held_seconds", "via_dispatcher", "kind", "pingpong", "boomerang")
+    names = ("case_id", "hop", "from_unit", "to_unit", "at", "held_seconds", "via_dispatcher", "kind", "pingpong", "boomerang")
+    return brief(t.select(*names))
 
 # %% ../../nbs/custody/spells.ipynb #c013
 CASE_NUMBERS = ("n_spells", "n_units", "n_hops", "n_pingpong", "n_bounced", "n_revisits", "limbo_seconds", "duration_seconds")
 
 
+@face
 def cases(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, opened_at, closed_at, first_unit, resolver, counts of hops, limbo_seconds, duration_seconds, attributes
     "One row per case; `limbo_seconds` is null and `duration_seconds` censored at the log's end while the case is open."
     own = ["case_id", "opened_at", "closed_at", "first_unit", "resolver", *CASE_NUMBERS]
     attributes = () if log.attributes is None else log.attributes.columns
-    return _named(log, coded_cases(log), "first_unit", "resolver").select(*own, *[c for c in attributes if c not in ("case", *own)])
+    more = [c for c in attributes if c not in ("case", *own)]
+    return brief(_named(log, coded_cases(log), "first_unit", "resolver").select(*own, *more))

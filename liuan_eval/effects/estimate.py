@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNTESTABLE', 'STILL', 'NAN', 'PATH', 'CHECKS', 'HOLDS', 'SIMULATED', 'Assumption', 'same', 'Numbers', 'Estimate',
-           'p_text', 'unit_words', 't_interval', 'TooFew']
+           'p_text', 'unit_words', 't_interval', 'TooFew', 'probability']
 
 # %% ../../nbs/effects/estimate.ipynb #c003
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 
 # %% ../../nbs/effects/estimate.ipynb #c006
@@ -92,6 +93,7 @@ class Numbers:
 class Estimate(Numbers):
     "The result of a design, and how it is told."
 
+    @face
     def tidy(
         self,
         lang: Lang = "en",  # of the words
@@ -99,6 +101,7 @@ class Estimate(Numbers):
         "One row: the names of broom (estimate, conf_low, conf_high, std_error, p_value), with counts and the smallest p."
         return _tidy(self, lang)
 
+    @face
     def checks(
         self,
         lang: Lang = "zh",  # of the words
@@ -113,6 +116,7 @@ class Estimate(Numbers):
         "A value in its unit, for people: shares in percentage points, ratios as they are."
         return _number(self, x)
 
+    @face
     def summary(
         self,
         lang: Lang = "zh",  # of the words
@@ -220,9 +224,10 @@ def t_interval(
     df: float = np.inf,  # degrees of freedom; infinite: normal
     level: float = 0.95,  # of the interval
 ) -> tuple[float, float, float]:  # low, high, two-sided p of zero
-    "Symmetric interval and p from Student's t; all nan without a standard error above 0."
+    "Symmetric interval and p from Student's t; all nan without a standard error above 0; raises what `probability` raises for a level that is none."
     from scipy import stats
 
+    level = probability("level", level)
     if not se > 0:
         return NAN, NAN, NAN
     q = stats.t.ppf(0.5 + level / 2, df) if np.isfinite(df) else stats.norm.ppf(0.5 + level / 2)
@@ -232,3 +237,17 @@ def t_interval(
 
 class TooFew(LogError):
     "An answer in words where the data allow no number."
+
+
+def probability(
+    name: str,  # what it is called: `alpha`, `level`, `power`
+    value: Any,  # what was given
+) -> float:
+    "A number between 0 and 1, neither of them; raises `LogError` for anything else."
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+        usual = dict(alpha="0.05", power="0.8").get(name, "0.95")
+        raise LogError(
+            f"{name} 为 {value!r}；请写 0 与 1 之间的数，如 {usual}。",
+            f"{name} is {value!r}; write a number between 0 and 1, such as {usual}.",
+        )
+    return float(value)

@@ -17,11 +17,13 @@ import pandas as pd
 
 from .designs.registry import known
 from .estimate import Assumption, Estimate, TooFew, p_text, same
+from .bulletins import read_bulletins
 from .panel import EPOC, Panel, outcome_name, panel, with_controls
 from .plan import Plan, Shock
 from .power import Detectable, could_have_seen, minimum_detectable
 from ..intake.log import CaseLog
 from ..metrics import available
+from ..words.face import face
 from ..words.text import DATA, Lang, LogError, Text
 from ..words.time import start_day
 
@@ -29,6 +31,7 @@ from ..words.time import start_day
 SAMPLE_BULLETINS = DATA / "sample" / "bulletins.csv"
 
 
+@face
 def usual_plan(
     log: CaseLog,  # the city's own
     start: Any = None,  # first day of the campaign; None: what the mapping says
@@ -85,6 +88,7 @@ def _threat(s: Shock, start: pd.Timestamp, controls: bool) -> tuple[Text, Text]:
     return _NEAR if near else _LASTING, _OTHERS if controls else _NO_OTHERS
 
 
+@face
 def threats(
     plan: Plan,  # with its shocks
     controls: bool,  # are there other cities
@@ -107,13 +111,15 @@ def _outcome(log: CaseLog, name: str, plan: Plan, controls: Any, lacks: Sequence
     return p.without(*plan.donut).complete().require()
 
 # %% ../../nbs/effects/evaluate.ipynb #x000
+@face
 def panels(
     log: CaseLog,  # the city's own
     plan: Plan,  # with outcomes, period, start and donut
     controls: str | Path | pd.DataFrame | None = None,  # bulletins of other cities
 ) -> tuple[dict[str, Panel], dict[str, LogError]]:  # outcome -> panel; outcome -> why there is none
-    "The plan's outcomes as panels, the plan's donuts left out."
+    "The plan's outcomes as panels, the plan's donuts left out; raises what `read_bulletins` raises for other cities that cannot be read."
     made, lack, missing = {}, {}, available(log)[1]
+    controls = None if controls is None else read_bulletins(controls, plan.period)
     for name in plan.outcomes:
         try:
             made[name] = _outcome(log, name, plan, controls, missing.get(name, ()))
@@ -122,6 +128,7 @@ def panels(
     return made, lack
 
 # %% ../../nbs/effects/evaluate.ipynb #w010
+@face
 def designs(
     p: Panel,  # of one outcome
     plan: Plan,  # with designs, alpha and shocks
@@ -192,6 +199,7 @@ def same_question(
     return {n: e for n, e in found.items() if e.found is not None and n != design and known()[n].compares}
 
 # %% ../../nbs/effects/evaluate.ipynb #w015
+@face
 def finding(
     p: Panel,  # of one outcome
     found: Mapping[str, Estimate],  # from `designs`
@@ -259,6 +267,7 @@ def _words(f: Finding, lang: Lang) -> str:
     return _NEXT[lang].join(x for x in parts if x)
 
 
+@face
 def verdict(
     p: Panel,  # of one outcome
     found: Mapping[str, Estimate],  # from `designs`
@@ -285,6 +294,7 @@ TIDY = (
 )
 
 
+@face
 def as_table(
     found: Mapping[str, Mapping[str, Estimate]],  # outcome -> design -> estimate
     lang: Lang = "zh",  # of the words
@@ -318,6 +328,7 @@ def _shown(outcome: str, design: str, e: Estimate, lang: Lang) -> tuple[str, ...
     return outcome_name(outcome)[lang], known()[design].label[lang], e.number(e.value), interval, p, sizes, notes
 
 
+@face
 def shown_table(
     found: Mapping[str, Mapping[str, Estimate]],  # outcome -> design -> estimate
     lang: Lang = "zh",  # of the words

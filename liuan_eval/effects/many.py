@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .estimate import Estimate
+from .estimate import Estimate, probability
 from .panel import Panel
 from .designs.series import gap, still
 from ..words.text import LogError
@@ -26,7 +26,7 @@ def adjust(
     "Holm and Benjamini-Hochberg within each family; estimates without a p are listed and not counted; raises `LogError` for a name without an estimate."
     from statsmodels.stats.multitest import multipletests
 
-    rows = []
+    rows, alpha = [], probability("alpha", alpha)
     for family, names in families.items():
         if lack := [n for n in names if n not in estimates]:
             raise LogError(f"“{family}”组：没有 {'、'.join(lack)} 的结果。", f"family '{family}': no estimate for {', '.join(lack)}.")
@@ -63,7 +63,7 @@ def _shifts(d: np.ndarray, after: np.ndarray) -> np.ndarray:
 def stepdown(
     panels: Mapping[str, Panel],  # outcome -> panel, the same periods
 ) -> pd.DataFrame:  # outcome, p, romano_wolf, smallest_p
-    "Romano-Wolf over outcomes by shifting all difference series at once; raises `LogError` where their periods differ."
+    "Romano-Wolf over outcomes by shifting all difference series at once; raises `LogError` where their periods differ, `TooFew` without other units or a side."
     first = next(iter(panels.values()))
     for name, p in panels.items():
         if not p.periods.equals(first.periods):
@@ -71,6 +71,7 @@ def stepdown(
                 f"“{name}”的时期与第一个指标不同：请取共有的时期。",
                 f"'{name}' has other periods than the first outcome: take the periods all have.",
             )
+        p.require(1, 1, controls=1)
     s = np.column_stack([_shifts(gap(p).to_numpy(), p.after) for p in panels.values()])
     alone = np.where(np.isnan(s[0]), np.nan, (s >= s[0] * (1 - 1e-12)).mean(axis=0))
     return pd.DataFrame(dict(outcome=list(panels), p=alone, romano_wolf=romano_wolf(s[0], s), smallest_p=1 / len(s)))

@@ -8,15 +8,18 @@ __all__ = ['HEADS', 'Shock', 'Content', 'Plan']
 # %% ../../nbs/effects/plan.ipynb #c003
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from .designs.registry import known
+from .estimate import probability
 from .panel import Panel
 from ..indicators.shapes import INDICATORS
 from ..words.text import DATA, Lang, LogError, Text, read_toml
@@ -37,17 +40,40 @@ def _wrong(key: str, zh: str, en: str) -> LogError:
 
 
 def _one_of(key: str, value: Any, there: Sequence[str]) -> str:
-    "The value, if it is one of those there are."
+    "The value, if it is one of those there are; of many the nearest are named."
     if value not in there:
-        raise _wrong(key, f"为“{value}”；可用：{'、'.join(there)}。", f"is '{value}'; known: {', '.join(there)}.")
+        few = [*there] if len(there) <= 20 else get_close_matches(str(value), there, 5, 0.4) or there[:5]
+        more_zh, more_en = ("可用", "known") if len(few) == len(there) else ("相近的有", "near it are")
+        raise _wrong(key, f"为“{value}”；{more_zh}：{'、'.join(few)}。", f"is '{value}'; {more_en}: {', '.join(few)}.")
     return value
 
 
 def _some_of(key: str, values: Any, there: Sequence[str]) -> tuple[str, ...]:
-    "A list of names, each of which there is."
+    "A list of names, each of which there is, none twice."
     if not isinstance(values, (list, tuple)):
         raise _wrong(key, "必须是列表。", "must be a list.")
-    return tuple(_one_of(key, v, there) for v in values)
+    for v in values:
+        if list(values).count(_one_of(key, v, there)) > 1:
+            raise _wrong(key, f"中“{v}”出现两次。", f"names '{v}' twice.")
+    return tuple(values)
+
+
+def _day(key: str, value: Any) -> pd.Timestamp:
+    "A day, with its key where it is none."
+    if not re.match(r"\d{4}\D?\d{1,2}\D?\d{1,2}", str(value)):
+        raise _wrong(key, f"为“{value}”，不是日期；请写成 2022-02-17。", f"is '{value}', which is no date; write 2022-02-17.")
+    try:
+        return day(str(value))
+    except LogError as e:
+        raise _wrong(key, f"：{e.text.zh}", f"holds what cannot be read: {e.text.en}") from None
+
+
+def _span(key: str, first: Any, last: Any) -> None:
+    "Raise what `_wrong` makes for days that are none, or that run backwards."
+    if _day(key, first) > _day(key, last):
+        raise _wrong(
+            key, f"中 {first} 晚于 {last}；请先写第一天。", f"holds {first}, which is later than {last}; write the first day first."
+        )
 
 # %% ../../nbs/effects/plan.ipynb #l003
 def _spans(key: str, spans: Any) -> tuple[tuple[str, str], ...]:
@@ -58,8 +84,7 @@ def _spans(key: str, spans: Any) -> tuple[tuple[str, str], ...]:
         if not isinstance(s, (list, tuple)) or len(s) != 2:
             example = '["2022-04-04", "2022-05-02"]'
             raise _wrong(key, f"应为成对的日期，如 {example}，而不是 {s}。", f"holds pairs of days, such as {example}, not {s}.")
-        for d in s:
-            day(d)
+        _span(key, *s)
     return tuple((str(a), str(b)) for a, b in spans)
 
 # %% ../../nbs/effects/plan.ipynb #x000
@@ -72,20 +97,18 @@ def _shocks(shocks: Any) -> tuple[Shock, ...]:
         if not isinstance(s, Shock):
             if lack := [k for k in ("from", "zh", "en") if not (isinstance(s, Mapping) and s.get(k))]:
                 raise _wrong("shocks", f"缺少 {'、'.join(lack)}：{s}。", f"lacks {', '.join(lack)}: {s}.")
-            s = Shock(str(s["from"]), str(s.get("to", "")), Text(s["zh"], s["en"]))
-        for d in filter(None, (s.first, s.last)):
-            day(d)
+            s = Shock(str(s["from"]), str(s.get("to", "")), Text(str(s["zh"]), str(s["en"])))
+        _span("shocks", s.first, s.last or s.first)
         out.append(s)
     return tuple(out)
 
 # %% ../../nbs/effects/plan.ipynb #x001
 def _level(alpha: Any) -> float:
     "A level between 0 and 1."
-    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < 1:
-        raise _wrong(
-            "alpha", f"为 {alpha!r}；请写 0 与 1 之间的数，如 0.05。", f"is {alpha!r}; write a number between 0 and 1, such as 0.05."
-        )
-    return float(alpha)
+    try:
+        return probability("alpha", alpha)
+    except LogError as e:
+        raise LogError(f"计划：{e.text.zh}", f"Plan: {e.text.en}") from None
 
 # %% ../../nbs/effects/plan.ipynb #c006
 @dataclass(frozen=True)
@@ -111,7 +134,7 @@ class Content:
             raise _wrong(lack[0], "缺少。必填：start、period、design、primary。", "is missing. Needed: start, period, design, primary.")
         designs, outcomes = tuple(known(studied=True)), tuple(INDICATORS)
         checked = dict(
-            start=day(str(self.start)),
+            start=_day("start", self.start),
             period=_one_of("period", self.period, tuple(PERIODS)),
             design=_one_of("design", self.design, designs),
             robustness=_some_of("robustness", self.robustness, designs),
@@ -121,6 +144,8 @@ class Content:
             donut=_spans("donut", self.donut),
             shocks=_shocks(self.shocks),
         )
+        if both := [n for n in self.secondary if n in self.primary]:
+            raise _wrong("secondary", f"中的 {both[0]} 已在 primary 中。", f"names {both[0]}, which is in 'primary' already.")
         for key, value in checked.items():
             object.__setattr__(self, key, value)
 
@@ -204,11 +229,23 @@ def _content(plan: Plan) -> dict[str, Any]:
     return own | {k: list(v) for k, v in lists.items()} | dict(donut=[list(s) for s in plan.donut], shocks=shocks)
 
 # %% ../../nbs/effects/plan.ipynb #x002
+def _locked(lock: Path) -> dict[str, Any]:
+    "What a lock says; raises `LogError` where it is none."
+    try:
+        note = json.loads(lock.read_text(encoding="utf-8"))
+        return note | dict(sha256=str(note["sha256"]))
+    except (ValueError, TypeError, KeyError):
+        raise LogError(
+            f"{lock}：不是完整的计划锁（可能写入时中断）。请换一个文件夹，或从备份恢复。",
+            f"{lock}: no whole lock of a plan; it may have been cut off while it was written. Use another folder, or restore it.",
+        ) from None
+
+
 def _freeze(plan: Plan, folder: Path, log_end: Any) -> Path:
     "`Plan.freeze`."
     folder.mkdir(parents=True, exist_ok=True)
     lock = folder / "plan.lock"
-    if lock.exists() and json.loads(lock.read_text(encoding="utf-8"))["sha256"] != plan.sha256:
+    if lock.exists() and _locked(lock)["sha256"] != plan.sha256:
         raise LogError(
             f"{lock} 保存的是另一份计划的哈希。已冻结的计划不能替换：请作为偏离报告，或另选文件夹。",
             f"{lock} holds the hash of another plan. A frozen plan is not replaced: report the difference as a deviation, or use another folder.",
@@ -228,7 +265,7 @@ def _verify(plan: Plan, lock: Path) -> dict[str, Any]:
     "`Plan.verify`."
     if not lock.exists():
         return dict(frozen=None, same=None, sha256=plan.sha256)
-    note = json.loads(lock.read_text(encoding="utf-8"))
+    note = _locked(lock)
     return note | dict(same=note["sha256"] == plan.sha256)
 
 # %% ../../nbs/effects/plan.ipynb #l008

@@ -14,9 +14,10 @@ import pandas as pd
 
 from .designs.series import back, difference_series, gap, scale_of, still
 from .errors import Fit, reml_ar1
-from .estimate import Estimate, TooFew, same, t_interval
+from .estimate import Estimate, TooFew, probability, same, t_interval
 from .panel import Panel
 from ..truth.city import ar1
+from ..words.face import face
 from ..words.text import Lang, Text
 
 # %% ../../nbs/effects/power.ipynb #c005
@@ -37,9 +38,10 @@ def multiple(
     alpha: float = 0.05,  # level of the test
     power: float = 0.8,  # probability of being found
 ) -> float:
-    "How many standard errors an effect must measure to be found: z(1 - alpha/2) + z(power), to four decimals."
+    "How many standard errors an effect must measure to be found: z(1 - alpha/2) + z(power), to four decimals; raises what `probability` raises."
     from scipy.stats import norm
 
+    alpha, power = probability("alpha", alpha), probability("power", power)
     return round(float(norm.ppf(1 - alpha / 2) + norm.ppf(power)), 4)
 
 # %% ../../nbs/effects/power.ipynb #o003
@@ -101,6 +103,7 @@ def _probit(x: np.ndarray, share: np.ndarray, n: int, power: float) -> tuple[flo
 GRID = np.array([0.4, 0.75, 1.0, 1.3, 1.8])  # effects that are tried, in units of the approximation
 
 
+@face
 def minimum_detectable(
     panel: Panel,  # of one outcome
     design: Callable[[Panel], Estimate] = difference_series,  # gives a p
@@ -111,13 +114,14 @@ def minimum_detectable(
 ) -> Detectable:
     "Simulated from the difference series before the start; raises `TooFew` where that is too short to be fitted or never moves."
     panel.require(before=6, controls=1)
+    rough = multiple(alpha, power)
     if still(gap(panel)[~panel.after]):
         raise TooFew(
             f"{panel.indicator}：活动前与对照之差从不变动，无法模拟能看到多大的变化。",
             f"{panel.indicator}: the difference never moved before the start: what could have been seen cannot be simulated.",
         )
     fit, rho, noise = _noise(gap(panel).to_numpy(), panel, draws, seed)
-    rough = multiple(alpha, power) * _step_se(panel, rho, fit.sigma)
+    rough = rough * _step_se(panel, rho, fit.sigma)
     deltas = rough * GRID
     quick = design is difference_series
     found = _found_by_shift(panel, noise, deltas, alpha) if quick else _found(panel, design, noise, deltas, alpha)
@@ -133,6 +137,7 @@ _SEEN = Text(
 _FACTOR = Text("{up} 倍（或 {down} 倍）", "a factor of {up} (or {down})")
 
 
+@face
 def could_have_seen(
     e: Estimate,  # the null result
     m: Detectable,  # from `minimum_detectable`
@@ -157,4 +162,4 @@ def power_two_rates(
     from statsmodels.stats.power import NormalIndPower
     from statsmodels.stats.proportion import proportion_effectsize
 
-    return float(NormalIndPower().power(abs(proportion_effectsize(p1, p2)), n, alpha, 1.0))
+    return float(NormalIndPower().power(abs(proportion_effectsize(p1, p2)), n, probability("alpha", alpha), 1.0))

@@ -33,6 +33,8 @@ from liuan_eval.figures.look import (
 )
 from ..flow.competence import CLEAR, competence, verdicts
 from ..intake.log import CaseLog
+from ..words.safe import one_line
+from ..words.face import face
 from ..words.text import Lang, Text
 from ..words.units import above
 
@@ -52,9 +54,10 @@ def _draw_owners(ax: Axes, log: CaseLog, m: pd.DataFrame, n: pd.Series, lang: La
     sns.heatmap(m.where(m >= 0.05), vmin=0, vmax=1.15, cmap="Blues", annot=(100 * m).round().astype(int), fmt="d", **cells)
     for i, topic in enumerate(m.index):
         ax.text(m.shape[1] + 0.2, i + 0.5, f"{int(n[topic]):,}", size=8, color=GREY, va="center")
-    headed(ax, [names[u] for u in m.columns], [short(str(t), 28) for t in m.index], 8.5)
+    headed(ax, [names[u] for u in m.columns], [short(one_line(t), 28) for t in m.index], 8.5)
 
 
+@face
 def competence_map(
     log: CaseLog,  # a log with topics
     lang: Lang = "zh",  # language of the figure
@@ -99,6 +102,7 @@ def _draw_verdicts(fig: Figure, log: CaseLog, t: pd.DataFrame, lang: Lang) -> No
     percent_axis(right.xaxis)
 
 # %% ../../nbs/figures/competence.ipynb #n029
+@face
 def verdict_bars(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure

@@ -20,8 +20,10 @@ from matplotlib.ticker import FuncFormatter
 from ..effects.estimate import Estimate, p_text
 from ..effects.panel import Panel
 from .indicators import label_of
-from .look import ACCENT, BLUE, GREY, INK, page, said, start_line, step, time_axis
+from .look import ACCENT, BLUE, GREY, INK, page, said, short, start_line, step, time_axis
 from ..indicators.shapes import INDICATORS
+from ..words.face import face
+from ..words.safe import one_line
 from ..words.text import Lang, LogError, Text
 from ..words.time import day
 
@@ -56,18 +58,19 @@ def _draw_cities(ax: Axes, panel: Panel, w: pd.DataFrame, x: pd.Series) -> None:
 
 
 def _draw_marks(ax: Axes, marks: Sequence[tuple[str, str]], start: pd.Timestamp) -> None:
-    "What else happened, upright beside its day, high and low in turn."
+    "What else happened, upright beside its day, high and low in turn; long names cut."
     for i, (when, what) in enumerate(marks):
         at, early = float(date2num(day(when))), day(when) < start
         ax.axvline(at, color=GREY, lw=0.8, ls=":")
         place: dict[str, Any] = dict(xycoords=("data", "axes fraction"), xytext=(-3 if early else 3, 0), textcoords="offset points")
         upright: dict[str, Any] = dict(rotation=90, va="bottom", ha="right" if early else "left")
-        ax.annotate(what, (at, 0.02 + 0.45 * (i % 2)), **place, **upright, size=7.5, color=GREY)
+        ax.annotate(short(one_line(what), 40), (at, 0.02 + 0.45 * (i % 2)), **place, **upright, size=7.5, color=GREY)
 
 # %% ../../nbs/figures/effects.ipynb #n040
 NOTHING_TO_DRAW = LogError("没有一种设计给得出数字，没有可画的内容。", "No design gave a number: there is nothing to draw.")
 
 # %% ../../nbs/figures/effects.ipynb #n010
+@face
 def cities(
     panel: Panel,  # one indicator of several cities by period
     lang: Lang = "zh",  # language of the figure
@@ -134,6 +137,7 @@ def _design(e: Estimate) -> Text:
     return Text(f"{method.zh}；{inference.zh}", f"{method.en}; {inference.en}")
 
 # %% ../../nbs/figures/effects.ipynb #n015
+@face
 def effect(
     e: Estimate,  # of a design that has a path
     lang: Lang = "zh",  # language of the figure
@@ -174,6 +178,7 @@ def _draw_estimates(ax: Axes, estimates: Mapping[str, Estimate], lang: Lang) -> 
     ax.grid(axis="x")
 
 
+@face
 def estimate_dots(
     estimates: Mapping[str, Estimate],  # label -> estimate, one scale
     lang: Lang = "zh",  # language of the figure
@@ -192,12 +197,18 @@ def estimate_dots(
     return fig
 
 # %% ../../nbs/figures/effects.ipynb #n023
+@face
 def specifications(
     curve: pd.DataFrame,  # from `choices.specification_curve`
     lang: Lang = "zh",  # language of the figure
     simulated: bool = False,  # whether its data are
 ) -> Figure:
     "All specifications, sorted, with their intervals; below, which choices each made; raises `LogError` where none gave a number."
+    if lack := [c for c in ("value", "low", "high", "null") if c not in curve]:
+        raise LogError(
+            f"curve 没有列“{lack[0]}”。请给出 effects.choices.specification_curve 的结果。",
+            f"curve has no column '{lack[0]}'. Give what effects.choices.specification_curve returns.",
+        )
     if curve.value.isna().all():
         raise NOTHING_TO_DRAW
     f, w = curve[curve.value.notna()].sort_values("value", ignore_index=True), said("specifications")
@@ -230,6 +241,7 @@ def _heap(drawn: np.ndarray, at: float) -> np.ndarray:
     return level
 
 
+@face
 def placebos(
     e: Estimate,  # of a design with placebos in its detail
     lang: Lang = "zh",  # language of the figure

@@ -16,6 +16,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..words.safe import visible
+from ..words.face import face
 from ..words.text import Lang
 
 # %% ../../nbs/figures/files.ipynb #n006
@@ -71,12 +73,13 @@ def _write(path: Path, content: bytes, same: Callable[[bytes, bytes], bool]) -> 
     return path
 
 # %% ../../nbs/figures/files.ipynb #n013
+@face
 def save(
     fig: Figure,  # any of matplotlib
     folder: str | Path,  # made if it is not there
     name: str,  # without ending
 ) -> tuple[Path, Path]:  # the PNG and the SVG
-    "Write a figure as PNG (160 dots per inch) and SVG and close it; a file that draws the same already is left alone."
+    "Write a figure as PNG (160 dots per inch) and SVG, without what XML forbids, and close it; a file that draws the same already is left alone."
     folder, png, svg = Path(folder), BytesIO(), BytesIO()
     folder.mkdir(parents=True, exist_ok=True)
     _settle(fig)
@@ -84,9 +87,11 @@ def save(
         fig.savefig(png, format="png", dpi=160, metadata={"Software": None}, pil_kwargs={"optimize": True})
         fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": "liuan_eval"})
     plt.close(fig)
-    return _write(folder / f"{name}.png", png.getvalue(), same_picture), _write(folder / f"{name}.svg", svg.getvalue(), same_drawing)
+    drawn = visible(svg.getvalue().decode("utf-8")).encode("utf-8")  # names stand in its comments
+    return _write(folder / f"{name}.png", png.getvalue(), same_picture), _write(folder / f"{name}.svg", drawn, same_drawing)
 
 # %% ../../nbs/figures/files.ipynb #n017
+@face
 def save_both(
     draw: Callable[[Lang], Figure],  # draws in a language
     folder: str | Path,  # made if it is not there

@@ -7,7 +7,7 @@ __all__ = ['square', 'grouped', 'flow_matrix', 'flow_map', 'hops_distribution', 
 
 # %% ../../nbs/figures/flow.ipynb #n003
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,7 @@ from ..flow import excess
 from ..flow.graph import edges, flow_graph, pingpong_pairs
 from ..indicators.shapes import wilson
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import start_day
 from ..words.text import packaged
@@ -130,6 +131,7 @@ def _draw_matrix(ax: Axes, moves: pd.DataFrame, bounces: pd.DataFrame, lang: Lan
         s.set_visible(False)
 
 # %% ../../nbs/figures/flow.ipynb #n013
+@face
 def flow_matrix(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -279,11 +281,12 @@ def _draw_map(ax: Axes, log: CaseLog, e: pd.DataFrame, lang: Lang, pingpong: flo
     ax.axis("off")
 
 # %% ../../nbs/figures/flow.ipynb #n034
+@face
 def flow_map(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
     top: int = 25,  # edges drawn, the strongest
-    kinds: Sequence[str] | None = ("lateral",),  # kinds of hop: lateral, down, up; None draws all but bounces
+    kinds: Sequence[Literal["lateral", "down", "up"]] | None = ("lateral",),  # kinds of hop: lateral, down, up; None draws all but bounces
     pingpong: float = 0.25,  # a pair is in the accent colour where at least this share of its hops begins a ping-pong
 ) -> Figure:
     "The strongest flows as arrows on a circle: width by hops, ping-pong pairs in the accent colour, circles by cases received; `LogError` if none."
@@ -318,6 +321,7 @@ def _hop_counts(log: CaseLog, most: int) -> pd.Series:
     return t.set_index("k").n.reindex(range(int(t.k.max()) + 1), fill_value=0)
 
 # %% ../../nbs/figures/flow.ipynb #n040
+@face
 def hops_distribution(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -362,6 +366,7 @@ def _draw_pairs(fig: Figure, log: CaseLog, t: pd.DataFrame, lang: Lang) -> None:
     percent_axis(right.xaxis)
 
 # %% ../../nbs/figures/flow.ipynb #n044
+@face
 def pingpong_bars(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -389,6 +394,7 @@ def pingpong_bars(
     return fig
 
 # %% ../../nbs/figures/flow.ipynb #n096
+@face
 def flow_change_dots(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure

@@ -30,7 +30,7 @@ from liuan_eval.figures.look import (
     percent,
     percent_axis,
     said,
-    short,
+    apart_short,
     simulated,
     span,
     start_line,
@@ -40,8 +40,10 @@ from liuan_eval.figures.look import (
 )
 from ..indicators.shapes import INDICATORS, Indicator
 from ..intake.log import CaseLog
-from ..metrics import compute, header, translated
+from ..metrics import checked_table, compute, header, translated
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
+from ..words.time import Period
 
 # %% ../../nbs/figures/indicators.ipynb #n006
 def label_of(
@@ -95,7 +97,7 @@ def _size(t: pd.DataFrame) -> pd.Series:
 
 def _of(log: CaseLog, what: str | pd.DataFrame, by: str | None, period: str | None = None) -> tuple[Indicator, pd.DataFrame, str | None]:
     "An indicator's passport and its table, computed if only its name is given; and what the table is broken down by."
-    t = compute(log, what, by=by, period=period) if isinstance(what, str) else what
+    t = compute(log, what, by=by, period=period) if isinstance(what, str) else checked_table(log, what)
     if t.empty or t.indicator.nunique() != 1:
         raise LogError(
             "一张图只画一个指标：请给出指标代码，或 compute 结果中一个指标的行。",
@@ -133,8 +135,11 @@ def row_labels(
     lang: Lang,  # language of the names
 ) -> list[str]:
     "The groups' names for people, short enough for a figure."
-    names = translated(log, pd.DataFrame({by: keys}), lang).iloc[:, 0]
-    return ["?" if pd.isna(key) else short(str(name), 28) for key, name in zip(keys, names)]
+    keys = pd.Series(list(keys), dtype=object)
+    known = keys.dropna().unique()
+    names = translated(log, pd.DataFrame({by: known}), lang).iloc[:, 0].map(str)
+    called = dict(zip(known, apart_short(names, 28)))
+    return [called.get(key, "?") for key in keys]
 
 # %% ../../nbs/figures/indicators.ipynb #n016
 def _draw_dots(ax: Axes, log: CaseLog, o: Indicator, t: pd.DataFrame, whole: float, by: str, lang: Lang) -> None:
@@ -162,6 +167,7 @@ def _draw_dots(ax: Axes, log: CaseLog, o: Indicator, t: pd.DataFrame, whole: flo
     ax.annotate(denominator_words(o)[lang], (1, 1), **at, ha="right", size=8.5, color=GREY)
 
 # %% ../../nbs/figures/indicators.ipynb #n017
+@face
 def indicator_by_unit(
     log: CaseLog,  # a log
     what: str | pd.DataFrame,  # an indicator's name, or its table from `metrics.compute(log, name, by=...)`
@@ -170,9 +176,14 @@ def indicator_by_unit(
     top: int = 30,  # groups drawn: those with most cases
     whole: pd.DataFrame | None = None,  # the indicator over all, where `what` is of one period; None: computed over the whole log
 ) -> Figure:
-    "An indicator by unit: sorted dots with 95 % intervals, the value of all together as a line, and each denominator."
+    "An indicator by unit: sorted dots with 95 % intervals, the value of all together as a line, and each denominator; raises `LogError` for a table of anything else."
     o, t, key = _of(log, what, by)
-    every = compute(log, o.name) if whole is None else whole
+    every = compute(log, o.name) if whole is None else checked_table(log, whole)
+    if every.indicator.tolist() != [o.name]:
+        raise LogError(
+            f"whole 应是 {o.name} 的一行，即全部工单的值：metrics.compute(log, '{o.name}')。",
+            f"whole must be one row of {o.name}, its value over all cases: metrics.compute(log, '{o.name}').",
+        )
     every = every.assign(size=_size(every)).iloc[0]
     shown = t.nlargest(top, "size").sort_values(["value", "size"], ascending=[o.better == "lower", False], na_position="last")
     w, col, value, n = said("indicator_by_unit"), column_name(key or by), written(o, every.value), f"{every['size']:,.0f}"
@@ -213,12 +224,13 @@ def _draw_sizes(ax: Axes, t: pd.DataFrame, width: float, of: str) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda k, _i: f"{k:,.0f}"))
 
 # %% ../../nbs/figures/indicators.ipynb #n023
+@face
 def indicator_by_period(
     log: CaseLog,  # a log
     what: str | pd.DataFrame,  # an indicator's name, or its table from `metrics.compute(log, name, period=...)`
     lang: Lang = "zh",  # language of the figure
     start: str | date | None = None,  # first day of a campaign; None takes the mapping's, `""` draws none
-    period: str = "month",  # if `what` is a name
+    period: Period = "month",  # if `what` is a name
 ) -> Figure:
     "An indicator over time with 95 % intervals and denominators, and a line where a campaign began."
     o, t, _by = _of(log, what, None, period)

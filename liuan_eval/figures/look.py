@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'SOFT', 'STEEL', 'ASH', 'GROUPS', 'WIDTH', 'theme', 'width', 'wrap', 'short',
-           'said', 'Sheet', 'page', 'simulated', 'span', 'unit_labels', 'no_flow', 'percent', 'percent_axis', 'bare',
-           'name_rows', 'headed', 'mark', 'beside', 'written_above', 'dots', 'step', 'time_axis', 'start_line']
+           'said', 'Sheet', 'page', 'simulated', 'span', 'apart_short', 'unit_labels', 'no_flow', 'percent',
+           'percent_axis', 'bare', 'name_rows', 'headed', 'mark', 'beside', 'written_above', 'dots', 'step',
+           'time_axis', 'start_line']
 
 # %% ../../nbs/figures/look.ipynb #n003
 import sys
@@ -29,6 +30,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from ..intake.log import CaseLog
+from ..words.safe import one_line
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.time import DAY, SECOND, day
 
@@ -50,13 +52,14 @@ def _font() -> str:
 
 def theme() -> None:
     "The look of all figures; every page calls it, because a later `sns.set_theme()` would lose the Chinese font."
-    letters: dict[str, Any] = {"font.family": "sans-serif", "font.sans-serif": [_font(), "DejaVu Sans"], "font.size": 9}
+    letters: dict[str, Any] = {"font.family": [_font(), "DejaVu Sans"], "font.size": 9}  # the second draws what the first has not
     letters |= {"axes.titlesize": 9, "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.unicode_minus": False}
     colours = {"text.color": INK, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY, "axes.edgecolor": "#9CA3AF"}
     colours |= {"grid.color": PALE, "figure.facecolor": "white", "savefig.facecolor": "white"}
     lines: dict[str, Any] = {"axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False, "grid.linewidth": 0.8}
     lines |= {f"{x}tick.major.{what}": v for x in "xy" for what, v in (("size", 3), ("width", 0.8))}
-    sns.set_theme(style="ticks", rc=letters | colours | lines | {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval"})
+    own = {"svg.fonttype": "path", "svg.hashsalt": "liuan_eval", "text.parse_math": False}
+    sns.set_theme(style="ticks", rc=letters | colours | lines | own)
 
 # %% ../../nbs/figures/look.ipynb #n010
 def width(
@@ -71,15 +74,15 @@ def wrap(
     most: int,  # half-width letters per line
 ) -> list[str]:
     "Lines of at most a width: broken between words, and between any two Chinese characters except before punctuation."
-    lines, line = [], ""
+    lines, line, wide = [], "", 0
     for c in text:
-        line += c
-        if width(line) <= most or c in "，。；：、）”,.;:)":
+        line, wide = line + c, wide + width(c)
+        if wide <= most or c in "，。；：、）”,.;:)":
             continue
         head, gap, tail = line.rpartition(" ")
         cut = (head, tail) if gap and width(tail) < 24 else (line[:-1], c)
         lines.append(cut[0])
-        line = cut[1]
+        line, wide = cut[1], width(cut[1])
     return [*lines, line] if line else lines
 
 # %% ../../nbs/figures/look.ipynb #n012
@@ -88,11 +91,12 @@ def short(
     most: int = 22,  # half-width letters
 ) -> str:
     "A name cut to a width, with an ellipsis."
-    if width(text) <= most:
+    if width(text[: most + 1]) <= most:
         return text
-    while width(text) > most - 1:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    cut = text[:most]
+    while width(cut) > most - 1:
+        cut = cut[:-1]
+    return cut.rstrip() + "…"
 
 # %% ../../nbs/figures/look.ipynb #n015
 @cache
@@ -163,13 +167,23 @@ def span(
     return Text(f"{first:%Y-%m-%d} 至 {last:%Y-%m-%d}", f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
 
 
+def apart_short(
+    labels: Iterable[str],  # no two of them the same
+    most: int = 22,  # half-width letters
+) -> list[str]:
+    "Labels short enough for a figure; those that would coincide are three times as long, and numbered where that is not enough."
+    whole = [one_line(x) for x in labels]
+    cut = pd.Series([short(x, most) for x in whole], dtype=object)
+    longer = cut.where(~cut.duplicated(keep=False), pd.Series([short(x, 3 * most) for x in whole], dtype=object))
+    return [f"{x} {i}" if again else x for i, (x, again) in enumerate(zip(longer, longer.duplicated(keep=False)), 1)]
+
+
 def unit_labels(
     log: CaseLog,  # a log
     lang: Lang,  # language of the names
 ) -> dict[str, str]:
-    "Unit -> its label, short enough for a figure; labels that would coincide keep their full length."
-    cut = log.units[lang].map(short)
-    return dict(zip(log.units.unit, cut.where(~cut.duplicated(keep=False), log.units[lang])))
+    "Unit -> its label, short enough for a figure, and its own."
+    return dict(zip(log.units.unit, apart_short(log.units[lang])))
 
 # %% ../../nbs/figures/look.ipynb #n024
 def no_flow(

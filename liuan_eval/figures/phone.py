@@ -6,7 +6,8 @@
 __all__ = ['unheard_curve', 'chain_bars', 'chain_grid']
 
 # %% ../../nbs/figures/phone.ipynb #n003
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,9 @@ from liuan_eval.figures.look import (
 )
 from ..indicators import phone
 from ..intake.log import CaseLog
-from ..words.text import Lang, Text
+from ..words.face import face
+from ..words.text import Lang, LogError, Text
+from ..words.time import day
 
 # %% ../../nbs/figures/phone.ipynb #n006
 _ODDS = (1 / 20, 20)  # of the silent over those of the heard, as far as the figure goes
@@ -67,17 +70,29 @@ def _draw_tilt(ax: Axes, r: Any, lang: Lang) -> None:
     mark(ax, r.value, f"{w['heard'][lang]} {r.value:.1%}", BLUE, x=1, shift=(-8, 7), ha="right", va="baseline")
 
 # %% ../../nbs/figures/phone.ipynb #n008
+def _not_there(what: str, value: Any) -> LogError:
+    "The error for a period that holds no case."
+    return LogError(
+        f"{what} 为“{value}”：日志中没有这个时期的工单。请写时期的第一天，如 2022-03-01，或 before、after。",
+        f"{what} is '{value}': no case of the log falls there. Write the first day of the period, such as 2022-03-01, or before, after.",
+    )
+
+
+@face
 def unheard_curve(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure
     target: float | None = None,  # a rate that a conclusion needs
-    what: str = "satisfied",  # or `resolved`
+    what: Literal["satisfied", "resolved"] = "satisfied",  # what was asked
     period: str | None = None,  # with `group`: only one period of it
     group: Any = None,  # which of the periods: `before`, `after`, or the first day of one
 ) -> Figure:
-    "The rate among all closed cases by how unlike the silent are: bounds, weights and tilt on one figure."
+    "The rate among all closed cases by how unlike the silent are: bounds, weights and tilt on one figure; raises `LogError` (of `_not_there`) for a period without cases."
     u, w = phone.unheard(log, period=period, what=what), said("unheard_curve")
-    r = u[u.period == group].iloc[0] if period else u.iloc[0]
+    u = u[u.period == group] if period else u
+    if u.empty:
+        raise _not_there("group", group)
+    r = u.iloc[0]
     closed, answered, name = int(r.closed), int(r.answered), w.get(what, Text(what, what))
     sub = Text(
         f"办结 {closed:,} 件，其中 {answered:,} 件有有效回答（{answered / closed:.0%}），{closed - answered:,} 件没有",
@@ -108,12 +123,15 @@ def _stage(name: str) -> Text:
     return phone.STAGES[name].label if name in phone.STAGES else phone.EXITS[name]
 
 
-def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
-    "One bar per stage: what goes on, then the ways out."
+def _draw_chain(ax: Axes, f: pd.DataFrame, lang: Lang, least: int) -> None:
+    "One bar per stage: what goes on, then the ways out; a stage with a part that is too small is not divided."
     for i, stage in enumerate(_SHOWN):
         part = f[f.stage == stage].set_index("to").cases
         total, left = int(part.sum()), 0.0
-        mark(ax, i, f"{total:,}", shift=(40, 0), ha="right")
+        mark(ax, i, f"{total:,}" if total >= least else "*", shift=(40, 0), ha="right")
+        if part.between(1, least - 1).any():
+            mark(ax, i, said("chain")["hidden"][lang].format(least=least), x=0, shift=(6, 0), size=8)
+            continue
         for k, to in enumerate([phone.STAGES[stage].onward, *phone.STAGES[stage].leaves]):
             wide = float(part.get(to, 0)) / total if total else 0.0
             ax.barh(i, wide, left=left, color=BLUE if k == 0 else ("#B7C9D9", "#E3C9B5")[k % 2], height=0.66)
@@ -136,16 +154,20 @@ def _received(log: CaseLog, f: pd.DataFrame, month: Any) -> Text:
     return Text(f"{n:,} 件受理的工单；{when.zh}", f"{n:,} cases received; {when.en}")
 
 
+@face
 def chain_bars(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure
-    month: Any = None,  # only cases received in this month (its first day)
+    month: str | date | None = None,  # only cases received in this month (its first day)
+    least: int = 0,  # stages with a smaller part are not divided
 ) -> Figure:
-    "Where cases leave the chain from receipt to look-back, by stage."
+    "Where cases leave the chain from receipt to look-back, by stage; raises `LogError` (of `_not_there`) for a month without cases."
     f, w = phone.chain(log, None, period=None if month is None else "month"), said("chain")
-    f = f[(f.stage != "open") & (True if month is None else f.period == pd.Timestamp(month))]
+    f = f[(f.stage != "open") & (True if month is None else f.period == day(month))]
+    if f.empty:
+        raise _not_there("month", month)
     fig = page(lang, w["title"], _received(log, f, month), [w["bars"]], simulated(log), 0.4 + 0.42 * len(_SHOWN))
-    _draw_chain(fig.subplots(), f, lang)
+    _draw_chain(fig.subplots(), f, lang, least)
     return fig
 
 # %% ../../nbs/figures/phone.ipynb #n018
@@ -161,6 +183,7 @@ def _onward(f: pd.DataFrame, key: str, top: int) -> tuple[pd.DataFrame, pd.DataF
     return total.astype(int), on / total.where(total > 0)
 
 # %% ../../nbs/figures/phone.ipynb #n021
+@face
 def chain_grid(
     log: CaseLog,  # a log with callbacks
     lang: Lang = "zh",  # language of the figure

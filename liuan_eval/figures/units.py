@@ -40,6 +40,7 @@ from .indicators import column_name
 from ..judge.compare import Comparison, compare_units, funnel_limits
 from ..judge.scorecard import Item, Scorecard, points, score
 from ..metrics import compute
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 
 # %% ../../nbs/figures/units.ipynb #n006
@@ -84,6 +85,7 @@ def _draw_funnel(ax: Axes, log: CaseLog, c: Comparison, wide: float, lang: Lang)
     _name_beside(ax, u[hot & ~under].nlargest(12, "n"), unit_labels(log, lang))
 
 # %% ../../nbs/figures/units.ipynb #n009
+@face
 def funnel(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -150,6 +152,7 @@ def _draw_scores(fig: Figure, log: CaseLog, t: pd.DataFrame, items: pd.DataFrame
         ax.grid(axis="x")
 
 # %% ../../nbs/figures/units.ipynb #n014
+@face
 def scorecard_dots(
     log: CaseLog,  # a log
     card: Scorecard | str,  # a card, or the name of one that comes with the package
@@ -197,6 +200,7 @@ def _draw_shape(ax: Axes, item: Item, r: pd.Series, lang: Lang) -> None:
     percent_axis(ax.xaxis)
 
 # %% ../../nbs/figures/units.ipynb #n018
+@face
 def item_shape(
     card: Scorecard | str,  # a card, or the name of one that comes with the package
     indicator: str,  # of one of its items

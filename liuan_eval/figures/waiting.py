@@ -40,9 +40,10 @@ from ..intake.log import CaseLog
 from .indicators import column_name
 from ..judge import gaming
 from ..metrics import compute
+from ..words.face import face
 from ..words.text import Lang, LogError, Text
 from ..words.time import DAY, SECOND, elapsed
-from ..words.units import names
+from ..words.units import apart, names
 from ..words.text import packaged
 from ..words.vocabulary import label
 
@@ -90,7 +91,7 @@ def _draw_curves(ax: Axes, curve: pd.DataFrame, risk: pd.DataFrame, ticks: np.nd
     "The curves with their bands."
     for colour, g, name in zip(GROUPS if labels else (BLUE,), risk.index, labels or [""]):
         c = curve[curve.g == g]
-        x, s = np.r_[0, c.days, ticks[-1]], np.r_[1, c.surv, c.surv.iloc[-1:]]
+        x, s = np.r_[0, c.days, ticks[-1]], np.r_[1, c.surv, c.surv.iloc[-1] if len(c) else 1.0]  # nothing ended: a flat line
         ax.step(x, s, where="post", color=colour, lw=1.8, label=name)
         ax.fill_between(c.days, c.low.astype(float), c.high.astype(float), step="post", color=colour, alpha=0.18, lw=0)
     ax.set(ylim=(0, 1.02), xlim=(0, ticks[-1]))
@@ -117,7 +118,7 @@ def _draw_open(
     "Curves above, the table of those at risk below; the upper axes."
     curve, risk, ticks = drawn
     ax, below = fig.subplots(2, height_ratios=[3.2, 0.1 + 0.2 * len(risk)], sharex=True)
-    labels = [_group_label(log, by, g, lang) for g in risk.index] if by else []
+    labels = apart([_group_label(log, by, g, lang) for g in risk.index], risk.index, lang) if by else []
     _draw_curves(ax, curve, risk, ticks, labels)
     ax.set(ylabel=words["share"][lang], xlabel=words.get("days", said("page")["days"])[lang])
     _draw_risk(below, risk, labels)
@@ -142,6 +143,7 @@ def _median(ax: Axes, whole: pd.Series, lang: Lang) -> None:
     ax.annotate(text[lang], (day, 0.5), xytext=(8, 6), textcoords="offset points", color=INK)
 
 
+@face
 def resolution_curve(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -164,6 +166,7 @@ def resolution_curve(
     return fig
 
 # %% ../../nbs/figures/waiting.ipynb #n044
+@face
 def limbo_curves(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -199,6 +202,7 @@ def _draw_ends(ax: Axes, f: pd.DataFrame, lang: Lang) -> None:
     ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, loc="upper left", ncols=2)
 
 # %% ../../nbs/figures/waiting.ipynb #n048
+@face
 def ends_curves(
     log: CaseLog,  # a log
     lang: Lang = "zh",  # language of the figure
@@ -238,6 +242,7 @@ def _draw_last_day(ax: Axes, f: pd.DataFrame, limit: int, lang: Lang) -> None:
     percent_axis(ax.yaxis)
 
 # %% ../../nbs/figures/waiting.ipynb #n053
+@face
 def last_day(
     log: CaseLog,  # a log with limits
     lang: Lang = "zh",  # language of the figure

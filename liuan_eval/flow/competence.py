@@ -18,6 +18,7 @@ from ..indicators.rows import columns_of, rows
 from ..intake.log import CaseLog
 from ..truth.city import AREAS, TOPICS, City, Simulated, simulate
 from ..truth.trials import monte_carlo
+from ..words.face import briefly, face
 from ..words.text import DATA, LogError, Text
 from ..words.units import above, dispatchers, names
 
@@ -120,9 +121,11 @@ def _draw(
     return (own + wider[first] * a[first][:, None] / total)[group]
 
 # %% ../../nbs/flow/competence.ipynb #n010
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Competence:
     "Who is competent for what, as far as the closed cases of a log show."
+
+    __repr__ = briefly
 
     by: tuple[str, ...]  # what describes a case, widest first
     alpha: pd.DataFrame  # strength of pooling: one row per topic, one column per level
@@ -152,6 +155,7 @@ class Competence:
         return p, np.clip(p[:, None] + deviate, 0, 1) if draws else deviate
 
 # %% ../../nbs/flow/competence.ipynb #n013
+@face
 def competence(
     log: CaseLog,  # whose closed cases are the evidence
     by: Sequence[str] | None = None,  # columns of cases, widest first; None: those of topic, area, request_type that the log has
@@ -168,9 +172,11 @@ def competence(
     return replace(made, table=t.sort_values([*by, "probability"], ascending=[True] * len(by) + [False], ignore_index=True))
 
 # %% ../../nbs/flow/competence.ipynb #c015
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdicts:
     "Passes judged by who was competent; `value` is numerator / denominator, low and high carry the uncertainty of the competence."
+
+    __repr__ = briefly
 
     units: pd.DataFrame  # unit, measure (see `MEASURES`), numerator, denominator, value, low, high
     dispatch: pd.DataFrame  # measure (first, again), numerator (sent to a unit not competent), denominator, value, low, high
@@ -273,6 +279,7 @@ def _unit_measures(made: Competence, cells: dict, units: pd.DataFrame, odds: dic
     return pd.concat([f.assign(measure=k) for k, f in parts.items()], ignore_index=True)
 
 # %% ../../nbs/flow/competence.ipynb #n022
+@face
 def verdicts(
     log: CaseLog,  # whose passes are judged
     by: Sequence[str] | None = None,  # as in `competence`

@@ -21,6 +21,7 @@ from ..indicators.lifetable import Z
 from ..intake.log import CaseLog, read_log
 from ..truth.city import City, simulate
 from ..truth.trials import monte_carlo
+from ..words.face import face
 from ..words.text import DATA, LogError
 from ..words.time import start_day
 from ..words.units import kin, names
@@ -39,6 +40,28 @@ def quasi_independent(
             break
     return e
 
+# %% ../../nbs/flow/excess.ipynb #n019
+_PAIRS = 2_000_000  # of units in one stratum, whose flows can be compared with chance
+
+
+def _check_pairs(givers: int, receivers: int, most: int = _PAIRS) -> None:
+    "Raise `LogError` for more units than can be compared pair by pair."
+    if givers * receivers > most:
+        raise LogError(
+            f"有平级转出的单位 {givers:,} 个、转入的 {receivers:,} 个，逐对比较超出内存。请在映射中用 aliases 合并单位，或用 --only 截取一部分工单。",
+            f"{givers:,} units passed cases on and {receivers:,} were passed some: too many to compare pair by pair. Join units with aliases in the mapping, or take a part of the cases with --only.",
+        )
+
+
+def _allowed(givers: list[str], receivers: list[str], related: frozenset[tuple[str, str]]) -> np.ndarray:
+    "Which pairs can have a lateral flow: two units that are no kin."
+    res = np.ones((len(givers), len(receivers)), dtype=bool)
+    row, column = ({u: i for i, u in enumerate(units)} for units in (givers, receivers))
+    for u, w in [*related, *((u, u) for u in givers)]:
+        if u in row and w in column:
+            res[row[u], column[w]] = False
+    return res
+
 # %% ../../nbs/flow/excess.ipynb #n002
 def _tail(x: np.ndarray, e: np.ndarray, v: np.ndarray) -> np.ndarray:
     "P(X >= x) of a binomial with mean e and variance v, real-valued n; where x lies beyond n a normal tail, or a Poisson one where e is small."
@@ -56,7 +79,8 @@ def _expected(counts: pd.DataFrame, related: frozenset[tuple[str, str]]) -> tupl
     total, possible = {}, set()
     for _stratum, f in counts.groupby("stratum"):
         a, b = (sorted(f[c].unique()) for c in ("from_unit", "to_unit"))
-        allowed = np.array([[u != w and (u, w) not in related for w in b] for u in a])
+        _check_pairs(len(a), len(b))
+        allowed = _allowed(a, b, related)
         x = f.pivot_table(index="from_unit", columns="to_unit", values="cases", aggfunc="sum", fill_value=0).loc[a, b].to_numpy(float)
         e = quasi_independent(x, allowed)
         v = e * (1 - e / x.sum(axis=1)[:, None]) * (1 - e / x.sum(axis=0))
@@ -92,6 +116,7 @@ def _related(units: pd.DataFrame) -> frozenset[tuple[str, str]]:
     return frozenset(zip(pairs.unit.map(called), pairs.follows.map(called)))
 
 
+@face
 def excess_flows(
     log: CaseLog,  # whose lateral hops are counted
     within: str | Sequence[str] | None = None,  # columns of cases, for example `topic`: the null holds inside each of their values
@@ -187,6 +212,18 @@ def _standardised(wide: pd.DataFrame, has: sparse.csr_matrix, repeats: int, seed
     return d, null, own, shuffled
 
 # %% ../../nbs/flow/excess.ipynb #n011
+_SHUFFLED = 100_000_000  # numbers that are kept
+
+
+def _check_shuffles(flows: int, repeats: int) -> None:
+    "Raise `LogError` for more flows than can be shuffled so often."
+    if flows * repeats > _SHUFFLED:
+        raise LogError(
+            f"平级流向 {flows:,} 条，置换 {repeats:,} 次超出内存。请减少 repeats，或用 aliases 合并单位。",
+            f"{flows:,} lateral flows: too many to shuffle {repeats:,} times. Give fewer repeats, or join units with aliases.",
+        )
+
+
 def change_of(
     table: pd.DataFrame,  # path, stratum, after (bool), n
     related: frozenset[tuple[str, str]] = frozenset(),  # pairs between which no lateral hop can be
@@ -197,6 +234,7 @@ def change_of(
     spans = table.assign(code=pd.factorize(table.path)[0], before=table.n.where(~table.after, 0), since=table.n.where(table.after, 0))
     wide = spans.groupby(["stratum", "code"], as_index=False).agg(path=("path", "first"), before=("before", "sum"), since=("since", "sum"))
     pairs, has = _crossings(wide, related)
+    _check_shuffles(len(pairs), repeats)
     d, null, own, shuffled = _standardised(wide, has, repeats, seed)
     n0, n1 = int(wide.before.sum()), int(wide.since.sum())
     counts = dict(before=(wide.before.to_numpy() @ has).astype(int), after=(wide.since.to_numpy() @ has).astype(int))
@@ -210,6 +248,7 @@ def change_of(
     return f.sort_values(["p_family", "p", "from_unit", "to_unit"], ignore_index=True)
 
 # %% ../../nbs/flow/excess.ipynb #c021
+@face
 def changed_flows(
     log: CaseLog,  # whose cases are split
     start: str | None = None,  # the day that splits the log; None: the mapping's start of a campaign

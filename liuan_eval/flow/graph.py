@@ -6,24 +6,31 @@
 __all__ = ['edges', 'pingpong_pairs', 'paths', 'flow_graph', 'write_graph']
 
 # %% ../../nbs/flow/graph.ipynb #c003
-import re
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, tostring
 
 import ibis
 import networkx as nx
 import pandas as pd
 from ibis import _
+from networkx.readwrite.gexf import GEXFWriter
+from pandas.api.types import is_scalar
 
 from ..custody.spells import coded_hops, coded_spells
 from ..intake.balance import accepted
 from ..intake.log import CaseLog
 from ..indicators.rows import period_column, rows
 from ..indicators.shapes import wilson
+from ..words.safe import visible
+from ..words.spreadsheet import write_csv
+from ..words.face import face
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND
-from ..words.units import names
+from ..words.units import apart, names
 
 # %% ../../nbs/flow/graph.ipynb #c006
+@face
 def edges(
     log: CaseLog,  # whose hops are counted
 ) -> pd.DataFrame:  # from_unit, to_unit, kind, hops, cases, median_hours, pingpongs, bounces; most hops first
@@ -42,6 +49,7 @@ def edges(
     return f.assign(from_unit=f.from_unit.map(called), to_unit=f.to_unit.map(called)).astype(counts | {"median_hours": "float64"})
 
 # %% ../../nbs/flow/graph.ipynb #c014
+@face
 def pingpong_pairs(
     log: CaseLog,  # whose hops are counted
 ) -> pd.DataFrame:  # unit_a, unit_b, kind, hops, pingpongs, numerator, denominator, value, low, high; most ping-pongs first
@@ -63,6 +71,7 @@ def pingpong_pairs(
     return units.join(counts).assign(value=f.numerator / f.denominator, low=low, high=high)
 
 # %% ../../nbs/flow/graph.ipynb #c020
+@face
 def paths(
     log: CaseLog,  # its cases, open ones too, but none whose closing is unknown
     by: list[str] | None = None,  # columns of cases: `topic`, `channel`, ...
@@ -94,6 +103,7 @@ def _nodes(log: CaseLog) -> pd.DataFrame:
     return t.assign(**counts, kind=t.kind.fillna(""), is_dispatcher=t.is_dispatcher.astype(bool))
 
 
+@face
 def flow_graph(
     log: CaseLog,  # whose spells and hops make the graph
 ) -> nx.DiGraph:  # nodes: units with received, passed, resolved, kind, zh, en, is_dispatcher; edges: the columns of `edges`
@@ -107,24 +117,36 @@ def flow_graph(
 
 # %% ../../nbs/flow/graph.ipynb #c029
 def _plain(attributes: dict) -> dict:
-    "Attributes as plain Python values, without those that are missing."
-    return {k: v.item() if hasattr(v, "item") else v for k, v in attributes.items() if not pd.isna(v)}
+    "Attributes as plain Python values, text as XML can hold it, without those that are missing."
+    plain = {visible(k): v.item() if hasattr(v, "item") else v for k, v in attributes.items() if not (is_scalar(v) and pd.isna(v))}
+    return {k: v if isinstance(v, (bool, int, float)) else visible(v) for k, v in plain.items()}
+
+
+def _node_names(graph: nx.DiGraph) -> dict[Any, str]:
+    "The names of the nodes as XML can hold them; two that would become one are told apart."
+    shown = [visible(n) for n in graph]
+    return dict(zip(graph, apart(shown, shown)))
 
 
 def _plain_graph(graph: nx.DiGraph) -> nx.DiGraph:
     "A copy that every format can hold."
-    g = nx.DiGraph(**_plain(graph.graph))
-    g.add_nodes_from((n, _plain(d)) for n, d in graph.nodes(data=True))
-    g.add_edges_from((a, b, _plain(d)) for a, b, d in graph.edges(data=True))
+    g, own = nx.DiGraph(**_plain(graph.graph)), _node_names(graph)
+    g.add_nodes_from((own[n], _plain(d)) for n, d in graph.nodes(data=True))
+    g.add_edges_from((own[a], own[b], _plain(d)) for a, b, d in graph.edges(data=True))
     return g
 
 
 def _gexf(graph: nx.DiGraph) -> str:
     "GEXF without the date of the day, so that the same log gives the same file; its description names the source."
-    what = ("SIMULATED 模拟数据: " if graph.graph.get("simulated") else "") + str(graph.graph.get("source", ""))
-    text = re.sub(r' lastmodifieddate="[^"]*"', "", "\n".join(nx.generate_gexf(graph)))
-    what = what.replace("&", "&amp;").replace("<", "&lt;")
-    return text.replace("<creator>", f"<description>{what}</description>\n    <creator>", 1)
+    made = GEXFWriter()
+    made.add_graph(graph)
+    meta: Any = made.xml.find("meta")
+    del meta.attrib["lastmodifieddate"]
+    what = Element("description")
+    what.text = ("SIMULATED 模拟数据: " if graph.graph.get("simulated") else "") + str(graph.graph.get("source", ""))
+    meta.insert(0, what)
+    made.indent(made.xml)
+    return tostring(made.xml, encoding="unicode")
 
 
 def _edge_table(graph: nx.DiGraph) -> pd.DataFrame:
@@ -152,5 +174,5 @@ def write_graph(
     elif path.suffix.lower() == ".gexf":
         path.write_text(_gexf(g), encoding="utf-8")
     else:
-        _edge_table(g).to_csv(path, index=False, encoding="utf-8-sig")
+        write_csv(_edge_table(g), path)
     return path

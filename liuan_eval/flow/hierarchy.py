@@ -21,6 +21,7 @@ from .graph import edges, paths
 from .tossing import steps
 from ..indicators.shapes import wilson
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import LogError, Text
 
 # %% ../../nbs/flow/hierarchy.ipynb #c006
@@ -119,6 +120,7 @@ def ranking_of(
     return f.reset_index()
 
 
+@face
 def ranking(
     log: CaseLog,  # whose lateral hops are ranked
     repeats: int = 200,  # bootstrap replicates over cases
@@ -213,6 +215,7 @@ def structure_of(
     return f.assign(zh=[t.zh for t in _STRUCTURE.values()], en=[t.en for t in _STRUCTURE.values()])
 
 # %% ../../nbs/flow/hierarchy.ipynb #n014
+@face
 def structure(
     log: CaseLog,  # whose lateral hops are described
     repeats: int = 39,  # random flows
@@ -222,6 +225,7 @@ def structure(
     return structure_of(edges(log), repeats, seed)
 
 # %% ../../nbs/flow/hierarchy.ipynb #n011
+@face
 def communities(
     log: CaseLog,  # whose lateral hops are grouped
     seed: int = 0,  # of Louvain

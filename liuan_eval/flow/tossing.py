@@ -18,6 +18,7 @@ from ..custody.spells import coded_cases, coded_spells
 from .graph import paths
 from ..indicators.lifetable import Z
 from ..intake.log import CaseLog
+from ..words.face import briefly, face
 from ..words.text import LogError
 from ..words.time import HOUR, SECOND, elapsed
 
@@ -98,9 +99,11 @@ def _without_memory(s: Steps, q: np.ndarray) -> float:
     return float((s.n @ s.followed)[other] @ (q[s.b[other], s.a[other]] / leaves[s.b[other]]))
 
 # %% ../../nbs/flow/tossing.ipynb #n005
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TossingChain:
     "The absorbing Markov chain of departments, from closed cases."
+
+    __repr__ = briefly
 
     units: pd.DataFrame  # unit, visits (spells), resolved, hops_to_resolution, low, high (none where a unit never passed a case on)
     ends: pd.DataFrame  # unit, resolver, probability, low, high: where cases now with a unit end; probabilities of at least 1 %
@@ -148,6 +151,7 @@ def chain_of(
     )
 
 # %% ../../nbs/flow/tossing.ipynb #n007
+@face
 def tossing_chain(
     log: CaseLog,  # whose closed cases make the chain
     repeats: int = 200,  # bootstrap draws
@@ -178,6 +182,7 @@ def _spared(log: CaseLog) -> pd.Series:
     return c.agg(n=c.count(), all_hops=c.all_hops.sum(), all_hours=c.all_hours.sum(), **sums).execute().iloc[0]
 
 
+@face
 def what_if_direct(
     log: CaseLog,  # its closed cases
 ) -> pd.DataFrame:  # measure, numerator (total), denominator (cases), value (per case), low, high, share

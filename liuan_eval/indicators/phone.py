@@ -10,7 +10,7 @@ __all__ = ['called_rate', 'reach_rate', 'callback_coverage', 'resolution_rate', 
 # %% ../../nbs/indicators/phone.ipynb #c003
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import ibis
 import numpy as np
@@ -22,6 +22,7 @@ from .lifetable import Z
 from .rows import columns_of, full_table, named_table, period_column, rows, sums
 from .shapes import Rate, shared, wilson
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.text import LogError, Text, packaged
 
 # %% ../../nbs/indicators/phone.ipynb #c006
@@ -45,7 +46,8 @@ def _any(condition: Any) -> Any:
 
 def _found(log: CaseLog) -> ibis.Table:
     "case, and what its calls found: one row per case that was called."
-    assert log.callbacks is not None  # the indicators below say so in plain words before
+    if log.callbacks is None:
+        raise LogError("这份日志没有回访记录（callbacks）。", "This log has no telephone calls (callbacks).")
     c = _ordered(log.callbacks.join(log.case_ids, "case_id").mutate(resolved=_.resolved.cast("int32").cast("float64")))
     heard, early = c.reached.fill_null(True), c["round"].isin(["first", "final"])
     in_round, through = (lambda r: c["round"] == r), c.reached.fill_null(False)
@@ -72,10 +74,11 @@ def _calls(log: CaseLog) -> ibis.Table:
     return t.mutate(reviewed=t.review_call | t.seen.fill_null(False)).drop("review_call", "seen")
 
 
+@face
 def calls(
     log: CaseLog,  # with callbacks
 ) -> ibis.Table:  # milestones with called, reached, surveyor, satisfied, resolved, …_last, reviewed, called_again, looked_back, holds
-    "What the calls of each case found, kept in the engine."
+    "What the calls of each case found, kept in the engine; raises `LogError` without callbacks."
     return log.keep("calls", lambda: _calls(log))
 
 # %% ../../nbs/indicators/phone.ipynb #c008
@@ -109,6 +112,7 @@ satisfaction_rate = Answers("satisfaction_rate", case=_.satisfied, on=calls)
 final_satisfaction_rate = Answers("final_satisfaction_rate", case=_.satisfied_last, on=calls)
 
 # %% ../../nbs/indicators/phone.ipynb #c012
+@face
 def evaluation(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, `unit`, or `surveyor`
@@ -162,7 +166,7 @@ def _answer_cells(log: CaseLog, by: list[str], period: str | None, what: str) ->
     t = rows(log, [*by, *extra], ("cases",), _.first_closed_at.notnull(), calls(log))[0]
     keys = {c: t[c].cast("string").fill_null("?") for c in extra} | period_column(t.at, period)
     f = t.group_by(*by, **keys).agg(N=t.count(), m=t[what].count(), s=t[what].sum().fill_null(0)).execute()
-    f["cell"] = f[extra].agg("\t".join, axis=1) if extra else "all"
+    f["cell"] = f[extra].agg("\t".join, axis=1) if extra and len(f) else "all"
     f.loc[f.m < FEW, "cell"] = "few"
     f = f.groupby([*by, *(["period"] if period else []), "cell"], as_index=False, dropna=False)[["N", "m", "s"]].sum()
     return f.astype({"N": float, "m": float, "s": float})
@@ -190,11 +194,15 @@ def _logit_interval(p: float, var: float) -> tuple[float, float]:
     return float(1 / (1 + np.exp(half - at))), float(1 / (1 + np.exp(-half - at)))
 
 # %% ../../nbs/indicators/phone.ipynb #n029
+_Asked = Literal["satisfied", "resolved", "satisfied_last", "resolved_last"]
+
+
+@face
 def unheard(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`
     period: str | None = None,  # `day` … `year`, or a date that splits before from after
-    what: str = "satisfied",  # or `resolved`, `satisfied_last`, `resolved_last`
+    what: _Asked = "satisfied",  # the answer, `resolved` or `satisfied`, in the first round or the last
 ) -> pd.DataFrame:  # by, period, closed, answered, value, low, high, worst, best, …_low, …_high, weighted, …, cells, in_silent_cells
     "The rate among the heard, what it can be among all (Manski bounds, with 95 % limits), and weighted for who answers."
     by = [by] if isinstance(by, str) else list(by or [])
@@ -205,7 +213,7 @@ def unheard(
     for key, c in groups:
         n, m, s = c.N.sum(), c.m.sum(), c.s.sum()
         low, high = wilson(s, m)
-        worst, best = s / n, (s + n - m) / n
+        worst, best = (s / n, (s + n - m) / n) if n else (np.nan, np.nan)
         row = dict(closed=int(n), answered=int(m), value=s / m if m else np.nan, low=float(low), high=float(high), worst=worst, best=best)
         row |= dict(worst_low=float(wilson(s, n)[0]), best_high=float(wilson(s + n - m, n)[1])) | _post_stratified(c)
         out.append(dict(zip(keys, key)) | row)
@@ -291,6 +299,7 @@ def _counted(t: ibis.Table, keys: list[str], ways: dict[str, Any]) -> pd.DataFra
     return out.assign(stage=out.stage.str.removeprefix("_"))
 
 
+@face
 def chain(
     log: CaseLog,  # with callbacks
     by: str | Sequence[str] | None = None,  # columns of cases, or `unit`

@@ -8,6 +8,7 @@ __all__ = ['UNIT_COLUMNS', 'FURTHER', 'held', 'settled', 'attribute_names', 'col
 
 # %% ../../nbs/indicators/rows.ipynb #n030
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import ibis
@@ -16,8 +17,9 @@ from ibis import _
 
 from ..custody.spells import coded_cases, coded_hops, coded_spells
 from ..intake.log import CaseLog
-from ..words.text import LogError
-from ..words.time import PERIODS, wall
+from ..words.face import face
+from ..words.text import LogError, packaged
+from ..words.time import PERIODS, day, wall
 from ..words.units import names
 
 # %% ../../nbs/indicators/rows.ipynb #n033
@@ -31,6 +33,7 @@ _OWN = dict(
 _NO_GROUP = ("case", "submitted_at", "due_at", "extended_due_at", "closed_at", "person_key")
 
 
+@face
 def attribute_names(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> tuple[str, ...]:  # names of columns
@@ -38,6 +41,7 @@ def attribute_names(
     return () if log.attributes is None else log.attributes.columns
 
 
+@face
 def columns_of(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     levels: Sequence[str] = ("cases", "spells", "hops"),  # levels an indicator exists on
@@ -48,19 +52,29 @@ def columns_of(
     return list(dict.fromkeys([*own, *(c for c in attribute_names(log) if c not in _NO_GROUP)]))
 
 # %% ../../nbs/indicators/rows.ipynb #n037
+def _no_group(column: Any, known: Sequence[str]) -> LogError:
+    "The error for a column that is no group, with the nearest; a column may have been meant by its name for people."
+    heads = packaged("words/headers")["columns"]
+    said = {w.casefold(): c for c in known for w in (c, *heads.get(c, {}).values())}
+    near = [said[w] for w in get_close_matches(str(column).casefold(), said, 1, 0.75)]
+    zh, en = (f"是否指 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
+    return LogError(
+        f"该指标在此日志中不能按“{column}”分组。{zh}可用：{'、'.join(known)}。",
+        f"This indicator cannot be broken down by '{column}' in this log.{en} It can by: {', '.join(known)}.",
+    )
+
+
 def level_of(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     by: Sequence[str],  # columns of the groups
     levels: Sequence[str],  # levels an indicator exists on
 ) -> str:  # `cases`, `spells` or `hops`
-    "The level of rows that `by` needs; raises `LogError` for a column that is unknown there, or two that exclude each other."
+    "The level of rows that `by` needs; raises `LogError` for a column that is unknown there (of `_no_group`) or named twice, or two that exclude each other."
     for c in by:
         if c not in columns_of(log, levels):
-            known = ", ".join(columns_of(log, levels))
-            raise LogError(
-                f"该指标在此日志中不能按“{c}”分组；可用：{known}。",
-                f"This indicator cannot be broken down by '{c}' in this log; it can by: {known}.",
-            )
+            raise _no_group(c, columns_of(log, levels))
+        if list(by).count(c) > 1:
+            raise LogError(f"“{c}”在分组 by 中出现两次；请只写一次。", f"'{c}' stands twice in by; name it once.")
     hop, spell = [c for c in by if c in _OWN["hops"]], [c for c in by if c in _OWN["spells"]]
     if hop and spell:
         raise LogError(
@@ -134,13 +148,14 @@ def period_column(
         return {}
     if period in PERIODS:
         return dict(period=at.truncate(PERIODS[period].unit))
-    day = pd.to_datetime(period, errors="coerce")
-    if pd.isna(day):
+    try:
+        first = day(period)
+    except LogError:
         raise LogError(
             f"不认识的时期“{period}”；可用：{'、'.join(PERIODS)}，或一个日期，如 2022-02-17。",
             f"Unknown period '{period}'; one of {', '.join(PERIODS)}, or a date such as 2022-02-17.",
-        )
-    return dict(period=(at < ibis.literal(day.to_pydatetime())).ifelse("before", "after"))
+        ) from None
+    return dict(period=(at < ibis.literal(first.to_pydatetime())).ifelse("before", "after"))
 
 # %% ../../nbs/indicators/rows.ipynb #n050
 def _named(log: CaseLog, frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from .rows import bound, named_table, period_column, rows, with_end
 from .shapes import Wait
 from ..intake.log import CaseLog
 from ..words.time import DAY, HOUR, SECOND, elapsed
+from ..words.face import face
 
 # %% ../../nbs/indicators/speed.ipynb #c008
 _DAYS = _.duration_seconds / (DAY / SECOND)
@@ -78,6 +79,7 @@ _ALL = product(STEPS, ("dispatched", "claimed"), (False, True))
 WAITS = {w.name: w for w in (waiting(*x) for x in _ALL if x[:2] != ("claim", "claimed"))}
 
 # %% ../../nbs/indicators/speed.ipynb #c017
+@face
 def ends(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     days: Sequence[float] = (1, 3, 5, 10, 30),  # calendar days after submission

@@ -21,7 +21,9 @@ from .needs import NEEDS
 from .rows import every_unit, held, named_table, period_column, rows, sums
 from .shapes import Count, Indicator, Rate, counted, shared, together
 from ..intake.log import CaseLog
+from ..words.text import LogError
 from ..words.time import standard
+from ..words.face import face
 
 # %% ../../nbs/indicators/volume.ipynb #n006
 n_cases = Count("n_cases", case=_["case"].notnull(), spell=_["case"].notnull(), hop=_["case"].notnull())
@@ -35,6 +37,7 @@ def _open_rows(log: CaseLog, by: list[str]) -> ibis.Table:
     )
 
 
+@face
 def backlog(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     at: Sequence[Any],  # moments, on the wall clock
@@ -157,11 +160,17 @@ repeat_rate = repeats(30, name="repeat_rate")
 comeback_rate = comebacks(30, name="comeback_rate")
 
 # %% ../../nbs/indicators/volume.ipynb #n030
+@face
 def repeat_sensitivity(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     days: Sequence[int] = (7, 15, 30, 60, 90),  # values of X
 ) -> pd.DataFrame:  # counted, same, days, numerator, denominator, value, low, high
-    "Both rates of repetition over several windows, by the same topic and by the same place."
+    "Both rates of repetition over several windows, by the same topic and by the same place; raises `LogError` without persons, or without both."
+    if not set(_SAME) & set(milestones(log).columns) or "person_key" not in milestones(log).columns:
+        raise LogError(
+            "重复反映：日志须有诉求人（person_key），以及分类（topic）或区域（area）。",
+            "Repetition needs persons (person_key), and topics or areas.",
+        )
     kinds = {"from submission": repeats, "from closing": comebacks}
     asked = [(how, same, x) for same in _SAME if same in milestones(log).columns for how in kinds for x in days]
     found = together(log, [kinds[how](x, same) for how, same, x in asked])

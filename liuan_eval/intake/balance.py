@@ -16,6 +16,7 @@ from .log import CaseLog
 from .mapping import EVENT_COLUMNS, find_columns
 from .source import LINE, PLACE
 from .tables import ROW, known_words, text
+from ..words.face import face
 from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/intake/balance.ipynb #b006
@@ -51,6 +52,7 @@ def _in_order(codes: pd.Series) -> pd.Series:
     return codes.map(order)
 
 
+@face
 def balance(
     log: CaseLog,  # any
     lang: Lang = "zh",  # of `part` and `what`
@@ -77,6 +79,7 @@ def _fates(log: CaseLog) -> pd.DataFrame:
     return pd.concat([log.fates, pd.DataFrame(cases, columns=log.fates.columns)], ignore_index=True) if cases else log.fates
 
 
+@face
 def lost(
     log: CaseLog,  # any
 ) -> pd.DataFrame:  # table, n (rows that hold something), used, lost, share; the largest share first
@@ -96,6 +99,7 @@ def _reasons(log: CaseLog, table: str, lang: Lang) -> str:
     return Text("、", ", ")[lang].join(f"{fate(str(code))[lang]} {n:,}" for code, n in f.items())
 
 # %% ../../nbs/intake/balance.ipynb #b013
+@face
 def told(
     log: CaseLog,  # any
 ) -> Text:
@@ -132,6 +136,7 @@ def _first_lines(log: CaseLog, table: str) -> str:
     return ", ".join(f"{'' if pd.isna(p) else p} #{line}".strip() for p, line in zip(apart.place, apart.line))
 
 
+@face
 def accepted(
     log: CaseLog,  # any
 ) -> None:
@@ -179,6 +184,7 @@ def _strange(log: CaseLog, ours: str, col: Any) -> Any:
     return text(col).lower().notin(sorted({w.lower() for w in known}))
 
 # %% ../../nbs/intake/balance.ipynb #b019
+@face
 def columns(
     log: CaseLog,  # any
 ) -> pd.DataFrame:  # table, column, used_for, n, filled, missing, unknown (words), unreadable, impossible, by_day (times)

@@ -26,6 +26,8 @@ from .tables import AGAIN, COUNTED, HIDDEN, ROW, UNCLEAR, attributes, case_of, k
 from .times import BAD, TIMES, TimeColumn, why_of
 from ..words.calendar import on_provisional, provisional_years
 from ..words.rules import SCOPES
+from ..words.face import face
+from ..words.safe import visible
 from ..words.text import Lang, LogError, Text, packaged
 from ..words.time import shown_before
 from ..words.units import dispatchers
@@ -80,6 +82,15 @@ def _of_cases(log: CaseLog, table: ibis.Table) -> ibis.Table:
 def _timed(log: CaseLog) -> ibis.Table:
     "Events that are used."
     return log.events.filter(_.aside.isnull())
+
+# %% ../../nbs/intake/checks.ipynb #n009
+@problem("file_changed", of="rows")
+def _file_changed(log: CaseLog) -> ibis.Table | None:
+    "Every row, where a file has changed since it was read, with the name of the file as the example."
+    if not (names := [visible(p.name) for p in log.stamp.changed()]):
+        return None
+    e = log.raw["events"]
+    return e.select(LINE, PLACE, example=ibis.literal(", ".join(names[:5])))
 
 # %% ../../nbs/intake/checks.ipynb #n053
 @problem("no_case", of="events")
@@ -233,7 +244,35 @@ def _no_event(log: CaseLog) -> ibis.Table | None:
 @problem("call_unknown", of="callbacks")
 def _call_unknown(log: CaseLog) -> ibis.Table | None:
     "Calls about a case that is not in the log."
-    return None if log.callbacks is None else log.callbacks.anti_join(log.case_ids, "case_id").mutate(example=_.case_id.fill_null("?"))
+    if log.callbacks is None:
+        return None
+    named = log.callbacks.filter(_.case_id.notnull())
+    return named.anti_join(log.case_ids, "case_id").mutate(example=_.case_id)
+
+
+@problem("call_no_case", of="callbacks")
+def _call_no_case(log: CaseLog) -> ibis.Table | None:
+    return None if log.callbacks is None else log.callbacks.filter(_.case_id.isnull()).mutate(example=_at(log.callbacks))
+
+
+@problem("row_no_case", of="case_rows")
+def _row_no_case(log: CaseLog) -> ibis.Table | None:
+    "Rows of the table of cases that name none."
+    if (t := log.raw.get("cases")) is None:
+        return None
+    return t.filter(case_of(t, log.mapping).isnull()).mutate(example=_at(t))
+
+
+@problem("two_spellings", of="ids")
+def _two_spellings(log: CaseLog) -> ibis.Table | None:
+    "Case numbers that one table writes in more than one way, and that are one once they are cleaned."
+    found = []
+    for c in log.names:
+        if find_columns(log.mapping, c.table.columns).get("case_id") == c.column:
+            t = c.table.select(case_id=c.name, was=c.table[c.column].cast("string")).filter(_.case_id.notnull())
+            t = t.group_by("case_id").agg(n=_.was.nunique(), first=_.was.min(), last=_.was.max()).filter(_.n > 1)
+            found.append(t.mutate(example=_.case_id + ": “" + _["first"] + "” “" + _["last"] + "”").select("case_id", "example"))
+    return reduce(lambda a, b: a.union(b), found) if found else None
 
 
 @problem("changing", of="ids")
@@ -504,6 +543,7 @@ TOTALS: dict[str, Callable[[CaseLog], int]] = dict(
     ids=_ids,
     times=lambda log: sum(c.n for c in _other_columns(log)),
     callbacks=lambda log: _n(log.callbacks),
+    case_rows=lambda log: _n(log.raw.get("cases")),
     answers=lambda log: _n(_said(log)),
     dispatchers=lambda log: int(log.units.is_dispatcher.sum()),
     units=lambda log: len(log.units),
@@ -514,11 +554,13 @@ if set(CHECKS) != set(packaged("words/checks")):
     raise KeyError(f"data/words/checks.toml has words for no check: {sorted(set(packaged('words/checks')) - set(CHECKS))}")
 
 
+@face
 def check(
     log: CaseLog,  # any
     lang: Lang = "zh",  # of `problem` and `done`
 ) -> pd.DataFrame:  # code, problem, count, of, share, examples, done
-    "What is wrong with a log, one row per problem that occurs, in the order of `data/words/checks.toml`."
+    "What is wrong with a log, one row per problem that occurs, in the order of `data/words/checks.toml`; raises `LogError` where its file is no longer what it was."
+    log.stamp.lasting()
     rows = []
     for code, c in ((code, CHECKS[code]) for code in packaged("words/checks")):
         table = c.find(log)
@@ -559,6 +601,7 @@ def _listed(log: CaseLog, code: str) -> pd.DataFrame:
     return t.select(**cells).order_by("place", "line", "case_id", "found").execute()
 
 # %% ../../nbs/intake/checks.ipynb #n006
+@face
 def concerned(
     log: CaseLog,  # any
     code: str | None = None,  # of a check; None: all
@@ -568,6 +611,7 @@ def concerned(
     if code is not None and code not in CHECKS:
         near = get_close_matches(code, CHECKS, 1) or list(CHECKS)
         raise LogError(f"没有问题代码“{code}”；有：{'、'.join(near)}。", f"There is no problem '{code}'; there are: {', '.join(near)}.")
+    log.stamp.lasting()
     codes = [code] if code else list(packaged("words/checks"))
     found = [f.assign(code=c, problem=CHECKS[c].problem[lang]) for c in codes if len(f := _listed(log, c))]
     if not found:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .log import CaseLog, read_log
 from .source import fingerprint
+from ..words.face import face
 from ..words.text import DATA, Lang, LogError, packaged
 
 # %% ../../nbs/intake/datasets.ipynb #c005
@@ -21,6 +22,7 @@ def _place(name: str) -> Path:
     return Path(os.environ.get("LIUAN_EVAL_DATA") or "../shared/data") / name / packaged("datasets")[name]["file"]
 
 
+@face
 def listed(
     lang: Lang = "zh",  # of the titles
 ) -> pd.DataFrame:  # name, title, url, licence, file, here

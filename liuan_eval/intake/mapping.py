@@ -8,17 +8,21 @@ __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'STAY_COLUMNS', 
 
 # %% ../../nbs/intake/mapping.ipynb #c003
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import tomli_w
 
 from ..words.calendar import WorkCalendar
+from ..words.face import briefly, face, fits, in_short
 from ..words.rules import Rules
 from ..words.text import LogError, Text, packaged, read_toml
+from ..words.time import day
 from ..words.vocabulary import DIRECTIONS, ambiguous_returns, code_of, nearest_code
 
 # %% ../../nbs/intake/mapping.ipynb #n024
@@ -82,14 +86,26 @@ class Reading(Meaning):
     folder: str = ""  # where `tables` are looked for
 
 # %% ../../nbs/intake/mapping.ipynb #c006
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mapping(Reading):
     "What the columns and words of one source mean; raises `LogError` at birth for what contradicts itself."
 
     def __post_init__(self):
-        for check in (_check_kinds, _check_words, _check_units, _check_steps, _check_times, _check_span, _check_values, _check_answers):
+        for check in (
+            _check_kinds,
+            _check_parts,
+            _check_words,
+            _check_units,
+            _check_steps,
+            _check_times,
+            _check_span,
+            _check_values,
+            _check_answers,
+        ):
             check(self)
         self.law, self.office  # noqa: B018  reading them is the check
+
+    __repr__ = briefly
 
     @classmethod
     def read(
@@ -145,8 +161,12 @@ _KINDS: dict[Any, tuple[Any, Text]] = {  # type of a field: whether a value is o
     str: (lambda v: isinstance(v, str), Text("文本", "text")),
     bool: (lambda v: isinstance(v, bool), Text("true 或 false", "true or false")),
     int: (lambda v: type(v) is int and v >= 0, Text("非负整数", "a whole number, 0 or more")),
+    float: (lambda v: type(v) in (int, float) and 0 <= v <= 1, Text("0 到 1 之间的数", "a number from 0 to 1")),
     float | None: (lambda v: v is None or (type(v) in (int, float) and 0 <= v <= 1), Text("0 到 1 之间的数", "a number from 0 to 1")),
-    tuple[str, ...]: (lambda v: isinstance(v, tuple) and _all(v, str), Text("文本列表", "a list of texts")),
+    tuple[str, ...]: (
+        lambda v: isinstance(v, tuple) and _all(v, str),
+        Text('文本列表，如 ["市热线办"]', 'a list of texts, such as ["Hotline office"]'),
+    ),
     Texts: (lambda v: isinstance(v, dict) and _all(v.values(), str), Text("文本表", "a table of texts")),
     Words: (
         lambda v: isinstance(v, dict) and _all(v.values(), dict) and all(_all(o.values(), (str, bool)) for o in v.values()),
@@ -175,7 +195,7 @@ def _check_kinds(m: Mapping) -> None:
             continue
         (right, kind), value = _KINDS[f.type], getattr(m, f.name)
         if not right(value):
-            raise _wrong(f"{f.name} 应为{kind['zh']}，不能是 {value!r}。", f"{f.name} must be {kind['en']}, not {value!r}.")
+            raise _wrong(f"{f.name} 应为{kind['zh']}，不能是 {in_short(value)}。", f"{f.name} must be {kind['en']}, not {in_short(value)}.")
 
 # %% ../../nbs/intake/mapping.ipynb #n002
 def _check_words(m: Mapping) -> None:
@@ -215,19 +235,63 @@ def _need(m: Mapping, name: str, keys: tuple[str, ...]) -> None:
         if lack := [k for k in keys if not row.get(k)]:
             raise _wrong(f"第 {i} 个 [[{name}]] 缺少“{lack[0]}”。", f"[[{name}]] number {i} has no '{lack[0]}'.")
 
+# %% ../../nbs/intake/mapping.ipynb #n008
+_DAY = str | date
+_PARTS: dict[str, dict[str, Any]] = dict(
+    units=dict.fromkeys(("unit", "zh", "en", "kind", "parent"), str),
+    aliases=dict(alias=str, unit=str, valid_from=_DAY, valid_to=_DAY),
+    steps=dict(activity=str, time=str, unit=str | list[str]),
+    calendar=dict(hours=list[list[str]], cutoff=str | None, first=str, holidays=list[_DAY], workdays=list[_DAY]),
+)
+_SHOWN = Text("文本、日期或其列表", "text, a day or a list of them")
+
+
+def _check_parts(m: Mapping) -> None:
+    "Raise `LogError` for a value in the rows of a list, or in the calendar, that is not of the kind it must be; and for a start that is no day."
+    for name, kinds in _PARTS.items():
+        held = getattr(m, name)
+        for i, row in enumerate([held] if name == "calendar" else held, 1):
+            for k, v in ((k, v) for k, v in row.items() if k in kinds and v is not None and not fits(v, kinds[k])):
+                right = Text("文本，写在引号内", "text, in quotes") if kinds[k] is str else _SHOWN
+                where = Text("[calendar]", "[calendar]") if name == "calendar" else Text(f"第 {i} 个 [[{name}]]", f"[[{name}]] number {i}")
+                raise _wrong(
+                    f"{where.zh} 的 {k} 应为{right.zh}，不能是 {in_short(v)}。", f"{where.en}: {k} must be {right.en}, not {in_short(v)}."
+                )
+    if m.start is not None and m.start != "":
+        try:
+            day(m.start)
+        except LogError as e:
+            raise _wrong(f"start：{e.text.zh}", f"start: {e.text.en}") from None
+
+# %% ../../nbs/intake/mapping.ipynb #m007
+from collections import Counter
+
+from ..words.units import circle
+
 # %% ../../nbs/intake/mapping.ipynb #n015
 def _check_units(m: Mapping) -> None:
-    "Raise `LogError` for units that stand twice, or that belong to one that is not there."
+    "Raise `LogError` for units that stand twice, are of an unknown kind, or stand in a circle, and for one that belongs to a unit or topic that is not there."
     _need(m, "units", ("unit",))
-    names = [u["unit"] for u in m.units]
+    names = {u["unit"] for u in m.units}
+    if twice := [name for name, n in Counter(u["unit"] for u in m.units).items() if n > 1]:
+        raise _wrong(f"[[units]] 中“{twice[0]}”出现两次。", f"unit '{twice[0]}' stands twice in [[units]].")
     for u in m.units:
-        if names.count(u["unit"]) > 1:
-            raise _wrong(f"[[units]] 中“{u['unit']}”出现两次。", f"unit '{u['unit']}' stands twice in [[units]].")
         if u.get("parent") and u["parent"] not in names:
             raise _wrong(
                 f"单位“{u['unit']}”的上级“{u['parent']}”不在 [[units]] 中。",
                 f"unit '{u['unit']}' has the parent '{u['parent']}', which is not in [[units]].",
             )
+        if u.get("kind") and code_of(u["kind"], "kind") is None:
+            raise _wrong(
+                f"单位“{u['unit']}”的类别“{u['kind']}”不认识；可用：{'、'.join(packaged('dictionaries/words')['kind'])}。",
+                f"unit '{u['unit']}' is of the kind '{u['kind']}', which is unknown; there are: {', '.join(packaged('dictionaries/words')['kind'])}.",
+            )
+    if line := circle({u["unit"]: u.get("parent") for u in m.units}):
+        line = " → ".join(line if len(line) < 12 else [*line[:10], "…", line[-1]])
+        raise _wrong(
+            f"[[units]] 的上级成环：{line}。请改正其中一个 parent。",
+            f"the units of [[units]] stand in a circle: {line}. Correct one parent.",
+        )
     if odd := [o for o in m.owners.items() if names and o[1] not in names]:
         topic, owner = odd[0]
         raise _wrong(
@@ -242,8 +306,8 @@ def _check_steps(m: Mapping) -> None:
     _need(m, "steps", ("activity", "time"))
     for a, k in [(a, k) for a in m.aliases for k in ("valid_from", "valid_to") if k in a]:
         try:
-            pd.Timestamp(str(a[k]))
-        except ValueError:
+            day(a[k])
+        except LogError:
             raise _wrong(
                 f"别名“{a['alias']}”的 {k} 为“{a[k]}”；请写日期，例如 2024-03-01。",
                 f"alias '{a['alias']}': {k} is '{a[k]}'; write a date such as 2024-03-01.",
@@ -302,9 +366,12 @@ def _check_span(m: Mapping) -> None:
     for k, v in m.span.items():
         if k not in ("from", "to", "extracted"):
             raise _wrong(f"[span] 中的“{k}”不认识；可用：from、to、extracted。", f"[span] has '{k}'; known: from, to, extracted.")
-        said[k] = pd.to_datetime(str(v), errors="coerce")
-        if pd.isna(said[k]):
-            raise _wrong(f"[span] {k} 为“{v}”；请写日期，例如 2024-03-01。", f"[span] {k} is '{v}'; write a date such as 2024-03-01.")
+        try:
+            said[k] = day(v)
+        except LogError:
+            raise _wrong(
+                f"[span] {k} 为“{v}”；请写日期，例如 2024-03-01。", f"[span] {k} is '{v}'; write a date such as 2024-03-01."
+            ) from None
     for k in ("to", "extracted"):
         if "from" in said and k in said and said[k] < said["from"]:
             raise _wrong(f"[span] {k} 早于 from。", f"[span] {k} lies before from.")
@@ -351,6 +418,25 @@ def find_columns(
     return res
 
 # %% ../../nbs/intake/mapping.ipynb #c019
+def _check_column(ours: str, theirs: Any, names: Iterable[str]) -> None:
+    "Raise `LogError` for a keyword that is neither a column of ours nor a field, with the nearest, and for a column's name that is no text."
+    known = {"mapping", "cases", "callbacks", *names, *EVENT_COLUMNS, *CASE_COLUMNS, *CALLBACK_COLUMNS, *STAY_COLUMNS}
+    if ours not in known:
+        near = get_close_matches(ours, sorted(known), 1)
+        zh, en = (f"是否指 {near[0]}？", f" Did you mean {near[0]}?") if near else ("", "")
+        columns = ", ".join(dict.fromkeys((*EVENT_COLUMNS, *CASE_COLUMNS)))
+        raise LogError(
+            f'没有参数或列“{ours}”。{zh}列名写作 case_id="工单编号"；可用的列：{columns}。',
+            f"There is no argument or column '{ours}'.{en} A column is named so: case_id=\"id\"; columns: {columns}.",
+        )
+    if not isinstance(theirs, str):
+        raise LogError(
+            f"{ours} 应为列名（文本），不能是 {in_short(theirs)}；没有这一列就不写。",
+            f"{ours} must be the name of a column (text), not {in_short(theirs)}; leave it out where there is none.",
+        )
+
+
+@face
 def amend(
     mapping: Mapping | str | Path | dict | None,  # a mapping, its file, a dict, or nothing
     **more: Any,  # fields of `Mapping`; other names are columns: `case_id="工单编号"`
@@ -365,6 +451,8 @@ def amend(
     else:
         m = Mapping.read(mapping)
     names = {f.name for f in fields(Mapping)}
-    own = {k: tuple(v) if isinstance(v, list) else v for k, v in more.items() if k in names}
+    own = {k: v if isinstance(v, (str, dict)) or not fits(v, list[Any]) else tuple(v) for k, v in more.items() if k in names}
     columns = {k: v for k, v in more.items() if k not in names}
+    for k, v in columns.items():
+        _check_column(k, v, names)
     return replace(m, **own, **({"columns": m.columns | columns} if columns else {})) if more else m

@@ -52,6 +52,7 @@ _GONE = "".join(
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _WIDE = "".join(chr(ord(c) + 0xFEE0) for c in _ASCII)
 _NARROW_MARKS, _WIDE_MARKS = "(),;:!?", "（），；：！？"
+_FORMULA = "^(['` ]*=\")+"  # text as a spreadsheet is told that it is text, `="甲局"`, also when that was done twice
 
 
 def plain(
@@ -60,7 +61,8 @@ def plain(
     "A name in its normal form."
     kept = (" " if c in _SPACES else "" if c in _GONE or unicodedata.category(c) in ("Cc", "Cf") else c for c in word)
     s = re.sub(" +", " ", unicodedata.normalize("NFKC", "".join(kept))).strip(" ")
-    s = re.sub("^['` ]+", "", re.sub('^="(.*)"$', r"\1", s)).strip(" ")
+    s = re.sub('"+$', "", re.sub(_FORMULA, "", s)) if re.search(f'{_FORMULA}.*"$', s) else s
+    s = re.sub("^['` ]+", "", s).strip(" ")
     return s.translate(str.maketrans(_NARROW_MARKS, _WIDE_MARKS)) if re.search(f"[{_CHINESE}]", s) else s
 
 # %% ../../nbs/intake/names.ipynb #n040
@@ -85,7 +87,7 @@ def _plainly(col: Any) -> Any:
     s = col.re_replace(r"\x00", "") if engine(col) == "duckdb" else col
     s = _trim(s.re_replace(f"[{_GONE}]+", "").re_replace(f"[ {_SPACES}]+", " "), " ")
     s = s.re_search("[！-～]").ifelse(s.translate(_WIDE, _ASCII), s)
-    s = (s.startswith('="') & s.endswith('"') & (s.length() > 2)).ifelse(s.substr(2, s.length() - 3), s)
+    s = s.re_search(f'{_FORMULA}.*"$').ifelse(s.re_replace(_FORMULA, "").re_replace('"+$', ""), s)
     s = _trim(s.re_replace("^['` ]+", ""), " ")
     return (s.re_search("[(),;:!?]") & s.re_search(f"[{_CHINESE}]")).ifelse(s.translate(_NARROW_MARKS, _WIDE_MARKS), s)
 
@@ -291,7 +293,7 @@ def in_mapping(
     return replace(
         m,
         dispatchers=tuple(map(plain, m.dispatchers)),
-        units=tuple(_row(u, ("unit", "parent")) for u in m.units),
+        units=tuple(_row(u, ("unit", "parent")) | ({"kind": code_of(u["kind"], "kind")} if u.get("kind") else {}) for u in m.units),
         aliases=tuple(_row(a, ("alias", "unit")) for a in m.aliases),
         owners={plain(k): plain(v) for k, v in m.owners.items()},
         words={kind: {plain(str(w)): code_of(v, kind, m.returned) or v for w, v in o.items()} for kind, o in m.words.items()},

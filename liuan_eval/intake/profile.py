@@ -19,7 +19,8 @@ from ibis import _
 from ibis import selectors as s
 
 from .mapping import MISSING, Mapping
-from .source import LINE, PLACE, connect, is_address, masked, open_table
+from .address import is_address, masked
+from .source import LINE, PLACE, connect, open_table
 from .tables import text
 from .times import is_time, time_of
 from ..words.text import LogError, Question, Text, packaged

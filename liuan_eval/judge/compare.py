@@ -21,6 +21,7 @@ from ..indicators.rows import columns_of
 from ..indicators.shapes import garwood
 from ..intake.log import CaseLog
 from ..truth.trials import monte_carlo
+from ..words.face import briefly, face
 from ..words.text import DATA, LogError
 from ..words.time import wall
 from ..words.units import names
@@ -126,6 +127,7 @@ CASE_MIX = ("topic", "channel", "area", "request_type")  # what makes one case h
 RARE = 20  # categories with fewer cases are taken together
 
 
+@face
 def cells(
     log: CaseLog,  # whose cases are counted
     adjust: Sequence[str],  # columns of cases, and `month` (of the unit's first event of the case)
@@ -173,7 +175,7 @@ def _certain(g: pd.DataFrame, keys: Sequence[str]) -> np.ndarray:
 def _rates(g: pd.DataFrame, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     "The city's rate in each cell by a binomial regression with main effects, and the columns of the regression."
     import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning, SingularMatrixWarning
 
     rate = _certain(g, keys)
     free = np.isnan(rate)
@@ -185,6 +187,7 @@ def _rates(g: pd.DataFrame, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray
         hits = np.column_stack([g.passed, g.n - g.passed])[free]
         with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
             warnings.simplefilter("ignore", PerfectSeparationWarning)  # as many columns as cells: fitted exactly, no fault
+            warnings.simplefilter("ignore", SingularMatrixWarning)  # columns that say the same: what is expected is the same
             fit = sm.GLM(hits, part, family=sm.families.Binomial()).fit(maxiter=200)
         rate[free] = fit.mu
     return rate, x
@@ -210,9 +213,11 @@ def expected(
     return u.assign(expected=held @ rate, own_share=own.clip(0, 1)), were
 
 # %% ../../nbs/judge/compare.ipynb #c021
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     "Units against what is expected of their cases."
+
+    __repr__ = briefly
 
     units: pd.DataFrame  # unit, n, observed, expected, ratio, low … high998, z, outside, shrunk, shrunk_low, shrunk_high, own_share
     phi: float  # over-dispersion, plain
@@ -300,6 +305,7 @@ def calibrate() -> pd.DataFrame:  # city, measure, worlds, value, se
     return pd.concat([monte_carlo(t, ["city"]) for t in (alike, worse)], ignore_index=True)
 
 # %% ../../nbs/judge/compare.ipynb #n022
+@face
 def compare_units(
     log: CaseLog,  # whose units are compared
     adjust: Sequence[str] | None = None,  # columns of cases, and `month`; None: those of CASE_MIX that the log has, and month

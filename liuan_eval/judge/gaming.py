@@ -25,6 +25,7 @@ from .compare import dispersion
 from ..metrics import available, compute
 from ..truth.city import DEPARTMENTS, City, simulate
 from ..truth.trials import monte_carlo
+from ..words.face import face
 from ..words.text import DATA, LogError, Text
 
 # %% ../../nbs/judge/gaming.ipynb #c006
@@ -32,6 +33,7 @@ _COUNTS = ["limit_days", "day", "closed", "n"]
 ENOUGH = 60  # closings under one limit, below which its curve is not fitted
 
 
+@face
 def last_days(
     log: CaseLog,  # its cases with a due date
     by: list[str] | None = None,  # columns of cases
@@ -116,6 +118,7 @@ def excess_on_last_day(
     return dict(closings=d, expected=e, value=d / e) | bounds | dict(p=p, limits=len(found))
 
 # %% ../../nbs/judge/gaming.ipynb #n007
+@face
 def bunching(
     log: CaseLog,  # with due dates and closings
     by: str | None = None,  # `unit`, or another column of cases
@@ -149,6 +152,7 @@ def newcombe(
     return d - np.sqrt((p1 - l1) ** 2 + (u2 - p2) ** 2), d + np.sqrt((u1 - p1) ** 2 + (p2 - l2) ** 2)
 
 # %% ../../nbs/judge/gaming.ipynb #n011
+@face
 def exclusions(
     log: CaseLog,  # with the column `excluded`
     by: str | None = None,  # `unit`, `exclusion_by`, …
@@ -260,6 +264,7 @@ def _parts(log: CaseLog) -> list[pd.DataFrame]:
     return parts
 
 
+@face
 def signs(
     log: CaseLog,  # what it lacks is not tested
 ) -> pd.DataFrame:  # sign, unit (None: all), numerator, denominator, value, low, high, rest, p, p_holm, marked

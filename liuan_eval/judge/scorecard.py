@@ -9,7 +9,7 @@ __all__ = ['Shape', 'Known', 'SEED', 'Item', 'points', 'Scorecard', 'Scores', 's
 # %% ../../nbs/judge/scorecard.ipynb #c003
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,9 @@ import pandas as pd
 
 from ..metrics import INDICATORS
 from ..truth.trials import monte_carlo
-from ..words.text import DATA, LogError, Text, read_toml
+from ..words.text import DATA, Lang, LogError, Text, read_toml
+from ..words.units import apart
+from ..words.face import briefly, face
 
 # %% ../../nbs/judge/scorecard.ipynb #c006
 Shape = Literal["line", "target", "cliff"]
@@ -183,15 +185,19 @@ def _card(table: dict, name: str) -> Scorecard:
     if twice := [k for k in given if given.count(k) > 1]:
         zh = f"“{twice[0]}”出现在两项中。每项应有各自的比率。"
         _wrong(here, zh, f"'{twice[0]}' stands in two items. Give each item a rate of its own.")
+    zh, en = (apart([i.label[lang] for i in items], given, lang) for lang in get_args(Lang))  # two items may be called the same
+    items = tuple(replace(i, label=Text(*own)) for i, *own in zip(items, zh, en))
     return Scorecard(Text(table["zh"], table["en"]), table["source"], table["status"], items, least)
 
 # %% ../../nbs/judge/scorecard.ipynb #c017
 SEED = 20220217  # of all draws of this room
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     "A scorecard filled in."
+
+    __repr__ = briefly
 
     items: pd.DataFrame  # [period], unit, item, numerator, denominator, value, points, low, high
     units: pd.DataFrame  # [period], unit, score, low, high, out_of, rank, rank_low, rank_high
@@ -277,6 +283,7 @@ def _score(t: pd.DataFrame, card: Scorecard, draws: int) -> Scores:
     return Scores(items.drop(columns="why").reset_index(drop=True), units[order], apart)
 
 
+@face
 def score(
     table: pd.DataFrame,  # from `metrics.compute(log, [...], by="unit")`, with or without a period
     card: Scorecard,  # its items are rates of the table
@@ -373,6 +380,7 @@ def _whole(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return t, [c for c in ("indicator", "period") if c in t]
 
 
+@face
 def reliability(
     table: pd.DataFrame,  # from `metrics.compute(log, [...], by="unit")`: rates of one or several indicators
     draws: int = 1000,  # for the interval and for p; the seed is fixed

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.prompt import Prompt
 
 from ..intake.draft import Asked, Draft, drafted, raised, toml_of
 from ..intake.profile import look
+from .output import file_beside
+from .terminal import for_rich
 from ..words.text import Lang, LogError, Text, packaged
 
 # %% ../../nbs/report/ask.ipynb #n006
@@ -42,10 +43,10 @@ def _show(
     lang: Lang,
 ) -> None:
     "Print a question with its rows and answers."
-    console.print(f"\n[bold]{i}. {escape(q.question[lang])}[/]", soft_wrap=True)
+    console.print(f"\n[bold]{i}. {for_rich(q.question[lang])}[/]", soft_wrap=True)
     for row in q.rows:
-        console.print(f"   [dim]{escape(row)}[/]", soft_wrap=True)
-    answers = [f"[cyan]{n}[/]  {escape(_named(value, told, lang))}" for n, (value, told) in enumerate(q.answers, 1)]
+        console.print(f"   [dim]{for_rich(row)}[/]", soft_wrap=True)
+    answers = [f"[cyan]{n}[/]  {for_rich(_named(value, told, lang))}" for n, (value, told) in enumerate(q.answers, 1)]
     step = 1 if len(answers) <= 8 else 6
     for i in range(0, len(answers), step):
         console.print("   " + "   ".join(answers[i : i + step]), soft_wrap=True)
@@ -78,11 +79,11 @@ def _typed(
     if keys is None:
         typed = Prompt.ask(prompt, console=console, default="", show_default=False).strip()
         if not sys.stdin.isatty():
-            console.print(escape(typed))  # a terminal has shown it
+            console.print(for_rich(typed))  # a terminal has shown it
         return typed
     if not (line := keys.readline()):
         raise EOFError
-    console.print(f"{prompt}: {escape(line.strip())}")
+    console.print(f"{prompt}: {for_rich(line.strip())}")
     return line.strip()
 
 
@@ -96,10 +97,10 @@ def _ask(
     "Ask until there is an answer."
     enter = _sentence("takes" if q.taken is not None else "needs" if q.must else "leaves", lang)
     while True:
-        typed = _typed(console, f"   [dim]{escape(f'[{enter}]')}[/]", keys)
+        typed = _typed(console, f"   [dim]{for_rich(f'[{enter}]')}[/]", keys)
         if typed in ("?", "？"):
             rows = [r for found in d.rows(q.where, 20).values() for r in found] if q.where else list(q.rows)
-            console.print(*(f"   [dim]{escape(r)}[/]" for r in rows or [_sentence("no_rows", lang)]), sep="\n", soft_wrap=True)
+            console.print(*(f"   [dim]{for_rich(r)}[/]" for r in rows or [_sentence("no_rows", lang)]), sep="\n", soft_wrap=True)
         elif (answer := chosen(typed, q)) is not None:
             return answer
         else:
@@ -183,15 +184,10 @@ def write_mapping(
     text: str,  # a mapping as TOML
     out: Path,  # its file
 ) -> None:
-    "Write a mapping; raises `LogError` where that cannot be done."
+    "Write a mapping; raises `LogError` (of `must_be_free`) where the file is there already, and `OSError` as the disk does."
     must_be_free(out)
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise LogError(
-            f"{out}：无法写入（{e.strerror}）。请用 --out 另写一个位置。",
-            f"{out}: cannot be written ({e.strerror}). Name another place with --out.",
-        ) from None
+    with file_beside(out) as new:
+        new.write_text(text, encoding="utf-8")
 
 
 def ask(
@@ -208,7 +204,7 @@ def ask(
             f"{out} is there already and stays as it is. Name another file with --out.",
         )
     d = drafted(look(source))
-    console.print(*map(escape, _begin(d, out, lang)), sep="\n", soft_wrap=True)
+    console.print(*map(for_rich, _begin(d, out, lang)), sep="\n", soft_wrap=True)
     d = dialogue(d, lang, console, keys)
     write_mapping(toml_of(d), out)
-    console.print(f"\n{escape(_sentence('written', lang, out=out, n=len(d.answers), left=len(d.open)))}", soft_wrap=True)
+    console.print(f"\n{for_rich(_sentence('written', lang, out=out, n=len(d.answers), left=len(d.open)))}", soft_wrap=True)

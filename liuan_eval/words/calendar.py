@@ -285,8 +285,8 @@ def allowance(
     amount = [(limit == text, ibis.literal(n, "int64")) for text, (n, _) in parsed.items()]
     clock = [(limit == text, ibis.literal(c, "string")) for text, (_, c) in parsed.items()]
     return Allowance(
-        ibis.cases(*amount, else_=ibis.null("int64")) if amount else ibis.null("int64"),
-        ibis.cases(*clock, else_=ibis.null("string")) if clock else ibis.null("string"),
+        ibis.cases(*amount) if amount else ibis.null("int64"),
+        ibis.cases(*clock) if clock else ibis.null("string"),
         ibis.literal(0.0) if pause is None else pause.fill_null(0).cast("float64"),
         tuple(parsed.values()),
     )
@@ -317,7 +317,7 @@ def _within_day(office: Office, used: Any) -> Any:
     for o, e in office.spans:
         pieces.append((used <= before + e - o, o + used - before))
         before += e - o
-    return ibis.cases(*pieces, else_=ibis.null("int64"))
+    return ibis.cases(*pieces)
 
 # %% ../../nbs/words/calendar.ipynb #n083
 def _on_working_days(office: Office, t: Any, start: str, a: Allowance) -> tuple[Any, dict[str, Any]]:
@@ -351,7 +351,7 @@ def run_out(
         t, more = _on_working_days(office, t, start, a)
         found |= more
     moments = [(a.clock == c, found[c]) for c in sorted(a.clocks)]
-    return _with(t, own, **{name: ibis.cases(*moments, else_=ibis.null("timestamp")) if moments else ibis.null("timestamp")})
+    return _with(t, own, **{name: ibis.cases(*moments) if moments else ibis.null("timestamp")})
 
 # %% ../../nbs/words/calendar.ipynb #n003
 def _due(office: Office, t: Any, start: str, limit: str, name: str, pause: str | None) -> ibis.Table:

@@ -16,6 +16,7 @@ import ibis
 import pandas as pd
 
 from .calendar import Clock, Office, WorkCalendar, allowance, limit_text, parse_limit, run_out
+from .face import briefly
 from .text import DATA, Lang, LogError, Text, read_toml
 from .time import wall
 from .vocabulary import label
@@ -227,11 +228,13 @@ def _first_fit(rows: tuple[Rule, ...], step: str, about: dict[str, Any], starts:
     )
 
 # %% ../../nbs/words/rules.ipynb #n010
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rules:
     "The limits that apply, in order: the first row that fits a case counts."
 
     rows: tuple[Rule, ...] = ()
+
+    __repr__ = briefly
 
     @classmethod
     def read(

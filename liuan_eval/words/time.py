@@ -7,14 +7,16 @@ __all__ = ['Period', 'PERIODS', 'SECOND', 'HOUR', 'DAY', 'PeriodOf', 'period_of'
            'standard', 'shown_before']
 
 # %% ../../nbs/words/time.ipynb #n003
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, reduce
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.datatypes as dt
+import numpy as np
 import pandas as pd
 
 from .text import LogError
@@ -50,12 +52,16 @@ def period_of(
     return PERIODS[word]
 
 # %% ../../nbs/words/time.ipynb #n009
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?")
+
+
 def day(
     text: Any,  # a day as text, date or timestamp
 ) -> pd.Timestamp:
-    "A day; raises `LogError` for what is none."
-    found = pd.to_datetime(text, errors="coerce")
-    if not isinstance(found, pd.Timestamp):
+    "A day, written in one way only: 03/01/2022 is two days, and a bare number none; raises `LogError` for what is no day."
+    written = isinstance(text, (date, np.datetime64)) or (isinstance(text, str) and _ISO.fullmatch(text.strip()))
+    found = pd.to_datetime(text, errors="coerce") if written else None
+    if not isinstance(found, pd.Timestamp) or found.tzinfo:  # logs are on a clock of their own: a zone would move the day
         raise LogError(f"“{text}”不是日期；请写成 2022-02-17。", f"'{text}' is no date; write 2022-02-17.")
     return found
 

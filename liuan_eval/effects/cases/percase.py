@@ -21,6 +21,7 @@ from ...indicators.phone import calls
 from ...indicators.rows import rows
 from ...intake.log import CaseLog
 from ...judge.compare import pooled
+from ...words.face import face
 from ...words.text import LogError, Text
 from ...words.time import standard, start_day
 
@@ -30,6 +31,7 @@ Answer = Literal["satisfied", "resolved"]
 ANSWERS = dict(satisfied=Text("满意率", "satisfaction"), resolved=Text("解决率", "resolution"))
 
 
+@face
 def answer_cells(
     log: CaseLog,  # with callbacks
     outcome: Answer = "satisfied",  # or resolved
@@ -37,8 +39,6 @@ def answer_cells(
     start: Any = None,  # first day of the campaign; None: what the mapping says
 ) -> pd.DataFrame:  # adjust, after, N (closed), n (answered), passed (yes): counts from the engine
     "Counts of closed cases, answers and yeses by kind of case and arm (by date of receipt); raises `LogError` without callbacks or start."
-    if outcome not in ANSWERS:
-        raise LogError(f"outcome “{outcome}”：只能是 satisfied 或 resolved。", f"outcome '{outcome}': satisfied or resolved.")
     if log.callbacks is None:
         raise LogError(
             f"{ANSWERS[outcome].zh}：这份日志没有回访记录（callbacks）。", f"{outcome}: this log has no telephone calls (callbacks)."
@@ -57,20 +57,33 @@ def _matrix(f: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
     parts = [pd.get_dummies(f[c], drop_first=True, dtype=float) for c in by]
     return np.column_stack([np.ones(len(f)), *parts]) if parts else np.ones((len(f), 1))
 
+
+def _beside(Z: np.ndarray, a: np.ndarray) -> np.ndarray:
+    "Kinds of case and the arm; raises `TooFew` where the kinds tell the arm."
+    X = np.column_stack([Z, a])
+    if np.linalg.matrix_rank(X) == np.linalg.matrix_rank(Z):
+        raise TooFew(
+            "活动前后没有同类的工单，无法在同类之内比较。",
+            "No kind of case is there both before and after the start: nothing can be compared within kinds.",
+        )
+    return X
+
 # %% ../../../nbs/effects/cases/percase.ipynb #c008
 def _standardised(f: pd.DataFrame, by: Sequence[str]) -> tuple[float, float, float]:
-    "Standardised difference, its standard error (nan where all said the same), and the crude difference."
+    "Standardised difference, its standard error (nan where all said the same), and the crude difference; raises `TooFew` where no kind of case is on both sides."
     import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
+    from statsmodels.tools.sm_exceptions import PerfectSeparationWarning, SingularMatrixWarning
 
     if f.passed.sum() in (0, f.n.sum()):
         return 0.0, NAN, 0.0
     a = f.after.to_numpy(float)
     Z = _matrix(f, by)
+    both = _beside(Z, a)
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingularMatrixWarning)  # columns that say the same: what is predicted is the same
         if len(f) == Z.shape[1] + 1:  # a coefficient for each cell: of course it fits perfectly
             warnings.simplefilter("ignore", PerfectSeparationWarning)
-        m = sm.GLM(np.column_stack([f.passed, f.n - f.passed]), np.column_stack([Z, a]), family=sm.families.Binomial()).fit()
+        m = sm.GLM(np.column_stack([f.passed, f.n - f.passed]), both, family=sm.families.Binomial()).fit()
     w = np.where(f.after, f.n, 0) / f.n[f.after].sum()
     p, X = [], []
     for arm in (1.0, 0.0):
@@ -116,6 +129,7 @@ def _left(rare: pd.DataFrame) -> Assumption:
     )
 
 # %% ../../../nbs/effects/cases/percase.ipynb #a007
+@face
 def risk_difference(
     log: CaseLog,  # with callbacks
     outcome: Answer = "satisfied",  # or resolved
@@ -166,10 +180,14 @@ def decompose(
 ) -> pd.DataFrame:  # part (change, mix, within, only one arm), value, low, high; exact: mix + within + only = change
     "Kitagawa's decomposition of a change of a rate; kinds seen in one arm only are a part of their own; intervals by parametric bootstrap; raises `TooFew` where an arm has no answers."
     by = [c for c in cells if c not in ("after", "N", "n", "passed")]
-    w = cells[cells.n > 0].pivot_table(index=by, columns="after", values=["n", "passed"], aggfunc="sum", fill_value=0)
-    n, s = (w[c].reindex(columns=[False, True], fill_value=0).to_numpy(float) for c in ("n", "passed"))
-    if (n.sum(axis=0) == 0).any():
+    if cells[cells.n > 0].after.nunique() < 2:
         raise TooFew("活动前或活动后没有回答。", "No answers before or no answers after the start.")
+    w = (
+        cells[cells.n > 0]
+        .assign(all_="all")
+        .pivot_table(index=["all_", *by], columns="after", values=["n", "passed"], aggfunc="sum", fill_value=0)
+    )
+    n, s = (w[c].reindex(columns=[False, True], fill_value=0).to_numpy(float) for c in ("n", "passed"))
     rng, p = np.random.default_rng(seed), s / np.maximum(n, 1)
     drawn = []
     for _draw in range(draws):
@@ -180,14 +198,15 @@ def decompose(
     return f.assign(kinds=[len(n), *[int((n > 0).all(axis=1).sum())] * 2, int((n == 0).any(axis=1).sum())])
 
 # %% ../../../nbs/effects/cases/percase.ipynb #c017
+@face
 def hop_counts(
     log: CaseLog,  # the city's own
-    adjust: Sequence[str] = (),  # columns of cases
+    adjust: Sequence[str] = (),  # columns of cases; those that the log does not have are left out
     start: Any = None,  # first day of the campaign; None: what the mapping says
 ) -> pd.DataFrame:  # adjust, after, hops, n: cases by number of hops, from the engine
     "How many cases were passed on how often, by arm (date of receipt); raises `LogError` without a start."
     t, begins = coded_cases(log), standard(start_day(start, log.mapping.start), log.mapping.timezone)
-    kinds = {c: t[c].cast("string").fill_null("?") for c in adjust}
+    kinds = {c: t[c].cast("string").fill_null("?") for c in adjust if c in t.columns}
     f = t.group_by(after=t.opened_at >= begins.to_pydatetime(), hops=t.n_hops, **kinds).agg(n=t.count())
     return f.execute().astype({"hops": "int64", "n": "int64"})
 
@@ -196,14 +215,17 @@ def _negative_binomial(f: pd.DataFrame, by: Sequence[str]) -> tuple[float, float
     "Log ratio of means, its standard error, and alpha by maximum likelihood; counts weighted by the cases that have them."
     import statsmodels.api as sm
     from scipy.optimize import minimize_scalar
+    from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
-    X = np.column_stack([_matrix(f, by), f.after.astype(float)])
+    X = _beside(_matrix(f, by), f.after.to_numpy(float))
 
     def fit(log_alpha: float) -> Any:
         return sm.GLM(f.hops, X, family=sm.families.NegativeBinomial(alpha=float(np.exp(log_alpha))), freq_weights=f.n).fit()
 
-    best = minimize_scalar(lambda a: -fit(a).llf, bounds=(-7, 4), method="bounded", options=dict(xatol=1e-4)).x
-    m = fit(best)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingularMatrixWarning)  # kinds that say the same
+        best = minimize_scalar(lambda a: -fit(a).llf, bounds=(-7, 4), method="bounded", options=dict(xatol=1e-4)).x
+        m = fit(best)
     return float(np.asarray(m.params)[-1]), float(np.asarray(m.bse)[-1]), float(np.exp(best))
 
 # %% ../../../nbs/effects/cases/percase.ipynb #x005
@@ -224,6 +246,7 @@ def _hurdle(f: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, columns=["part", "value", "low", "high", "p"]).set_index("part")
 
 # %% ../../../nbs/effects/cases/percase.ipynb #a009
+@face
 def hops_difference(
     log: CaseLog,  # the city's own
     adjust: Sequence[str] = (),  # columns of cases
@@ -238,7 +261,7 @@ def hops_difference(
             "流转次数：活动前或活动后转过手的工单不足 5 件。",
             "Hops per case: fewer than five cases were passed on before or after the start.",
         )
-    value, se, alpha = _negative_binomial(f, adjust)
+    value, se, alpha = _negative_binomial(f, [c for c in f if c not in ("after", "hops", "n")])
     low, high, p = t_interval(value, se)
     return Estimate(
         estimand=Text("平均流转次数：活动后为活动前的倍数", "hops per case: after, times before"),

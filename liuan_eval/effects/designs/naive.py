@@ -10,7 +10,7 @@ import numpy as np
 
 from .its import its
 from .registry import design
-from .series import ROUNDING, still
+from .series import ROUNDING, every_value, still
 from ..estimate import NAN, STILL, Estimate, t_interval
 from ..panel import Panel
 from ...words.text import Text
@@ -20,8 +20,8 @@ from ...words.text import Text
 def before_after(
     panel: Panel,  # of one outcome
 ) -> Estimate:
-    "Mean after minus mean before in the treated unit, periods taken as independent: what is usually printed."
-    y, after = panel.one().value.to_numpy(), panel.after
+    "Mean after minus mean before in the treated unit, periods taken as independent: what is usually printed; raises what `require` and `every_value` raise."
+    y, after = every_value(panel.require(2, 2))[panel.treated[0]].to_numpy(), panel.after
     a, b = y[after], y[~after]
     se = float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
     value = float(a.mean() - b.mean())
@@ -49,8 +49,8 @@ def before_after(
 def clustered(
     panel: Panel,  # with one treated unit, the first
 ) -> Estimate:
-    "Two-way fixed effects with errors clustered by city (CR1, t with G-1): what `did` refuses with one treated city."
-    w = panel.wide().to_numpy()
+    "Two-way fixed effects with errors clustered by city (CR1, t with G-1): what `did` refuses with one treated city; raises what `require` and `every_value` raise."
+    w = every_value(panel.require(1, 1, controls=2)).to_numpy()
     gap = w[panel.after].mean(axis=0) - w[~panel.after].mean(axis=0)  # one number per city is sufficient
     g, others = len(gap), gap[1:]
     value = float(gap[0] - others.mean())

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..estimate import NAN, Estimate
+from ..estimate import NAN, Estimate, probability
 from ..panel import Panel
 from ...words.text import DATA, Text
 
@@ -107,6 +107,7 @@ def design(
     def decorate(f: Callable[..., Estimate]) -> Callable[..., Estimate]:
         @wraps(f)
         def wrapped(*args: Any, **kwargs: Any) -> Estimate:
+            probability("level", signature(f).bind(*args, **kwargs).arguments.get("level", 0.95))
             e = replace(f(*args, **kwargs), design=name)
             words = None if np.isnan(e.p) else against(name, e)
             return e if words is None else e.with_warning(words)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..estimate import Estimate, TooFew
+from ..estimate import Estimate, TooFew, probability
 from ...words.text import LogError
 
 # %% ../../../nbs/effects/designs/trends.ipynb #c005
@@ -23,6 +23,7 @@ def folded_quantile(
     "The quantile of |N(b, 1)|."
     from scipy.stats import ncx2, norm
 
+    level = probability("level", level)
     return float(np.sqrt(ncx2.ppf(level, 1, b**2))) if b < 30 else float(b + norm.ppf(level))
 
 

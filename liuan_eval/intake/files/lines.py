@@ -12,6 +12,7 @@ from typing import Any
 
 import ibis
 
+from ..engine import private_folder
 from .opened import LINE, PLACE, Opened, column_names
 from .text import sniff_encoding, text_lines
 from ...words.text import LogError
@@ -35,7 +36,10 @@ def _json_extract(line, pointers): ...
 
 def _numbered(con: Any, path: Path) -> ibis.Table:
     "The lines of a file that are not blank, with their numbers; raises `LogError` for the first that is no JSON record."
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", errors="replace", newline="") as out, path.open("rb") as f:
+    with (
+        tempfile.NamedTemporaryFile("w", dir=private_folder(), suffix=".csv", encoding="utf-8", errors="replace", newline="") as out,
+        path.open("rb") as f,
+    ):
         longest = 0
         for no, line in enumerate(text_lines(f, sniff_encoding(path)), 1):
             out.write(f"{no}\x01{line}\n")  # a sign that JSON never holds as it is

@@ -17,6 +17,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
+from ...words.face import briefly
 from ...words.text import LogError, Text
 
 # %% ../../../nbs/intake/files/opened.ipynb #n005
@@ -28,9 +29,11 @@ def no_rows() -> pd.DataFrame:
     return pd.DataFrame(columns=["place", "line", "reason", "text"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Opened:
     "A source, opened: its rows, and what of it is no row of the table."
+
+    __repr__ = briefly
 
     table: ibis.Table  # all columns as they are, text files as text; LINE and PLACE, null where a source has none
     aside: pd.DataFrame = field(default_factory=no_rows)  # rows that are no data: `reason` is a check's code
@@ -58,6 +61,7 @@ def empty(
     return LogError(f"{name} 是空文件，没有可读的内容。请重新导出。", f"{name} is empty: there is nothing to read. Export it again.")
 
 # %% ../../../nbs/intake/files/opened.ipynb #n009
+_COLUMNS = 1000  # of a table: every question to the engine names all of them
 _OURS = ("self", "time_text", "__row__", LINE, PLACE)  # names that the project uses itself
 _BREAK = re.compile(r"(?<=[^\x00-\xff])\s*[\r\n]+\s*|\s*[\r\n]+\s*(?=[^\x00-\xff])")
 
@@ -65,7 +69,12 @@ _BREAK = re.compile(r"(?<=[^\x00-\xff])\s*[\r\n]+\s*|\s*[\r\n]+\s*(?=[^\x00-\xff
 def column_names(
     cells: Sequence,  # the header as it stands
 ) -> tuple[list[str], tuple[Text, ...]]:  # names, and a note where some had to be changed
-    "Names of columns from the cells of a header: none empty, none twice, none of the project's own."
+    "Names of columns from the cells of a header: none empty, none twice, none of the project's own; raises `LogError` for more than a log can have."
+    if len(cells) > _COLUMNS:
+        raise LogError(
+            f"有 {len(cells):,} 列，最多可读 {_COLUMNS:,} 列。请只保留所需的列后重新导出。",
+            f"{len(cells):,} columns, of which at most {_COLUMNS:,} can be read. Keep those that are needed and export it again.",
+        )
     names: list[str] = []
     taken: set[str] = {o.casefold() for o in _OURS}
     told: list[str] = []

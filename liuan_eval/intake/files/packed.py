@@ -26,7 +26,7 @@ def _stream(path: Path) -> Any:
     "The content of a file that packs one other."
     kind = path.suffix.lower()
     if kind == ".zst":
-        return pa.input_stream(str(path), compression="zstd")
+        return pa.input_stream(str(path.absolute()), compression="zstd")  # a path that begins with ~ would be another
     return bz2.open(path) if kind == ".bz2" else gzip.open(path)
 
 

@@ -7,12 +7,14 @@ __all__ = ['exactly', 'nested_as_text', 'open_parquet']
 
 # %% ../../../nbs/intake/files/parquet.ipynb #n003
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import ibis
 
+from ..engine import SAFE
 from .opened import LINE, PLACE, Opened, column_names, first_sentence
 from ...words.text import LogError
 
@@ -34,9 +36,10 @@ def nested_as_text(
 def _columns(f: Path) -> list[tuple[str, str]]:
     "Names and types of a file's columns as the engine sees them; raises `LogError` for a file that is not complete."
     try:
-        with duckdb.connect() as con:
+        with duckdb.connect(config=SAFE) as con:
             found = con.execute("describe select * from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
             raw = con.execute("select name, num_children, type from parquet_schema(?)", [exactly(f)]).fetchall()
+            con.execute("select bit_xor(hash(columns(*))) from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as e:
         raise LogError(
             f"{f.name}：不是完整的 Parquet 文件，可能在复制时被截断，或已加密。请重新复制或导出。",
@@ -61,9 +64,10 @@ def _all_alike(files: list[Path]) -> list[str]:
 def open_parquet(
     con: Any,  # DuckDB
     path: Path,  # a Parquet file, or a folder with Parquet files below it
-) -> Opened:  # in the order of their names; read lazily
+    parts: Sequence[Path] = (),  # of the folder, in their order
+) -> Opened:  # read lazily
     "Read Parquet; raises what `_columns` and `_all_alike` do where a file is not complete or differs."
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    files = [f.absolute() for f in parts or [path]]  # a path that begins with ~ would be another
     seen = _all_alike(files)
     own = _own_names(files[0], seen)
     names, notes = column_names(own)

@@ -7,9 +7,7 @@ __all__ = ['open_sheets']
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n003
 import email
-import io
 import re
-import zipfile
 from dataclasses import dataclass, field, replace
 from email import policy
 from html.parser import HTMLParser
@@ -35,7 +33,7 @@ from liuan_eval.intake.files.opened import (
     two_rows,
 )
 from .text import open_text, sniff_encoding
-from .workbook import sheets_apart, sheets_of
+from .workbook import sheets_apart
 from ...words.text import LogError, Text
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n005
@@ -48,30 +46,6 @@ class _Sheet:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)  # first row, first column, last row, last column
     hidden: bool = False
 
-# %% ../../../nbs/intake/files/sheets.ipynb #n032
-_MOST = 100_000_000  # cells up to the last one
-
-
-def _cells_up_to_last(page: bytes) -> int:
-    "About how many cells a sheet of an `.xlsx` has up to its last one, where that is far to the right."
-    wide = max((m[1] for m in re.finditer(rb'<c r="([A-Z]{3})\d', page)), default=b"")
-    right = sum((c - 64) * 26**i for i, c in enumerate(reversed(wide)))
-    return right * max((int(m[1]) for m in re.finditer(rb'<row r="(\d{1,7})"', page)), default=1)
-
-
-def _check_reach(path: Path, data: bytes) -> None:
-    "Raise `LogError` for a workbook with a cell so far away that nobody can mean it."
-    far = False
-    if data.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(data)) as z:
-            pages = (z.read(n) for n in z.namelist() if re.match(r"xl/worksheets/[^/]+\.xml", n))
-            far = any(_cells_up_to_last(p) > _MOST for p in pages)
-    if far:
-        raise LogError(
-            f"{path.name}：有单元格在极远的列，表格无法按此大小读取，或文件已损坏。请在 Excel 中删除数据右侧和下方的行列后另存。",
-            f"{path.name}: a cell stands so far to the right that the sheet cannot be read at that size, or the file is damaged. Delete rows and columns beyond the data in Excel and save it again.",
-        )
-
 # %% ../../../nbs/intake/files/sheets.ipynb #n009
 def _workbook(path: Path) -> list[_Sheet]:
     "Sheets of `.xlsx`, `.xlsm`, `.xlsb`, `.xls`, `.et` and `.ods`; raises `LogError` for a workbook that is broken or has a password."
@@ -81,16 +55,15 @@ def _workbook(path: Path) -> list[_Sheet]:
         data = path.read_bytes()
         if any("EncryptedPackage".encode("utf-16-le") in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
             raise _locked(path)
-        _check_reach(path, data)
-        return [_Sheet(*cells) for cells in (sheets_of(data) if data.startswith(b"PK") else sheets_apart(path))]
+        return [_Sheet(*cells) for cells in sheets_apart(path)]
     except LogError:
         raise
     except Exception as e:  # the reader raises many kinds for a broken file
         if "password" in str(e).lower() or "encrypt" in str(e).lower():
             raise _locked(path) from None
         raise LogError(
-            f"{path.name}：不是可读的 Excel 文件，可能已损坏或被截断。请用 Excel 打开后另存，或导出为 CSV。",
-            f"{path.name}: not a readable Excel workbook ({type(e).__name__}: {first_sentence(e)}) Open it in Excel and save it again, or export CSV.",
+            f"{path.name}：不是可读的 Excel 文件，可能已损坏、被截断，或在极远的行列有单元格。请用 Excel 打开，删除数据右侧和下方的行列后另存，或导出为 CSV。",
+            f"{path.name}: not a readable Excel workbook ({first_sentence(e)}) Open it in Excel, delete rows and columns beyond the data and save it again, or export CSV.",
         ) from None
 
 

@@ -22,6 +22,7 @@ import duckdb
 import ibis
 import pandas as pd
 
+from ..engine import private_folder
 from liuan_eval.intake.files.opened import (
     LINE,
     PLACE,
@@ -366,7 +367,7 @@ def _judged(name: str, copy: _Copy, shapes: dict[str, str], names: list[str], en
 
 def _once(con: Any, path: Path, encoding: str, careful: bool) -> tuple[_Copy, ibis.Table, list[str], tuple[Text, ...]]:
     "The copy of a file, and the table that the engine reads from it."
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", errors="replace", newline="") as out:
+    with tempfile.NamedTemporaryFile("w", dir=private_folder(), suffix=".csv", encoding="utf-8", errors="replace", newline="") as out:
         copy = _mended(path, encoding, out, careful)
         out.flush()
         names, notes = column_names(copy.layout.header)

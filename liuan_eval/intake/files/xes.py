@@ -20,6 +20,20 @@ from ...words.text import LogError, Text
 
 # %% ../../../nbs/intake/files/xes.ipynb #n020
 _KINDS = ("string", "date", "int", "float", "boolean", "id", "list", "container")
+_INSIDE = dict(log=("extension", "global", "classifier", "trace", "event", *_KINDS), trace=("event", *_KINDS), event=_KINDS)
+
+
+def _strange(tag: str, above: str, line: int) -> LogError:
+    "The error for an element that cannot stand where it does: what it holds would be lost."
+    if not above:
+        return LogError(
+            f"不是 XES 日志：第 {line} 行以 <{tag}> 开头，而不是 <log>。请从原系统重新导出。",
+            f"not an XES log: line {line} begins it with <{tag}>, not with <log>. Export it again from the system it came from.",
+        )
+    return LogError(
+        f"第 {line} 行：<{above}> 中有 <{tag}>，XES 没有这种写法，其内容会丢失。请从原系统重新导出。",
+        f"line {line}: a <{tag}> stands in <{above}>, which XES does not know; what it holds would be lost. Export it again from the system it came from.",
+    )
 
 
 class _Log:
@@ -37,6 +51,8 @@ class _Log:
 
     def start(self, tag: str, attributes: dict[str, str], line: int) -> None:
         tag, above = tag.rpartition(":")[2], self.way[-1] if self.way else ""
+        if tag not in (_INSIDE.get(above, (tag,)) if above else ("log",)):
+            raise _strange(tag, above, line)
         self.way.append(tag)
         if tag == "trace":
             self.case, self.events = {}, []
@@ -101,7 +117,10 @@ def _typed(table: ibis.Table, name: str, kinds: set[str]) -> Any:
 def _read(path: Path) -> _Log:
     "The columns of a log; raises `LogError` for a document that is none."
     log = _Log()
-    parse(path, log.start, log.end)
+    try:
+        parse(path, log.start, log.end)
+    except LogError as e:
+        raise e.of(path.name) from None
     if not log.lines:
         raise LogError(
             f"{path.name}：不是 XES 日志，或其中没有事件。请从原系统重新导出。",

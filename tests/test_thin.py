@@ -1,0 +1,367 @@
+"Thin and odd logs, series and bulletins: every room gives a number, nothing, or a reason in words; never the error or the warning of a library"
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from liuan_eval import CaseLog, custody, figures, metrics
+from liuan_eval.effects import evaluate, many, power
+from liuan_eval.effects.bulletins import read_bulletins
+from liuan_eval.effects.cases import percase, survival
+from liuan_eval.effects.designs.registry import known
+from liuan_eval.effects.designs.trends import folded_quantile
+from liuan_eval.effects.estimate import t_interval
+from liuan_eval.effects.panel import Panel, panel, with_controls
+from liuan_eval.effects.plan import Plan
+from liuan_eval.flow import competence, excess, graph, hierarchy, tossing
+from liuan_eval.indicators import phone, volume
+from liuan_eval.judge import compare, gaming
+from liuan_eval.report.study import Study
+from liuan_eval.words.text import LogError
+
+# --- series
+
+
+def series(y, at, unit="share", skip=()):
+    "Months by cities as a panel; the first city is treated from month `at` on"
+    days = pd.date_range("2018-01-01", periods=len(y), freq="MS")
+    rows = [(f"u{j}", d, v * 100, 100.0, v, 0.01) for i, d in enumerate(days) if i not in skip for j, v in enumerate(y[i])]
+    table = pd.DataFrame(rows, columns=["unit", "period", "numerator", "denominator", "value", "se"])
+    name = dict(share="on_time_rate", cases="n_cases", hours="close_hours")[unit]
+    return Panel(table, pd.Timestamp("2018-01-01") + pd.DateOffset(months=at), ("u0",), "month", name, unit)
+
+
+def odd_series():
+    "Series of every kind that a design may trip over, by name"
+    rng = np.random.default_rng(0)
+    noise = lambda n=30, k=6: 0.8 + 0.03 * rng.standard_normal((n, k))
+    change = lambda y, **at: [y.__setitem__(tuple(k), v) for k, v in at.pop("to")] and y
+    few = {
+        f"{n} months, start {b}, {k} cities": series(noise(n, k), b)
+        for n, b in ((30, 18), (4, 3), (4, 1), (1, 1), (1, 0))
+        for k in (1, 2, 6)
+    }
+    flat = {f"always {v}, {k} cities": series(np.full((30, k), v), 18) for v in (0.0, 0.8, 1.0) for k in (1, 6)}
+    one = [slice(None), 0]
+    odd = dict(
+        no_after=series(noise(), 30),
+        treated_flat=series(change(noise(), to=[(one, 1.0)]), 18),
+        others_flat=series(change(noise(), to=[([slice(None), slice(1, None)], 0.99)]), 18),
+        one_spike=series(change(np.full((30, 6), 0.8), to=[([20, 4], 0.9)]), 18),
+        all_alike=series(np.repeat(noise(k=1), 6, axis=1), 18),
+        missing=series(change(noise(), to=[([5, 2], np.nan)]), 18),
+        nothing=series(np.full((30, 6), np.nan), 18),
+        infinite=series(change(noise(), to=[([7, 3], np.inf)]), 18),
+        gaps=series(noise(), 18, skip=(3, 4, 17, 18, 25)),
+        one_month_after=series(noise(), 18, skip=range(18, 29)),
+        no_cases=series(np.zeros((30, 6)), 18, "cases"),
+        no_hours=series(np.zeros((30, 6)), 18, "hours"),
+    )
+    return few | flat | odd
+
+
+QUICK = ("difference_series", "conformal", "in_space", "in_time", "its", "did", "before_after", "clustered")
+
+
+def test_designs_answer_odd_series_with_a_number_that_can_be_or_in_words():
+    there, answers = known(), 0
+    for name, p in odd_series().items():
+        found = {}
+        for d in QUICK:
+            try:
+                e = there[d].run(p)
+            except LogError:
+                continue
+            found[d] = e
+            assert np.isfinite(e.value) and not e.p == 0 and not (e.low == e.high), (name, d)
+            assert np.isnan(e.p) or e.p >= e.smallest_p - 1e-9, (name, d)
+            assert not np.isnan(e.p) or e.refused is not None, (name, d)
+            assert not (name.startswith("always") and e.found), (name, d)
+        plan = Plan(start=p.start, period="month", design="difference_series", primary=(p.indicator,))
+        assert all(evaluate.verdict(p, found, plan, evaluate.detectable(p), lang) for lang in ("zh", "en"))
+        assert len(evaluate.shown_table({p.indicator: found})) == len(found)
+        answers += len(found)
+    assert answers > 50
+
+
+@pytest.mark.parametrize("wrong", [0, 1, -0.1, 95, float("nan"), "0.05", True], ids=str)
+def test_a_level_lies_between_0_and_1_wherever_it_is_taken(wrong):
+    p = series(np.random.default_rng(1).random((30, 6)), 18)
+    taken = [
+        lambda: Plan(start="2020-01-01", period="month", design="its", primary=("n_cases",), alpha=wrong),
+        *(
+            lambda d=d: known()[d].function(p, level=wrong)
+            for d in ("difference_series", "conformal", "its", "structural", "synthetic_did")
+        ),
+        lambda: known()["its"].run(p, wrong),
+        lambda: power.minimum_detectable(p, alpha=wrong),
+        lambda: power.multiple(0.05, wrong),
+        lambda: power.power_two_rates(0.5, 0.6, 100, wrong),
+        lambda: many.adjust({}, {}, wrong),
+        lambda: t_interval(1.0, 1.0, level=wrong),
+        lambda: folded_quantile(0.0, wrong),
+    ]
+    for f in taken:
+        with pytest.raises(LogError, match=r"between 0 and 1|must be a number"):
+            f()
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (dict(start="spring"), "'start' is 'spring'"),
+        (dict(start=2022), "'start' is '2022'"),
+        (dict(design="difference_serie"), "difference_series"),
+        (dict(primary=["on_time"]), "near it are: on_time_rate"),
+        (dict(primary=["n_cases", "n_cases"]), "twice"),
+        (dict(secondary=["n_cases"]), "in 'primary' already"),
+        (dict(primary="n_cases"), "'primary' must be a list"),
+        (dict(period="fortnight"), "'period' is 'fortnight'"),
+        (dict(donut=[["2022-05-01", "2022-04-01"]]), "later than"),
+        (dict(donut=[["2022-05-01"]]), "pairs of days"),
+        (dict(shocks=[{"from": "soon", "zh": "改革", "en": "reform"}]), "'shocks' is 'soon'"),
+        (dict(robustness=["magic"]), "'robustness' is 'magic'"),
+    ],
+    ids=str,
+)
+def test_a_plan_names_the_key_that_is_wrong(change, words):
+    right = dict(start="2022-02-17", period="month", design="its", primary=["n_cases"])
+    with pytest.raises(LogError, match=words):
+        Plan(**right | change)
+
+
+def test_a_lock_that_was_cut_off_is_named(tmp_path):
+    (tmp_path / "plan.lock").write_text('{"sha256": "ab', "utf-8")
+    for f in (Plan.read().verify, Plan.read().freeze):
+        with pytest.raises(LogError, match="no whole lock"):
+            f(tmp_path)
+
+
+# --- bulletins of other cities
+
+
+def bulletins(**change):
+    "Three cities by month, one value changed in the second row of the second city"
+    months = pd.date_range("2021-01-01", periods=24, freq="MS").strftime("%Y-%m")
+    t = pd.DataFrame([(u, m, "on_time_rate", 90, 100, 0.9) for u in ("甲市", "乙市", "丙市") for m in months])
+    t = t.set_axis(["unit", "period", "indicator", "numerator", "denominator", "value"], axis=1).astype(object)
+    for column, value in change.items():
+        t.loc[25, column] = value
+    return t
+
+
+WRONG = [
+    (dict(value=90), "value: '90' lies outside 0"),
+    (dict(value="90%"), "value: '90%' is no plain number"),
+    (dict(value="0,9"), "value: '0,9' is no plain number"),
+    (dict(value="inf"), "value: 'inf' is no plain number"),
+    (dict(value="NaN"), "value: 'NaN' is no plain number"),
+    (dict(value=-0.1), "value: '-0.1' is below 0"),
+    (dict(value=0.8), "value: '0.8' is not numerator / denominator"),
+    (dict(numerator=101), "numerator: '101' is more than its denominator"),
+    (dict(denominator=0, numerator=0), "denominator: '0' is 0"),
+    (dict(denominator="many"), "denominator: 'many' is no plain number"),
+    (dict(indicator="on_time"), "indicator: 'on_time' is no indicator; near it are on_time_rate"),
+    (dict(period="Februar"), "period: 'Februar' is no day"),
+    (dict(period="02/01/2021"), "period: '02/01/2021' is no day"),
+    (dict(period="2991-02"), "period: '2991-02' lies in the future"),
+    (dict(period="2021-01"), "is the second of two rows of 乙市"),
+    (dict(unit=""), "unit: '' names no city"),
+]
+
+
+@pytest.mark.parametrize("change, words", WRONG, ids=str)
+def test_a_cell_of_a_bulletin_that_cannot_be_right_is_named_by_row_and_column(change, words, tmp_path):
+    bulletins(**change).to_csv(tmp_path / "b.csv", index=False, encoding="gb18030")
+    where = "" if words.startswith("is the second") else "column "
+    with pytest.raises(LogError, match=rf"b\.csv, row \d+, .*{where}{re.escape(words)}"):
+        read_bulletins(tmp_path / "b.csv", "month")
+
+
+def test_a_city_in_percent_is_refused_before_it_is_found(tmp_path):
+    t = bulletins()
+    t.loc[t.unit == "乙市", "value"] = 90
+    with pytest.raises(LogError, match=r"row 25, column value: '90.0' lies outside 0 … 1; write 0.93 for 93 %"):
+        read_bulletins(t)
+
+
+def test_bulletins_are_read_in_any_encoding_and_from_a_workbook(tmp_path):
+    for encoding in ("utf-8", "utf-8-sig", "gbk", "utf-16"):
+        bulletins().to_csv(tmp_path / "b.csv", index=False, encoding=encoding)
+        assert list(read_bulletins(tmp_path / "b.csv", "month").unit.unique()) == ["甲市", "乙市", "丙市"]
+    bulletins().to_excel(tmp_path / "b.xlsx", index=False)
+    assert len(read_bulletins(tmp_path / "b.xlsx", "month")) == 72
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "odd.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
+    for name, words in (("no.csv", "no such file"), ("empty.csv", "empty"), ("odd.csv", "odd.csv")):
+        with pytest.raises(LogError, match=words):
+            read_bulletins(tmp_path / name)
+
+
+def test_cities_that_cannot_serve_are_named_in_a_note():
+    own = series(np.full((24, 1), 0.9), 12)
+    t = bulletins().assign(period=[f"{d:%Y-%m}" for d in own.periods] * 3)
+    t = pd.concat([t.drop(index=30), t[t.unit == "甲市"].assign(unit="u0")])
+    p = with_controls(own, t)
+    said = " ".join(n.en for n in p.notes)
+    assert p.controls == ("甲市", "丙市") and "not used: 乙市" in said and "own bulletins not used: u0" in said
+
+
+# --- logs
+
+START = "2022-03-01"
+
+
+def tables(n=40, days=300):
+    "Cases of four units that are passed on, returned and answered for"
+    rng, events, cases, answers = np.random.default_rng(3), [], [], []
+    units = ("住建局", "水务局", "城管局", "教育局")
+    for i in range(n):
+        t, c, own, other = (
+            pd.Timestamp("2021-10-01") + pd.Timedelta(hours=24 * days * i / n),
+            f"c{i:03d}",
+            units[i % 4],
+            units[(i + 1 + i % 3) % 4],
+        )
+        events += [(c, t, "热线", "dispatched"), (c, t + pd.Timedelta(hours=1), own, "claimed")]
+        events += [(c, t + pd.Timedelta(hours=2), other, "claimed")] * (i % 3 > 0)
+        end = t + pd.Timedelta(hours=float(rng.uniform(4, 400)))
+        events.append((c, end, other if i % 3 else own, "closed"))
+        cases.append(
+            (
+                c,
+                ("电话", "网络")[i % 2],
+                "投诉",
+                ("物业", "供水")[i // 2 % 2],
+                ("东区", "西区")[i // 4 % 2],
+                t,
+                t + pd.Timedelta(days=5),
+                end,
+            )
+        )
+        answers.append((c, "first", end + pd.Timedelta(days=1), True, bool(rng.random() < 0.7), bool(rng.random() < 0.6)))
+    return (
+        pd.DataFrame(events, columns=["case_id", "timestamp", "unit", "activity"]),
+        pd.DataFrame(cases, columns=["case_id", "channel", "request_type", "topic", "area", "submitted_at", "due_at", "closed_at"]),
+        pd.DataFrame(answers, columns=["case_id", "round", "called_at", "reached", "resolved", "satisfied"]),
+    )
+
+
+def thin_logs():
+    "By name: events, cases, calls"
+    e, c, a = tables()
+    at, one = pd.Timestamp("2022-03-01 09:00"), e.case_id == "c001"
+    strange = dict(zip(("住建局", "水务局", "城管局", "教育局"), ("***", "🙂" + "长" * 200, "nan", "12345")))
+    return dict(
+        one_event=(e[one].tail(1), None, None),
+        one_case=(e[one], c[c.case_id == "c001"], a[a.case_id == "c001"]),
+        one_moment=(e.assign(timestamp=at), c.assign(submitted_at=at, due_at=at, closed_at=at), a.assign(called_at=at)),
+        one_unit=(e.assign(unit="住建局"), c, a),
+        never_closed=(e[e.activity != "closed"], c.assign(closed_at=pd.NaT), None),
+        nobody_reached=(e, c, a.assign(reached=False, resolved=None, satisfied=None)),
+        strange_names=(e.assign(unit=e.unit.replace(strange)), c.assign(topic=None, due_at=pd.NaT, channel="电话"), a),
+    )
+
+
+def asked(log, start):
+    "What studies ask of a log, by name"
+    plan = lambda: evaluate.usual_plan(log, start)
+    return dict(
+        log=lambda: (log.summary("zh"), log.counts, log.endings),
+        custody=lambda: [f(log).to_pandas() for f in (custody.spells, custody.hops, custody.cases)],
+        compute=lambda: metrics.compute(log),
+        graph=lambda: (graph.edges(log), graph.pingpong_pairs(log), graph.paths(log), graph.flow_graph(log)),
+        verdicts=lambda: competence.verdicts(log),
+        excess=lambda: excess.excess_flows(log),
+        ranking=lambda: hierarchy.ranking(log),
+        direct=lambda: tossing.what_if_direct(log),
+        compare=lambda: compare.compare_units(log),
+        signs=lambda: gaming.signs(log),
+        unheard=lambda: phone.unheard(log),
+        chain=lambda: phone.chain(log),
+        again=lambda: volume.repeat_sensitivity(log),
+        panels=lambda: evaluate.panels(log, plan()),
+        by_unit=lambda: panel(log, "n_cases", by="unit", start=start),
+        rmst=lambda: survival.rmst_difference(log, start=start).summary(),
+        cox=lambda: survival.cox(log, start=start).summary(),
+        ends=lambda: survival.gray(survival.risk_table(survival.waits(log, start=start), end="resolved")),
+        logrank=lambda: survival.logrank(survival.risk_table(survival.waits(log, start=start))),
+        hops=lambda: percase.hops_difference(log, ("topic",), start).summary(),
+        satisfied=lambda: percase.risk_difference(log, start=start).summary(),
+        mix=lambda: percase.decompose(percase.answer_cells(log, start=start), draws=20),
+        fig_open=lambda: figures.resolution_curve(log),
+        fig_matrix=lambda: figures.flow_matrix(log),
+        fig_hops=lambda: figures.hops_distribution(log),
+    )
+
+
+@pytest.mark.parametrize("name", ["one_case", "one_moment", "never_closed", "nobody_reached", "strange_names"])
+def test_rooms_answer_thin_logs_with_a_number_or_in_words(name):
+    e, c, a = thin_logs()[name]
+    log, failed = CaseLog.from_frame(e, c, a, dispatchers=["热线"], returned="unit_to_dispatcher"), {}
+    for what, ask in asked(log, START).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", ResourceWarning)
+            warnings.filterwarnings("ignore", "Glyph")  # a sign that the font does not have is drawn as a box
+            try:
+                ask()
+            except LogError as error:
+                assert error.text.zh and error.text.en
+            except Exception as error:  # each is a fault; all are told at once
+                failed[what] = repr(error)
+    assert failed == {}
+
+
+# --- pages
+
+
+def written(study, log, tmp_path, monkeypatch, **values):
+    "A study run in this process without its pictures; what it could not show"
+    made = []
+
+    def opened(cls, *_args):
+        made.append(Study(log, "en", Path(tmp_path)))
+        return made[-1]
+
+    monkeypatch.setattr(Study, "open", classmethod(opened))
+    monkeypatch.setattr(Study, "figure", lambda self, name, fig, zh, en, **more: self.figures.append(name))
+    names = {}
+    for cell in json.loads((ROOT / "nbs" / "studies" / f"{study}.ipynb").read_text("utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"{study} {cell['id']}", "exec"), names)
+            if "parameters" in cell["metadata"].get("tags", []):
+                names |= dict(source="log", lang="en") | values
+    return made[0].missing
+
+
+@pytest.mark.parametrize(
+    "study, name", dict(report="one_event", bulletin="one_event", buckpassing="one_unit", campaign="nobody_reached").items()
+)
+def test_a_study_of_a_thin_log_reaches_its_end(study, name, tmp_path, monkeypatch, capsys):
+    e, c, a = thin_logs()[name]
+    log = CaseLog.from_frame(e, c, a, dispatchers=["热线"], returned="unit_to_dispatcher")
+    assert written(study, log, tmp_path, monkeypatch, **({} if study in ("report", "bulletin") else dict(start=START))) == []
+    assert (tmp_path / "run.json").exists()
+
+
+def test_what_cannot_be_drawn_takes_nothing_beside_it_away(tmp_path, monkeypatch, capsys):
+    e, c, a = tables()
+    log = CaseLog.from_frame(e, c, a, dispatchers=["热线"], returned="unit_to_dispatcher")
+
+    def broken(panel, *_more):
+        if panel.indicator == "n_cases":
+            raise LogError("画不出。", "It cannot be drawn.")
+        raise IndexError("no estimate to draw") if panel.indicator == "on_time_rate" else LogError("无。", "None.")
+
+    monkeypatch.setattr(figures, "cities", broken)
+    missing = written("campaign", log, tmp_path, monkeypatch, start=START)
+    assert any("It cannot be drawn." in m["why"] for m in missing) and any("nobody foresaw (IndexError)" in m["why"] for m in missing)
+    assert (tmp_path / "run.json").exists()
