@@ -103,6 +103,12 @@ NAMES = [
 ]
 
 
+def put(row, i, cell):
+    "A cell of a row, where another change has left the row long enough"
+    if i < len(row):
+        row[i] = cell
+
+
 def cells(rng, header, rows):
     "A few cells become odd"
     for _i in range(rng.randint(1, 6)):
@@ -116,14 +122,14 @@ def times(rng, header, rows):
     some = rows if rng.random() < 0.2 else rng.sample(rows, min(len(rows), rng.randint(1, 5)))
     what = rng.choice(TIMES)
     for r in some:
-        r[1] = what if rng.random() < 0.5 else rng.choice(TIMES)
+        put(r, 1, what if rng.random() < 0.5 else rng.choice(TIMES))
     return header, rows
 
 
 def words(rng, header, rows):
     "A few activities are other words"
     for r in rng.sample(rows, min(len(rows), rng.randint(1, 8))):
-        r[3] = rng.choice(WORDS)
+        put(r, 3, rng.choice(WORDS))
     return header, rows
 
 
