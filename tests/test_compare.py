@@ -170,6 +170,36 @@ def test_rare_topics_are_taken_together_named_and_counted():
     assert c.pooled.values.tolist() == [["topic", "odd", 5, 0], ["topic", "rare", 3, 1]]
 
 
+def test_a_category_of_twenty_cases_stands_alone_and_one_of_nineteen_does_not():
+    f = pd.DataFrame([("A", "x", 10, 1), ("B", "x", 10, 0), ("A", "y", 19, 2), ("B", "z", 40, 3)], columns=["unit", "topic", "n", "passed"])
+    t, were = compare.pooled(f, ["topic"])
+    assert t.topic.tolist() == ["x", "x", "other", "z"] and were.values.tolist() == [["topic", "y", 19, 2]]
+
+
+def test_two_units_and_one_passed_case_can_be_compared_and_few_numbers_have_no_spread():
+    f = pd.DataFrame([("A", 30, 1), ("B", 30, 0)], columns=["unit", "n", "passed"])
+    assert compare.compare_cells(f, []).units.expected.tolist() == pytest.approx([0.5, 0.5])
+    f.passed = [30, 29]
+    assert compare.compare_cells(f, []).units.expected.tolist() == pytest.approx([29.5, 29.5])
+    assert np.isnan(compare.dispersion([])).all() and np.isnan(compare._tau2(pd.Series([0.1]), pd.Series([1.0])))
+    assert compare._tau2(pd.Series([0.0, 2.0]), pd.Series([1.0, 1.0])) == 1  # (2 - 1) / (2 - 2 / 2)
+    assert compare._tau2(pd.Series([0.0, 0.1]), pd.Series([1.0, 1.0])) == 0
+
+
+def test_limits_of_units_that_spread_are_widened_and_end_at_nought():
+    from statsmodels.stats.meta_analysis import combine_effects
+
+    f = pd.DataFrame([("A", 100, 40), ("B", 100, 10), ("C", 100, 0)], columns=["unit", "n", "passed"])
+    c = compare.compare_cells(f, [])
+    z = (np.array([40, 10, 0]) - 50 / 3) / np.sqrt(100 / 6 * 5 / 6)
+    assert c.units.unit.tolist() == ["A", "B", "C"] and np.allclose(c.units.z, z) and np.isclose(c.phi, (z**2).mean())
+    plain = compare.funnel_limits(1 / 6, [100] * 3) * 6
+    assert c.phi_winsorised > 20 and np.allclose(c.units.high95, 1 + (plain.high95 - 1) * np.sqrt(c.phi_winsorised))
+    assert (c.units.low998 == 0).all() and (c.units.low95 == 0).all()
+    half = np.array([40, 10, 0.5])
+    assert np.isclose(c.tau2, combine_effects(np.log(half * 6 / 100), 1 / half, method_re="dl").tau2)
+
+
 STEP = st.sampled_from(["A", "B", "C", "乡", "H"])
 
 
