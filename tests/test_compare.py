@@ -100,6 +100,14 @@ def test_shrunk_intervals_hold_the_true_rates_of_a_city_as_often_as_they_claim()
     assert 0.92 < np.mean(hits) < 0.98
 
 
+def test_misses_are_shrunk_as_the_mirror_of_hits():
+    y, n = np.array([0, 1, 2, 9, 30]), np.array([40, 100, 90, 200, 300])
+    hits, misses = compare.shrink(y, n), compare.shrink(n - y, n)
+    assert np.isclose(hits.mu, -misses.mu, atol=1e-5) and np.isclose(hits.sigma, misses.sigma, atol=1e-5)
+    mirror = 1 - misses.units[["value", "high", "low"]].to_numpy()
+    assert np.allclose(hits.units[["value", "low", "high"]], mirror, atol=1e-6)
+
+
 def cells(rng, rates, worse=()):
     rows = []
     for u in range(25):
@@ -200,6 +208,20 @@ def test_limits_of_units_that_spread_are_widened_and_end_at_nought():
     assert np.isclose(c.tau2, combine_effects(np.log(half * 6 / 100), 1 / half, method_re="dl").tau2)
 
 
+def test_it_is_measured_in_200_and_60_cities_of_thirty_units(monkeypatch):
+    f = compare._alike(np.random.default_rng(1), (3,))
+    g = f.assign(expected=f.n * f.topic.map(dict(zip("01234", (0.05, 0.08, 0.12, 0.2, 0.3))))).groupby("unit")[["passed", "expected"]].sum()
+    assert len(g) == 30 and f.topic.nunique() == 5 and (g.passed / g.expected).idxmax() == "u03"
+    for name in ("_outside", "_accused"):
+        monkeypatch.setattr(compare, name, lambda seed, name=name: {name: seed})
+    c = compare.calibrate()
+    assert c[["city", "measure", "worlds", "value"]].values.tolist() == [
+        ["nobody worse", "_outside", 200, 99.5],
+        ["two worse", "_accused", 60, 29.5],
+    ]
+    assert c.index.tolist() == [0, 1]
+
+
 STEP = st.sampled_from(["A", "B", "C", "乡", "H"])
 
 
@@ -226,6 +248,7 @@ def test_cells_of_a_log_are_what_loops_count():
     log = read_log()
     f = compare.cells(log, ["topic", "month"])
     s = custody.coded_spells(log).filter(lambda t: ~t.is_dispatcher).execute()
+    assert f.index.tolist() == list(range(len(f))) and f.equals(f.sort_values(["unit", "topic", "month"], ignore_index=True))
     one = s.assign(out=s.kind.isin(["lateral", "bounce"])).groupby(["case", "unit"]).agg(out=("out", "max"), at=("entered_at", "min"))
     assert f.n.sum() == len(one) and f.passed.sum() == one.out.sum()
     own = one.reset_index().groupby("unit").out.agg(["size", "sum"])
