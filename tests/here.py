@@ -1,11 +1,15 @@
 "A study run in this process: what `render` does, without the seconds that a kernel takes to start"
 
+import functools
 import json
+from contextlib import contextmanager
 
 import nbformat
+import pytest
 from execnb.shell import CaptureShell
 
 from liuan_eval.report import render as rendering
+from liuan_eval.report import study
 
 
 def executed(notebook, private, secret, progress=None):
@@ -25,3 +29,11 @@ def render(monkeypatch, *args, **values) -> str:
     with monkeypatch.context() as m:
         m.setattr(rendering, "executed", executed)
         return rendering.render(*args, **values).read_text(encoding="utf-8")
+
+
+@contextmanager
+def read_once():
+    "Meanwhile commands and studies that ask for one log in one way share it; for files that stay as they are"
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(study, "read_log", functools.cache(study.read_log))
+        yield

@@ -100,6 +100,14 @@ def test_shrunk_intervals_hold_the_true_rates_of_a_city_as_often_as_they_claim()
     assert 0.92 < np.mean(hits) < 0.98
 
 
+def test_misses_are_shrunk_as_the_mirror_of_hits():
+    y, n = np.array([0, 1, 2, 9, 30]), np.array([40, 100, 90, 200, 300])
+    hits, misses = compare.shrink(y, n), compare.shrink(n - y, n)
+    assert np.isclose(hits.mu, -misses.mu, atol=1e-5) and np.isclose(hits.sigma, misses.sigma, atol=1e-5)
+    mirror = 1 - misses.units[["value", "high", "low"]].to_numpy()
+    assert np.allclose(hits.units[["value", "low", "high"]], mirror, atol=1e-6)
+
+
 def cells(rng, rates, worse=()):
     rows = []
     for u in range(25):
@@ -170,6 +178,50 @@ def test_rare_topics_are_taken_together_named_and_counted():
     assert c.pooled.values.tolist() == [["topic", "odd", 5, 0], ["topic", "rare", 3, 1]]
 
 
+def test_a_category_of_twenty_cases_stands_alone_and_one_of_nineteen_does_not():
+    f = pd.DataFrame([("A", "x", 10, 1), ("B", "x", 10, 0), ("A", "y", 19, 2), ("B", "z", 40, 3)], columns=["unit", "topic", "n", "passed"])
+    t, were = compare.pooled(f, ["topic"])
+    assert t.topic.tolist() == ["x", "x", "other", "z"] and were.values.tolist() == [["topic", "y", 19, 2]]
+
+
+def test_two_units_and_one_passed_case_can_be_compared_and_few_numbers_have_no_spread():
+    f = pd.DataFrame([("A", 30, 1), ("B", 30, 0)], columns=["unit", "n", "passed"])
+    assert compare.compare_cells(f, []).units.expected.tolist() == pytest.approx([0.5, 0.5])
+    f.passed = [30, 29]
+    assert compare.compare_cells(f, []).units.expected.tolist() == pytest.approx([29.5, 29.5])
+    assert np.isnan(compare.dispersion([])).all() and np.isnan(compare._tau2(pd.Series([0.1]), pd.Series([1.0])))
+    assert compare._tau2(pd.Series([0.0, 2.0]), pd.Series([1.0, 1.0])) == 1  # (2 - 1) / (2 - 2 / 2)
+    assert compare._tau2(pd.Series([0.0, 0.1]), pd.Series([1.0, 1.0])) == 0
+
+
+def test_limits_of_units_that_spread_are_widened_and_end_at_nought():
+    from statsmodels.stats.meta_analysis import combine_effects
+
+    f = pd.DataFrame([("A", 100, 40), ("B", 100, 10), ("C", 100, 0)], columns=["unit", "n", "passed"])
+    c = compare.compare_cells(f, [])
+    z = (np.array([40, 10, 0]) - 50 / 3) / np.sqrt(100 / 6 * 5 / 6)
+    assert c.units.unit.tolist() == ["A", "B", "C"] and np.allclose(c.units.z, z) and np.isclose(c.phi, (z**2).mean())
+    plain = compare.funnel_limits(1 / 6, [100] * 3) * 6
+    assert c.phi_winsorised > 20 and np.allclose(c.units.high95, 1 + (plain.high95 - 1) * np.sqrt(c.phi_winsorised))
+    assert (c.units.low998 == 0).all() and (c.units.low95 == 0).all()
+    half = np.array([40, 10, 0.5])
+    assert np.isclose(c.tau2, combine_effects(np.log(half * 6 / 100), 1 / half, method_re="dl").tau2)
+
+
+def test_it_is_measured_in_200_and_60_cities_of_thirty_units(monkeypatch):
+    f = compare._alike(np.random.default_rng(1), (3,))
+    g = f.assign(expected=f.n * f.topic.map(dict(zip("01234", (0.05, 0.08, 0.12, 0.2, 0.3))))).groupby("unit")[["passed", "expected"]].sum()
+    assert len(g) == 30 and f.topic.nunique() == 5 and (g.passed / g.expected).idxmax() == "u03"
+    for name in ("_outside", "_accused"):
+        monkeypatch.setattr(compare, name, lambda seed, name=name: {name: seed})
+    c = compare.calibrate()
+    assert c[["city", "measure", "worlds", "value"]].values.tolist() == [
+        ["nobody worse", "_outside", 200, 99.5],
+        ["two worse", "_accused", 60, 29.5],
+    ]
+    assert c.index.tolist() == [0, 1]
+
+
 STEP = st.sampled_from(["A", "B", "C", "乡", "H"])
 
 
@@ -196,6 +248,7 @@ def test_cells_of_a_log_are_what_loops_count():
     log = read_log()
     f = compare.cells(log, ["topic", "month"])
     s = custody.coded_spells(log).filter(lambda t: ~t.is_dispatcher).execute()
+    assert f.index.tolist() == list(range(len(f))) and f.equals(f.sort_values(["unit", "topic", "month"], ignore_index=True))
     one = s.assign(out=s.kind.isin(["lateral", "bounce"])).groupby(["case", "unit"]).agg(out=("out", "max"), at=("entered_at", "min"))
     assert f.n.sum() == len(one) and f.passed.sum() == one.out.sum()
     own = one.reset_index().groupby("unit").out.agg(["size", "sum"])

@@ -162,6 +162,12 @@ def city(folder: Path, wild: list[str]) -> SimpleNamespace:
     return SimpleNamespace(source=source, controls=home / "others.csv", texts=t.of, **given)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def once():
+    with here.read_once():
+        yield
+
+
 @pytest.fixture(scope="module")
 def server():
     "Whoever asks it for anything is written down"

@@ -7,7 +7,8 @@ import pytest
 from steps import DISPATCHER, deadline, known, pauses_of, random_log, rule_for, steps
 from walk import runs_out
 
-from liuan_eval.custody.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due
+from liuan_eval.custody.milestones import REFUSED, deadlines, endings, milestones, pauses, step_due, with_endings
+from liuan_eval.custody.spells import coded_cases
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.words.calendar import parse_limit
 
@@ -89,6 +90,9 @@ def test_an_ending_that_the_ticket_says_is_that_of_a_closed_case_alone():
     log = CaseLog.from_frame(events, cases=pd.DataFrame(dict(case_id=["a", "b"], ending=["解决", "解决"])))
     got = {r["case_id"]: known(r["ending"]) for r in endings(log).join(log.case_ids, "case").execute().to_dict("records")}
     assert got == dict(a="resolved", b=None)
+    told = with_endings(log, coded_cases(log))  # which has the ticket's word already
+    assert sorted(told.columns) == sorted(coded_cases(log).columns) and by_case(log, told)[1]["ending"] is None
+    assert by_case(log, with_endings(log, coded_cases(log).select("case")))[0]["ending"] == "resolved"
 
 
 def test_endings_are_the_words_of_the_last_closing_and_none_while_open():
@@ -231,7 +235,36 @@ HAND = dict(  # limit and its start, events, day it is due
         [("02-10 09:00", "dispatched"), ("02-11 09:00", "suspended"), ("02-17 09:00", "claimed"), ("02-18 09:00", "resumed")],
         "2022-02-23",
     ),
+    until_the_claim=(
+        "5d",
+        "claimed",
+        [("02-10 09:00", "dispatched"), ("02-11 09:00", "suspended"), ("02-17 09:00", "resumed"), ("02-17 09:00", "claimed")],
+        "2022-02-22",
+    ),
+    never_claimed=("5d", "claimed", [("02-10 09:00", "dispatched"), ("02-11 09:00", "suspended"), ("02-17 09:00", "resumed")], "NaT"),
+    again_within_what_the_first_gave=(
+        "5wd",
+        "received",
+        [
+            ("02-17 16:00", "dispatched"),
+            *(("02-21 09:00", "suspended"), ("02-23 09:00", "resumed")),
+            *(("02-25 09:00", "suspended"), ("02-28 10:00", "resumed")),
+        ],
+        "2022-03-01",
+    ),
+    again_when_that_was_up_too=(
+        "5wd",
+        "received",
+        [
+            ("02-17 16:00", "dispatched"),
+            *(("02-21 09:00", "suspended"), ("02-22 15:00", "resumed")),
+            *(("02-26 09:00", "suspended"), ("03-01 10:00", "resumed")),
+        ],
+        "2022-02-25",
+    ),
     extended=("5d", "received", [("02-10 09:00", "dispatched"), ("02-11 09:00", "extended")], "2022-02-15"),
+    extended_at_the_very_moment=("43wh", "received", [("02-17 16:00", "dispatched"), ("02-25 17:00", "extended")], "2022-02-25"),
+    extended_by_rule=("43wh", "received", [("02-17 16:00", "dispatched"), ("02-25 17:00", "extended")], "2022-02-25"),
     two_years_on=(
         "1800d",
         "received",
@@ -247,17 +280,41 @@ def hand():
     rows = [(c, f"2022-{at}", "甲局", act, c) for c, (_, _, own, _) in HAND.items() for at, act in own]
     events = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity", "channel"])
     rules = [dict(step="handle", limit=limit, start=start, channel=c) for c, (limit, start, _, _) in HAND.items()]
-    log = CaseLog.from_frame(events, rules=(*rules, dict(step="extend", limit="2d", channel="petition")))
+    log = CaseLog.from_frame(events, rules=(*rules, dict(step="extend", limit="2d", channel="extended_by_rule")))
     return deadlines(log).join(log.case_ids, "case").execute().set_index("case_id")
 
 
 @pytest.mark.parametrize("name", HAND)
 def test_time_that_is_up_is_not_revived_and_a_clock_that_has_not_begun_does_not_stand_still(hand, name):
-    assert f"{hand.due_at[name]:%Y-%m-%d}" == HAND[name][-1]  # the last one runs on into a year without a notice: calendar days need none
+    assert str(hand.due_at.dt.date[name]) == HAND[name][-1]  # the last one runs on into a year without a notice: calendar days need none
 
 
 def test_an_extension_that_no_rule_dates_is_unknown_even_where_others_have_a_rule(hand):
-    assert hand.extended_due_at.isna().to_dict() == {c: c == "extended" for c in HAND}
+    unknown = ("extended", "extended_at_the_very_moment", "never_claimed")
+    assert hand.extended_due_at.isna().to_dict() == {c: c in unknown for c in HAND}
+    assert f"{hand.extended_due_at['extended_by_rule']:%m-%d %H:%M}" == "02-27 23:59"
+
+
+def test_a_pause_is_counted_where_a_clock_stood_still_and_unknown_elsewhere(hand):
+    assert hand.pause.dropna().to_dict() == dict(
+        on_the_last_day=2, on_friday_night=2, at_the_very_moment=14, before_the_claim=1, two_years_on=2
+    ) | dict(again_within_what_the_first_gave=3, again_when_that_was_up_too=1)
+
+
+def test_each_of_two_clocks_stands_still():
+    rows = [
+        (c, f"2022-02-{at}", "甲局", act, c) for c in ("d", "wd") for at, act in ((17, "dispatched"), (18, "suspended"), (22, "resumed"))
+    ]
+    events = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity", "channel"])
+    log = CaseLog.from_frame(events, rules=[dict(step="handle", limit=f"5{c}", channel=c) for c in ("d", "wd")])
+    assert [f"{at:%m-%d}" for at in deadlines(log).order_by("case").execute().due_at] == ["02-26", "02-28"]
+
+
+def test_what_runs_beyond_the_calendar_has_no_date_and_all_its_pauses():
+    days = ((1, "dispatched"), (2, "suspended"), (20, "resumed"), (21, "suspended"), (23, "resumed"))
+    events = pd.DataFrame([("1", f"2060-12-{d:02}", "甲局", act) for d, act in days], columns=["case_id", "timestamp", "unit", "activity"])
+    got = deadlines(CaseLog.from_frame(events, rules=[dict(step="handle", limit="20wd")])).execute()
+    assert got.due_at.isna().all() and got.pause.tolist() == [14]
 
 
 def test_a_pause_that_moves_a_working_limit_into_a_year_without_a_notice_moves_it_on_plain_weekdays():

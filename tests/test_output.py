@@ -388,6 +388,7 @@ def test_the_codes_are_in_the_help(cli):
 
 def test_a_signal_ends_what_it_is_sent_to_and_a_second_is_not_heard():
     for number in (signal.SIGINT, signal.SIGTERM):
+        kept = signal.signal(number, signal.default_int_handler)  # who starts tests in the background may have it ignored
         stopped, cleaned, before = [], [], signal.getsignal(number)
         with pytest.raises(SystemExit) as e, stoppable(stopped):
             try:
@@ -396,6 +397,7 @@ def test_a_signal_ends_what_it_is_sent_to_and_a_second_is_not_heard():
                 signal.raise_signal(number)
                 cleaned.append(True)
         assert (e.value.code, stopped, cleaned, signal.getsignal(number)) == (128 + number, [number], [True], before)
+        signal.signal(number, kept)
 
 
 def test_a_report_that_is_told_to_stop_leaves_no_process_and_no_file(tmp_path):

@@ -345,3 +345,40 @@ def test_windows_of_repetition_include_their_last_moment_and_the_moment_of_closi
 def test_a_case_that_was_closed_before_it_was_submitted_is_not_its_own_repeat():
     log = hand([("1", "2022-03-01", "2022-03-05")], submitted_at="2022-03-20")
     assert volume.comeback_rate(log)[["numerator", "denominator"]].values.tolist() == [[0, 0]]
+
+
+def test_what_is_done_at_the_very_moment_is_done_in_time_and_what_ran_out_with_the_log_counts():
+    at = lambda text: pd.Timestamp(f"2022-01-{text}")
+    steps = dict(
+        on_the_dot="01 10:00 dispatched, 03 12:00 closed",
+        at_once="02 10:00 dispatched, 02 10:00 closed",
+        due_with_the_log="09 12:00 dispatched, 10 12:00 note",
+        extended="01 10:00 dispatched, 05 12:00 extended",
+        quick="02 10:00 dispatched, 03 10:00 claimed, 04 10:00 contacted",
+        two_units="03 10:00 dispatched, 04 10:00 claimed, 05 10:00 dispatched 乙局",
+        slow="08 12:00 dispatched, 09 12:01 claimed, 10 12:00 contacted",
+    )
+    rows = [(c, at(s[:8]), *(s[9:].split() + ["甲局"])[1::-1]) for c, told in steps.items() for s in told.split(", ")]
+    due = dict(on_the_dot="03 12:00", at_once="03 12:00", due_with_the_log="10 12:00", extended="05 12:00")
+    cases = pd.DataFrame([(c, at(due[c]) if c in due else pd.NaT) for c in steps], columns=["case_id", "due_at"])
+    cases["extended_due_at"] = cases.due_at.where(cases.case_id == "on_the_dot")
+    rules = [dict(step="claim", limit="24h", start="dispatched"), dict(step="respond", limit="48h", start="dispatched")]
+    log = CaseLog.from_frame(
+        pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"]), cases=cases, rules=rules, ties="oldest_first"
+    )
+    want = dict(
+        on_time_rate=[2, 4],
+        on_time_closed_rate=[2, 2],
+        on_time_extended_rate=[2, 3],  # nobody says until when the third one is extended
+        covered_rate=[1, 2],
+        claimed_in_time_rate=[1, 7],
+        response_rate=[2, 6],
+    )
+    got = {k: INDICATORS[k](log)[["numerator", "denominator"]].values.tolist()[0] for k in want}
+    assert got == want
+    units = INDICATORS["claimed_in_time_rate"](log, by="unit").set_index("unit")
+    assert units.loc["甲局", ["numerator", "denominator"]].tolist() == [2, 7] and units.loc[
+        "乙局", ["numerator", "denominator"]
+    ].tolist() == [0, 1]
+    late = INDICATORS["overdue_days"](log).iloc[0]
+    assert late.n == 2 and INDICATORS["overdue_share"](log)[["numerator", "denominator"]].values.tolist() == [[2, 5]]

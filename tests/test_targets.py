@@ -38,6 +38,12 @@ HOSTILE = [*FORMULAS, *(f"甲{c}乙" for c in CONTROL), *SIGNS, *(f"局{t}" for 
 MOVES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal takes for a command
 
 
+@pytest.fixture(scope="module", autouse=True)
+def once():
+    with here.read_once():
+        yield
+
+
 def test_a_csv_runs_nothing_and_comes_back(tmp_path):
     table = pd.DataFrame({"word": pd.Series(HOSTILE, dtype=object), "=head": [-1.5] * len(HOSTILE), "when": pd.Timestamp("2022-01-01")})
     write_csv(table, tmp_path / "t.csv")

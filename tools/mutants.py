@@ -41,18 +41,18 @@ STORE = ROOT / "tests/mutants"
 SECONDS = 40  # of the processor: the quick tests of a room together
 COLUMNS = ["room", "date", "version", "mutants", "seed", "tried", "killed", "equivalent", "low", "high"]
 ROOMS = {  # the tests of a room that are quick
-    "custody/spells": ["tests/test_custody.py"],
-    "custody/milestones": ["tests/test_milestones.py"],
+    "custody/spells": ["tests/test_custody.py", "tests/test_windows.py"],
+    "custody/milestones": ["tests/test_milestones.py", "tests/test_windows.py"],
     "words/calendar": ["tests/test_calendar.py"],
-    "indicators/lifetable": ["tests/test_lifetable.py"],
+    "indicators/lifetable": ["tests/test_lifetable.py", "tests/test_windows.py"],
     "indicators/shapes": ["tests/test_indicators.py"],
     "indicators/speed": ["tests/test_indicators.py", "tests/test_responsiveness.py"],
-    "indicators/volume": ["tests/test_indicators.py", "tests/test_responsiveness.py"],
+    "indicators/volume": ["tests/test_indicators.py", "tests/test_responsiveness.py", "tests/test_windows.py"],
     "indicators/punctuality": ["tests/test_responsiveness.py", "tests/test_indicators.py"],
     "indicators/returns": ["tests/test_responsiveness.py", "tests/test_indicators.py"],
     "indicators/pingpong": ["tests/test_responsiveness.py", "tests/test_indicators.py"],
     "indicators/limbo": ["tests/test_indicators.py"],
-    "indicators/phone": ["tests/test_satisfaction.py"],
+    "indicators/phone": ["tests/test_satisfaction.py", "tests/test_windows.py"],
     "indicators/rows": ["tests/test_indicators.py"],
     "indicators/needs": ["tests/test_indicators.py"],
     "judge/compare": ["tests/test_compare.py"],

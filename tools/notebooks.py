@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from functools import partial
 from html import unescape
 from itertools import zip_longest
 from math import sqrt
+from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +44,7 @@ PASSING = [  # what is of the moment and of the machine
     r"\b\d+(?:\.\d+)? ?(?:ms|µs|s)\b",
     r"(?<![\w.:/])/[\w.-]+/[\w./-]+",
 ]
+LIBRARIES = "nbdev.test execnb.shell pandas ibis.backends.duckdb pyarrow.parquet matplotlib.figure scipy.stats statsmodels.api".split()
 
 
 # --- words and numbers
@@ -162,11 +163,26 @@ def copied(folder: Path) -> Path:
     return Path(shutil.copytree(ROOT, folder / ROOT.name, symlinks=True, ignore=ignored))
 
 
+def tried(copy: Path, name: str, said: Path) -> None:
+    "In a process of its own: run a notebook with nbdev's runner and store its outputs; what it says goes to a file"
+    with said.open("w") as f:
+        os.dup2(f.fileno(), 1), os.dup2(f.fileno(), 2)
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
+    os.environ["PYTHONPATH"] = str(copy)
+    from nbdev.test import nbdev_test
+
+    nbdev_test(str(copy / name), save=True)
+
+
 def run(copy: Path, name: str) -> str | None:
-    "Run one notebook of a copy with nbdev's runner and store its outputs there: what went wrong, or None"
-    command = [Path(sys.executable).with_name("nbdev-test"), copy / name, "--save"]
-    done = subprocess.run(command, cwd=copy, env=os.environ | dict(PYTHONPATH=str(copy)), capture_output=True, text=True)
-    return f"{name} fails\n{done.stdout}{done.stderr}" if done.returncode else None
+    "Run one notebook of a copy in a process forked from one that has imported the libraries: what went wrong, or None"
+    forks, said = get_context("forkserver"), copy.parent / f"{name.replace('/', '-')}.txt"
+    forks.set_forkserver_preload(LIBRARIES)
+    process = forks.Process(target=tried, args=(copy, name, said))
+    process.start()
+    process.join()
+    return f"{name} fails\n{said.read_text()}" if process.exitcode else None
 
 
 def new_figures(copy: Path, since: float = 0.0) -> list[Path]:
