@@ -136,10 +136,8 @@ def _median(ax: Axes, whole: pd.Series, lang: Lang) -> None:
     day, low, high = (float(whole[c]) for c in ("value", "low", "high"))
     ax.plot([0, day, day], [0.5, 0.5, 0], color=GREY, lw=0.8, ls=(0, (3, 3)))
     ax.plot(day, 0.5, "o", ms=5, color=BLUE)
-    text = Text(
-        f"半数在 {day:.1f} 天内办结（95% 区间 {low:.1f}–{high:.1f}）",
-        f"half are closed within {day:.1f} days (95 % interval {low:.1f}–{high:.1f})",
-    )
+    ends = "–".join("…" if np.isnan(x) else f"{x:.1f}" for x in (low, high))  # an end that is not reached, as in the tables
+    text = Text(f"半数在 {day:.1f} 天内办结（95% 区间 {ends}）", f"half are closed within {day:.1f} days (95 % interval {ends})")
     ax.annotate(text[lang], (day, 0.5), xytext=(8, 6), textcoords="offset points", color=INK)
 
 

@@ -33,6 +33,7 @@ from liuan_eval.intake.files.opened import (
     two_rows,
 )
 from .text import open_text, sniff_encoding
+from ..engine import of_engine
 from .workbook import sheets_apart
 from ...words.text import LogError, Text
 
@@ -61,7 +62,7 @@ def _workbook(path: Path) -> list[_Sheet]:
     except Exception as e:  # the reader raises many kinds for a broken file
         if "password" in str(e).lower() or "encrypt" in str(e).lower():
             raise _locked(path) from None
-        raise LogError(
+        raise of_engine(e) or LogError(
             f"{path.name}：不是可读的 Excel 文件，可能已损坏、被截断，或在极远的行列有单元格。请用 Excel 打开，删除数据右侧和下方的行列后另存，或导出为 CSV。",
             f"{path.name}: not a readable Excel workbook ({first_sentence(e)}) Open it in Excel, delete rows and columns beyond the data and save it again, or export CSV.",
         ) from None
