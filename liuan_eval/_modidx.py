@@ -785,6 +785,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'liuan_eval.figures.look.headed': ('figures/look.html#headed', 'liuan_eval/figures/look.py'),
                                          'liuan_eval.figures.look.mark': ('figures/look.html#mark', 'liuan_eval/figures/look.py'),
                                          'liuan_eval.figures.look.name_rows': ('figures/look.html#name_rows', 'liuan_eval/figures/look.py'),
+                                         'liuan_eval.figures.look.no_case': ('figures/look.html#no_case', 'liuan_eval/figures/look.py'),
                                          'liuan_eval.figures.look.no_flow': ('figures/look.html#no_flow', 'liuan_eval/figures/look.py'),
                                          'liuan_eval.figures.look.page': ('figures/look.html#page', 'liuan_eval/figures/look.py'),
                                          'liuan_eval.figures.look.percent': ('figures/look.html#percent', 'liuan_eval/figures/look.py'),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'SOFT', 'STEEL', 'ASH', 'GROUPS', 'WIDTH', 'theme', 'width', 'wrap', 'short',
-           'said', 'Sheet', 'page', 'simulated', 'span', 'apart_short', 'unit_labels', 'no_flow', 'percent',
+           'said', 'Sheet', 'page', 'simulated', 'span', 'apart_short', 'unit_labels', 'no_flow', 'no_case', 'percent',
            'percent_axis', 'bare', 'name_rows', 'headed', 'mark', 'beside', 'written_above', 'dots', 'step',
            'time_axis', 'start_line']
 
@@ -194,6 +194,17 @@ def no_flow(
     return LogError(
         f"{name}：没有可画的流转，没有工单在单位之间转手。请检查映射中的单位列和派单机构。",
         f"{name}: no such flow between units to draw; no case was passed on. Check the unit column and the dispatchers in the mapping.",
+    )
+
+
+def no_case(
+    log: CaseLog,  # a log
+) -> LogError:
+    "What to say where not one case counts for a figure."
+    name = log.source["name"]
+    return LogError(
+        f"{name}：没有一件工单可计入，画不出图。请看检查所列的问题（如时间先后颠倒）。",
+        f"{name}: not one case counts for this, so there is nothing to draw. See what the check lists, such as times in the wrong order.",
     )
 
 # %% ../../nbs/figures/look.ipynb #n026

@@ -24,6 +24,7 @@ from liuan_eval.figures.look import (
     GREY,
     GROUPS,
     INK,
+    no_case,
     no_flow,
     page,
     percent_axis,
@@ -147,8 +148,10 @@ def resolution_curve(
     lang: Lang = "zh",  # language of the figure
     by: str | None = None,  # a column of cases: `channel`, `request_type`, `unit`, ...; the six largest groups are drawn
 ) -> Figure:
-    "Share of cases still open, by days since submission, with 95 % bands and the number at risk."
+    "Share of cases still open, by days since submission, with 95 % bands and the number at risk; raises `no_case`."
     whole, w, days = compute(log, "resolution_days").iloc[0], said("resolution_curve"), span(log)
+    if not whole.n:
+        raise no_case(log)
     drawn = open_share(log, by, len(GROUPS) if by else 1)
     k, n = len(drawn[1]), int(drawn[1].n.sum())
     groups = Text(f"；最大的 {k} 组，共 {n:,} 件", f"; the {k} largest groups, {n:,} cases") if by else Text("", "")

@@ -48,13 +48,18 @@ class _Sheet:
     hidden: bool = False
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n009
+_PACKAGE = "EncryptedPackage".encode("utf-16-le")  # a stream of what Excel 2007 and later write with a password
+_BOF = rb"\x09\x08(?:\x08\x00..\x05\x00.{4}|\x10\x00..\x05\x00.{12})"  # the first record of an older workbook
+_FILEPASS = re.compile(_BOF + rb"(?:\x86\x00\x00\x00)?\x2f\x00", re.S)  # and the one that follows where there is a password
+
+
 def _workbook(path: Path) -> list[_Sheet]:
     "Sheets of `.xlsx`, `.xlsm`, `.xlsb`, `.xls`, `.et` and `.ods`; raises `LogError` for a workbook that is broken or has a password."
     import python_calamine  # noqa: F401  what is not installed is said before a file is called broken
 
     try:
         data = path.read_bytes()
-        if any("EncryptedPackage".encode("utf-16-le") in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
+        if _FILEPASS.search(data[: 1 << 20]) or any(_PACKAGE in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
             raise _locked(path)
         return [_Sheet(*cells) for cells in sheets_apart(path)]
     except LogError:
