@@ -179,11 +179,12 @@ def executed(
     secret: dict[str, str],  # what only the environment of the study may hold
     progress: Callable[[int, int], Any] | None = None,  # called with cells done and cells in all
 ) -> dict[int, Failure]:  # by the number of a cell: what it could not do
-    "Run a notebook in place; raises `LogError` for what the log cannot serve and for a process that died or does nothing, `CellExecutionError` for a fault before the heading."
+    "Run a notebook in place; raises `MemoryError` at once where there is none, `LogError` for what the log cannot serve and for a process that died or does nothing, `CellExecutionError` for a fault before the heading."
     from jupyter_core.utils import run_sync
     from nbclient import NotebookClient
 
-    room()
+    if not room():
+        raise MemoryError
     manager = _manager(private)
     client = NotebookClient(notebook, km=manager, timeout=None, startup_timeout=300, allow_errors=True, on_cell_error=_noted)
     with (private / "stderr").open("w+", encoding="utf-8", errors="replace") as stderr:

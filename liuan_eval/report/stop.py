@@ -73,9 +73,13 @@ def short_of_memory(
 _ROOM = 2**28  # bytes
 
 
-def room() -> None:
-    "Raise `OSError` where the system gives this process no more memory to speak of."
-    mmap(-1, _ROOM).close()
+def room() -> bool:
+    "Whether the system gives this process more memory to speak of."
+    try:
+        mmap(-1, _ROOM).close()
+    except (OSError, MemoryError):
+        return False
+    return True
 
 
 def _end(
@@ -92,11 +96,12 @@ def start() -> None:
     stopped: list[int] = []
     try:
         with stoppable(stopped):
-            room()
+            if not room():
+                _end(2, SHORT)
             main = import_module("liuan_eval.report.cli").main  # by name, for that room leans on this one
     except BaseException as e:
         if not stopped:
-            if not short_of_memory(e):
+            if room() and not short_of_memory(e):  # where there is none, an error may say anything
                 raise
             _end(2, SHORT)
     if stopped:  # whatever became of the signal on its way
