@@ -31,7 +31,7 @@ from PIL import Image
 
 from ..intake.log import CaseLog
 from ..words.safe import one_line
-from ..words.text import Lang, LogError, Text, packaged
+from ..words.text import Lang, LogError, Text, as_text, packaged
 from ..words.time import DAY, SECOND, day
 
 # %% ../../nbs/figures/look.ipynb #n006
@@ -212,7 +212,7 @@ def percent(
     p: float,  # a share
 ) -> str:
     "A share as text: one digit after the point, two where there would be nothing else."
-    return f"{100 * p:.1f}%" if p >= 0.001 or p == 0 else f"{100 * p:.2f}%"
+    return as_text(p, ".2%" if 0 < p < 0.001 else ".1%")
 
 
 def percent_axis(

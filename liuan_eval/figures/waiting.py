@@ -42,7 +42,7 @@ from .indicators import column_name
 from ..judge import gaming
 from ..metrics import compute
 from ..words.face import face
-from ..words.text import Lang, LogError, Text
+from ..words.text import Lang, LogError, Text, as_text
 from ..words.time import DAY, SECOND, elapsed
 from ..words.units import apart, names
 from ..words.text import packaged
@@ -256,10 +256,11 @@ def last_day(
         name = log.source["name"]
         raise LogError(f"{name}：同一时限的办结工单太少，无法绘制。", f"{name}: too few cases closed under one limit to draw this.")
     r = b.iloc[0]
-    times, p = f"{r.value:.2f}", f"p = {r.p:.2g}"
+    times, low, high = (as_text(x, ".2f") for x in (r.value, r.low, r.high))
+    p, expected = f"p = {as_text(r.p, '.2g')}", as_text(r.expected, ",.0f")
     sub = Text(
-        f"最后一天办结 {r.closings:,.0f} 件，预期 {r.expected:,.0f} 件：{times} 倍（{r.low:.2f}–{r.high:.2f}），单侧 {p}",
-        f"{r.closings:,.0f} closed on their last day, {r.expected:,.0f} expected: {times} times ({r.low:.2f}–{r.high:.2f}), one-sided {p}",
+        f"最后一天办结 {r.closings:,.0f} 件，预期 {expected} 件：{times} 倍（{low}–{high}），单侧 {p}",
+        f"{r.closings:,.0f} closed on their last day, {expected} expected: {times} times ({low}–{high}), one-sided {p}",
     )
     fig = page(lang, w["title"], sub, [w["note"]], simulated(log), 3.2)
     for ax, limit in zip(np.atleast_1d(fig.subplots(1, len(limits))), limits):
