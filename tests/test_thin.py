@@ -2,15 +2,23 @@
 
 import json
 import re
+import signal
+import struct
+import subprocess
+import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from cases.make import old_book
 from conftest import ROOT
+from matplotlib.figure import Figure
+from matplotlib.text import Text as MPLText
 
-from liuan_eval import CaseLog, custody, figures, metrics
+from liuan_eval import CaseLog, custody, figures, metrics, read_log
 from liuan_eval.effects import evaluate, many, power
 from liuan_eval.effects.bulletins import read_bulletins
 from liuan_eval.effects.cases import percase, survival
@@ -22,7 +30,9 @@ from liuan_eval.effects.plan import Plan
 from liuan_eval.flow import competence, excess, graph, hierarchy, tossing
 from liuan_eval.indicators import phone, volume
 from liuan_eval.judge import compare, gaming
+from liuan_eval.report import kernel
 from liuan_eval.report.study import Study
+from liuan_eval.report.trouble import machine
 from liuan_eval.words.text import LogError
 
 # --- series
@@ -258,6 +268,7 @@ def thin_logs():
     e, c, a = tables()
     at, one = pd.Timestamp("2022-03-01 09:00"), e.case_id == "c001"
     strange = dict(zip(("住建局", "水务局", "城管局", "教育局"), ("***", "🙂" + "长" * 200, "nan", "12345")))
+    back = a.assign(called_at=a.called_at - pd.Timedelta(days=900))
     return dict(
         one_event=(e[one].tail(1), None, None),
         one_case=(e[one], c[c.case_id == "c001"], a[a.case_id == "c001"]),
@@ -265,6 +276,7 @@ def thin_logs():
         one_unit=(e.assign(unit="住建局"), c, a),
         never_closed=(e[e.activity != "closed"], c.assign(closed_at=pd.NaT), None),
         nobody_reached=(e, c, a.assign(reached=False, resolved=None, satisfied=None)),
+        ends_before_it_begins=(e[e.activity != "closed"], c.assign(closed_at=c.submitted_at - pd.Timedelta(days=9)), back),
         strange_names=(e.assign(unit=e.unit.replace(strange)), c.assign(topic=None, due_at=pd.NaT, channel="电话"), a),
     )
 
@@ -301,7 +313,15 @@ def asked(log, start):
     )
 
 
-@pytest.mark.parametrize("name", ["one_case", "one_moment", "never_closed", "nobody_reached", "strange_names"])
+NOTHING = re.compile(r"(?<![\w.])(nan|NaN|NaT|None|-?inf)(?!\w)")
+
+
+def written_in(fig):
+    "All text of a figure but the names of units"
+    return {t.get_text() for t in fig.findobj(MPLText)} - {"nan"}
+
+
+@pytest.mark.parametrize("name", ["one_case", "one_moment", "never_closed", "nobody_reached", "ends_before_it_begins", "strange_names"])
 def test_rooms_answer_thin_logs_with_a_number_or_in_words(name):
     e, c, a = thin_logs()[name]
     log, failed = CaseLog.from_frame(e, c, a, dispatchers=["热线"], returned="unit_to_dispatcher"), {}
@@ -312,7 +332,8 @@ def test_rooms_answer_thin_logs_with_a_number_or_in_words(name):
             warnings.simplefilter("ignore", ResourceWarning)
             warnings.filterwarnings("ignore", "Glyph")  # a sign that the font does not have is drawn as a box
             try:
-                ask()
+                got = ask()
+                assert not isinstance(got, Figure) or not [t for t in written_in(got) if NOTHING.search(t)]
             except LogError as error:
                 assert error.text.zh and error.text.en
             except Exception as error:  # each is a fault; all are told at once
@@ -365,3 +386,58 @@ def test_what_cannot_be_drawn_takes_nothing_beside_it_away(tmp_path, monkeypatch
     missing = written("campaign", log, tmp_path, monkeypatch, start=START)
     assert any("It cannot be drawn." in m["why"] for m in missing) and any("nobody foresaw (IndexError)" in m["why"] for m in missing)
     assert (tmp_path / "run.json").exists()
+
+
+# --- machines
+
+
+def test_a_command_without_the_memory_to_load_ends_in_a_sentence():
+    resource = pytest.importorskip("resource", reason="this system limits no memory")
+    if sys.platform != "linux":
+        pytest.skip("only Linux limits the memory of a process so")
+    code = "import sys; from liuan_eval.report.stop import start; sys.argv = ['liuan-eval', 'check']; start()"
+    for megabytes in (130, 300, 430):
+        limit = lambda m=megabytes: resource.setrlimit(resource.RLIMIT_AS, (m << 20, m << 20))
+        run = subprocess.run([sys.executable, "-c", code], preexec_fn=limit, capture_output=True, text=True, encoding="utf-8")
+        assert run.returncode == 2 and run.stdout == "" and run.stderr.count("\n") == 1, run.stderr
+        assert "内存不够" in run.stderr and "not enough memory" in run.stderr
+
+
+def test_an_error_that_a_process_could_not_show_or_came_of_no_memory_is_known():
+    from nbformat.v4 import new_code_cell, new_output
+
+    cell = new_code_cell("x")
+    for _ in "twice":
+        kernel._noted(cell, dict(content=dict(ename="ImportError", evalue="numpy", traceback=["failed to map segment"], status="error")))
+    assert [o.ename for o in cell.outputs] == ["ImportError"] and "memory" in machine(cell.outputs[0]).text.en
+    assert machine(new_output("error", ename="KeyError", evalue="'unit'", traceback=[])) is None
+    for error in (OSError(12, "Cannot allocate memory"), RuntimeError("can't start new thread"), MemoryError()):
+        assert "memory" in machine(error).text.en
+
+
+def test_a_process_that_does_nothing_is_ended_and_one_that_works_is_not(monkeypatch):
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("only Linux tells what a process does")
+    monkeypatch.setattr(kernel, "_QUIET", 0.6)
+    monkeypatch.setattr(kernel, "_LOOKS", 0.2)
+    for code, ends in (("import time; time.sleep(30)", -signal.SIGKILL), ("while True: pass", None)):
+        process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+        try:
+            with kernel._watched(process.pid):
+                until = time.monotonic() + (20 if ends else 2)
+                while process.poll() is None and time.monotonic() < until:
+                    time.sleep(0.05)
+            assert process.poll() == ends
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_an_old_workbook_with_a_password_is_told_as_one(tmp_path):
+    pytest.importorskip("xlwt", reason="xlwt writes old workbooks")
+    raw = bytearray(old_book(tmp_path / "old.xls", [["case_id", "timestamp"], ["1", "2022-03-01"]]).read_bytes())
+    after = raw.index(b"\x09\x08\x10\x00") + 20
+    raw[after : after + 10] = struct.pack("<HHHHH", 0x2F, 6, 0, 1, 2)  # FILEPASS
+    (tmp_path / "locked.xls").write_bytes(raw)
+    with pytest.raises(LogError, match=r"locked\.xls: is protected by a password"):
+        read_log(tmp_path / "locked.xls")

@@ -24,6 +24,7 @@ from liuan_eval.figures.look import (
     name_rows,
     no_flow,
     page,
+    percent,
     percent_axis,
     said,
     short,
@@ -35,7 +36,7 @@ from ..flow.competence import CLEAR, competence, verdicts
 from ..intake.log import CaseLog
 from ..words.safe import one_line
 from ..words.face import face
-from ..words.text import Lang, Text
+from ..words.text import Lang, Text, as_text
 from ..words.units import above
 
 # %% ../../nbs/figures/competence.ipynb #n022
@@ -117,8 +118,8 @@ def verdict_bars(
     t = t[t["denominator"]["unjustified"] > 0]
     first, whole, days = v.dispatch.set_index("measure").loc["first"], u["numerator"].sum(), span(log)
     n = u["denominator"]["unjustified"].sum()
-    bad, share, clear = f"{whole['unjustified']:,.0f}", f"{whole['unjustified'] / n:.0%}", f"{whole['clear'] / n:.0%}"
-    wrong = f"{first.value:.1%}", f"{first.low:.1%}–{first.high:.1%}"
+    bad, share, clear = f"{whole['unjustified']:,.0f}", as_text(whole["unjustified"] / n, ".0%"), as_text(whole["clear"] / n, ".0%")
+    wrong = percent(first.value), f"{percent(first.low)}–{percent(first.high)}"
     sub = Text(
         f"共转出 {n:,.0f} 次，其中无理 {bad}（{share}）；首次派错 {wrong[0]}（{wrong[1]}）；归属清楚的占 {clear}；{days.zh}",
         f"{n:,.0f} passes, {bad} of them unjustified ({share}); the dispatcher first sent {wrong[0]} ({wrong[1]}) to the wrong unit; "

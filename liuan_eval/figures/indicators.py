@@ -26,6 +26,7 @@ from liuan_eval.figures.look import (
     dots,
     mark,
     name_rows,
+    no_case,
     page,
     percent,
     percent_axis,
@@ -98,6 +99,8 @@ def _size(t: pd.DataFrame) -> pd.Series:
 def _of(log: CaseLog, what: str | pd.DataFrame, by: str | None, period: str | None = None) -> tuple[Indicator, pd.DataFrame, str | None]:
     "An indicator's passport and its table, computed if only its name is given; and what the table is broken down by."
     t = compute(log, what, by=by, period=period) if isinstance(what, str) else checked_table(log, what)
+    if t.empty and "indicator" in t:
+        raise no_case(log)
     if t.empty or t.indicator.nunique() != 1:
         raise LogError(
             "一张图只画一个指标：请给出指标代码，或 compute 结果中一个指标的行。",

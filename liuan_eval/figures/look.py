@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['INK', 'GREY', 'PALE', 'BLUE', 'ACCENT', 'SOFT', 'STEEL', 'ASH', 'GROUPS', 'WIDTH', 'theme', 'width', 'wrap', 'short',
-           'said', 'Sheet', 'page', 'simulated', 'span', 'apart_short', 'unit_labels', 'no_flow', 'percent',
+           'said', 'Sheet', 'page', 'simulated', 'span', 'apart_short', 'unit_labels', 'no_flow', 'no_case', 'percent',
            'percent_axis', 'bare', 'name_rows', 'headed', 'mark', 'beside', 'written_above', 'dots', 'step',
            'time_axis', 'start_line']
 
@@ -31,7 +31,7 @@ from PIL import Image
 
 from ..intake.log import CaseLog
 from ..words.safe import one_line
-from ..words.text import Lang, LogError, Text, packaged
+from ..words.text import Lang, LogError, Text, as_text, packaged
 from ..words.time import DAY, SECOND, day
 
 # %% ../../nbs/figures/look.ipynb #n006
@@ -196,12 +196,23 @@ def no_flow(
         f"{name}: no such flow between units to draw; no case was passed on. Check the unit column and the dispatchers in the mapping.",
     )
 
+
+def no_case(
+    log: CaseLog,  # a log
+) -> LogError:
+    "What to say where not one case counts for a figure."
+    name = log.source["name"]
+    return LogError(
+        f"{name}：没有一件工单可计入，画不出图。请看检查所列的问题（如时间先后颠倒）。",
+        f"{name}: not one case counts for this, so there is nothing to draw. See what the check lists, such as times in the wrong order.",
+    )
+
 # %% ../../nbs/figures/look.ipynb #n026
 def percent(
     p: float,  # a share
 ) -> str:
     "A share as text: one digit after the point, two where there would be nothing else."
-    return f"{100 * p:.1f}%" if p >= 0.001 or p == 0 else f"{100 * p:.2f}%"
+    return as_text(p, ".2%" if 0 < p < 0.001 else ".1%")
 
 
 def percent_axis(

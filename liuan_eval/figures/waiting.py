@@ -24,6 +24,7 @@ from liuan_eval.figures.look import (
     GREY,
     GROUPS,
     INK,
+    no_case,
     no_flow,
     page,
     percent_axis,
@@ -41,7 +42,7 @@ from .indicators import column_name
 from ..judge import gaming
 from ..metrics import compute
 from ..words.face import face
-from ..words.text import Lang, LogError, Text
+from ..words.text import Lang, LogError, Text, as_text
 from ..words.time import DAY, SECOND, elapsed
 from ..words.units import apart, names
 from ..words.text import packaged
@@ -136,10 +137,8 @@ def _median(ax: Axes, whole: pd.Series, lang: Lang) -> None:
     day, low, high = (float(whole[c]) for c in ("value", "low", "high"))
     ax.plot([0, day, day], [0.5, 0.5, 0], color=GREY, lw=0.8, ls=(0, (3, 3)))
     ax.plot(day, 0.5, "o", ms=5, color=BLUE)
-    text = Text(
-        f"半数在 {day:.1f} 天内办结（95% 区间 {low:.1f}–{high:.1f}）",
-        f"half are closed within {day:.1f} days (95 % interval {low:.1f}–{high:.1f})",
-    )
+    ends = "–".join("…" if np.isnan(x) else f"{x:.1f}" for x in (low, high))  # an end that is not reached, as in the tables
+    text = Text(f"半数在 {day:.1f} 天内办结（95% 区间 {ends}）", f"half are closed within {day:.1f} days (95 % interval {ends})")
     ax.annotate(text[lang], (day, 0.5), xytext=(8, 6), textcoords="offset points", color=INK)
 
 
@@ -149,8 +148,10 @@ def resolution_curve(
     lang: Lang = "zh",  # language of the figure
     by: str | None = None,  # a column of cases: `channel`, `request_type`, `unit`, ...; the six largest groups are drawn
 ) -> Figure:
-    "Share of cases still open, by days since submission, with 95 % bands and the number at risk."
+    "Share of cases still open, by days since submission, with 95 % bands and the number at risk; raises `no_case`."
     whole, w, days = compute(log, "resolution_days").iloc[0], said("resolution_curve"), span(log)
+    if not whole.n:
+        raise no_case(log)
     drawn = open_share(log, by, len(GROUPS) if by else 1)
     k, n = len(drawn[1]), int(drawn[1].n.sum())
     groups = Text(f"；最大的 {k} 组，共 {n:,} 件", f"; the {k} largest groups, {n:,} cases") if by else Text("", "")
@@ -255,10 +256,11 @@ def last_day(
         name = log.source["name"]
         raise LogError(f"{name}：同一时限的办结工单太少，无法绘制。", f"{name}: too few cases closed under one limit to draw this.")
     r = b.iloc[0]
-    times, p = f"{r.value:.2f}", f"p = {r.p:.2g}"
+    times, low, high = (as_text(x, ".2f") for x in (r.value, r.low, r.high))
+    p, expected = f"p = {as_text(r.p, '.2g')}", as_text(r.expected, ",.0f")
     sub = Text(
-        f"最后一天办结 {r.closings:,.0f} 件，预期 {r.expected:,.0f} 件：{times} 倍（{r.low:.2f}–{r.high:.2f}），单侧 {p}",
-        f"{r.closings:,.0f} closed on their last day, {r.expected:,.0f} expected: {times} times ({r.low:.2f}–{r.high:.2f}), one-sided {p}",
+        f"最后一天办结 {r.closings:,.0f} 件，预期 {expected} 件：{times} 倍（{low}–{high}），单侧 {p}",
+        f"{r.closings:,.0f} closed on their last day, {expected} expected: {times} times ({low}–{high}), one-sided {p}",
     )
     fig = page(lang, w["title"], sub, [w["note"]], simulated(log), 3.2)
     for ax, limit in zip(np.atleast_1d(fig.subplots(1, len(limits))), limits):

@@ -12,16 +12,20 @@ import json
 import logging
 import os
 import re
+import signal
 import site
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import nbformat
 
 from ..intake.engine import private_folder
-from .trouble import Failure, fault
+from .stop import room
+from .trouble import Failure, fault, machine
 from ..words.safe import both, one_line
 from ..words.text import DATA, Lang, LogError, Text
 
@@ -63,6 +67,52 @@ def _manager(
 
     return AsyncKernelManager(kernel_spec_manager=Own(), connection_file=str(private / "connection.json"), ip="127.0.0.1")
 
+# %% ../../nbs/report/kernel.ipynb #n020
+_QUIET, _LOOKS = 120, 5  # seconds
+_NOTHING = 0.002  # of a processor
+
+
+def _used(
+    session: int,
+) -> float:
+    "Seconds of a processor that a process and those it started have used."
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _state, _parent, _group, own, *rest = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        ticks += sum(map(int, rest[7:11])) if int(own) == session else 0  # its own and of those that ended
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _watch(
+    process: int,
+    ended: Event,
+) -> None:
+    "End a process that does nothing, unless something else ends first."
+    used, quiet = 0.0, 0
+    while not ended.wait(_LOOKS):
+        now = _used(process)
+        used, quiet = (used, quiet + _LOOKS) if now - used < _NOTHING * _QUIET else (now, 0)
+        if quiet >= _QUIET:
+            os.killpg(process, signal.SIGKILL)
+            return
+
+
+@contextmanager
+def _watched(
+    process: int,
+) -> Generator[None]:
+    "Within, a process is watched."
+    ended = Event()
+    if Path("/proc/self/stat").exists():
+        Thread(target=_watch, args=(process, ended), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
 # %% ../../nbs/report/kernel.ipynb #n007
 def _failure(
     client: Any,
@@ -73,10 +123,23 @@ def _failure(
     client.nb.cells.append(cell)  # the client writes a cell back to its place
     client.execute_cell(cell, len(client.nb.cells) - 1, store_history=False)
     client.nb.cells.pop()
-    if not cell.outputs or cell.outputs[0].output_type != "stream":  # it cannot even be asked
-        return Failure("fault", error.ename, fault(error.ename))
-    kind, name, zh, en = json.loads(cell.outputs[0].text)
+    answer = next((o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stdout"), "")
+    if not answer.startswith("["):  # it cannot even be asked
+        lacks = next(filter(None, map(machine, [error, *cell.outputs])), None)
+        return Failure("machine", error.ename, lacks.text) if lacks else Failure("fault", error.ename, fault(error.ename))
+    kind, name, zh, en = json.loads(answer)
     return Failure(kind, name, Text(zh, en))
+
+
+def _noted(
+    cell: Any,
+    execute_reply: Any,
+    **_more: Any,
+) -> None:
+    "Give a cell the error that its process told of and could not show, which takes memory."
+    if not any(o.output_type == "error" for o in cell.outputs):
+        said = {k: execute_reply["content"][k] for k in ("ename", "evalue", "traceback")}
+        cell.outputs.append(nbformat.v4.new_output("error", **said))
 
 
 def _headed(
@@ -116,19 +179,23 @@ def executed(
     secret: dict[str, str],  # what only the environment of the study may hold
     progress: Callable[[int, int], Any] | None = None,  # called with cells done and cells in all
 ) -> dict[int, Failure]:  # by the number of a cell: what it could not do
-    "Run a notebook in place; raises `LogError` for what the log cannot serve and for a process that died, `CellExecutionError` for a fault before the heading."
+    "Run a notebook in place; raises `MemoryError` at once where there is none, `LogError` for what the log cannot serve and for a process that died or does nothing, `CellExecutionError` for a fault before the heading."
     from jupyter_core.utils import run_sync
     from nbclient import NotebookClient
 
+    if not room():
+        raise MemoryError
     manager = _manager(private)
-    client = NotebookClient(notebook, km=manager, timeout=None, startup_timeout=300, allow_errors=True)
+    client = NotebookClient(notebook, km=manager, timeout=None, startup_timeout=300, allow_errors=True, on_cell_error=_noted)
     with (private / "stderr").open("w+", encoding="utf-8", errors="replace") as stderr:
         try:
             with client.setup_kernel(cwd=str(private), env=_environment(private) | secret, stdout=stderr, stderr=stderr):
-                return _run(client, progress)
+                with nullcontext() if secret else _watched(manager.provisioner.pid):
+                    return _run(client, progress)
         except RuntimeError:  # of the client: no answer
             stderr.seek(0)
-            last = one_line((stderr.read().strip().splitlines() or [""])[-1])
+            told = [line for line in stderr.read().strip().splitlines() if not line.endswith(":")]
+            last = one_line(told[-1]) if told else ""
             raise LogError(
                 f"计算进程中途退出，多半是内存不够{last and f'（{last}）'}。请用 --only 只取一部分工单，或换一台内存更大的机器；什么都没有改动。",
                 f"The process that computes ended{last and f' ({last})'}, most often because memory ran out. Take a part of the cases with --only, or a larger machine; nothing was changed.",

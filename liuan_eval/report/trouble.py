@@ -12,6 +12,7 @@ import sys
 from typing import NamedTuple
 
 from ..intake.engine import of_engine
+from .stop import short_of_memory
 from ..words.text import LogError, Text
 
 # %% ../../nbs/report/trouble.ipynb #n005
@@ -33,13 +34,11 @@ _LACKS = dict(
     ),
 )
 _KINDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EACCES: "closed", errno.EPERM: "closed", errno.EROFS: "fixed"}
+_KINDS |= {errno.ENOMEM: "memory", errno.EAGAIN: "memory"}
 _TEXTS = {
     "No space left on device": "full",
     "Disk quota exceeded": "full",
     "Read-only file system": "fixed",
-    "Cannot allocate memory": "memory",
-    "failed to map segment": "memory",  # of a library that is loaded
-    "can't start new thread": "memory",
 }
 
 # %% ../../nbs/report/trouble.ipynb #n006
@@ -51,7 +50,7 @@ def machine(
     if number is None and (said := of_engine(error)):
         return said
     kind = next((k for text, k in _TEXTS.items() if text in str(error)), None)
-    if isinstance(error, MemoryError):
+    if short_of_memory(error):
         kind = "memory"
     elif isinstance(error, OSError) and not kind:
         kind = _KINDS.get(number or 0, "other")

@@ -11,7 +11,7 @@ import re
 import string
 from typing import Any
 
-from .text import Text, in_one
+from .text import Text, in_one, as_text
 
 # %% ../../nbs/words/safe.ipynb #s005
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -59,10 +59,10 @@ def for_markdown(
 
 # %% ../../nbs/words/safe.ipynb #s011
 class _Filler(string.Formatter):
-    "Formats values as `str.format` does, then escapes them."
+    "Writes values as `as_text`, then escapes them."
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return value if isinstance(value, Marked) else for_markdown(format(value, format_spec))
+        return value if isinstance(value, Marked) else for_markdown(as_text(value, format_spec))
 
 
 def marked(

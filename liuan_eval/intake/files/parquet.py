@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import ibis
 
-from ..engine import SAFE
+from ..engine import SAFE, of_engine
 from .opened import LINE, PLACE, Opened, column_names, first_sentence
 from ...words.text import LogError
 
@@ -41,7 +41,7 @@ def _columns(f: Path) -> list[tuple[str, str]]:
             raw = con.execute("select name, num_children, type from parquet_schema(?)", [exactly(f)]).fetchall()
             con.execute("select bit_xor(hash(columns(*))) from read_parquet(?, hive_partitioning=false)", [exactly(f)]).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as e:
-        raise LogError(
+        raise of_engine(e) or LogError(
             f"{f.name}：不是完整的 Parquet 文件，可能在复制时被截断，或已加密。请重新复制或导出。",
             f"{f.name}: not a complete Parquet file ({first_sentence(e)}) It may have been cut off while copying, or be encrypted: copy or export it again.",
         ) from None

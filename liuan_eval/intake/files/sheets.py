@@ -33,6 +33,7 @@ from liuan_eval.intake.files.opened import (
     two_rows,
 )
 from .text import open_text, sniff_encoding
+from ..engine import of_engine
 from .workbook import sheets_apart
 from ...words.text import LogError, Text
 
@@ -47,13 +48,18 @@ class _Sheet:
     hidden: bool = False
 
 # %% ../../../nbs/intake/files/sheets.ipynb #n009
+_PACKAGE = "EncryptedPackage".encode("utf-16-le")  # a stream of what Excel 2007 and later write with a password
+_BOF = rb"\x09\x08(?:\x08\x00..\x05\x00.{4}|\x10\x00..\x05\x00.{12})"  # the first record of an older workbook
+_FILEPASS = re.compile(_BOF + rb"(?:\x86\x00\x00\x00)?\x2f\x00", re.S)  # and the one that follows where there is a password
+
+
 def _workbook(path: Path) -> list[_Sheet]:
     "Sheets of `.xlsx`, `.xlsm`, `.xlsb`, `.xls`, `.et` and `.ods`; raises `LogError` for a workbook that is broken or has a password."
     import python_calamine  # noqa: F401  what is not installed is said before a file is called broken
 
     try:
         data = path.read_bytes()
-        if any("EncryptedPackage".encode("utf-16-le") in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
+        if _FILEPASS.search(data[: 1 << 20]) or any(_PACKAGE in part for part in (data[: 1 << 20], data[-(1 << 20) :])):
             raise _locked(path)
         return [_Sheet(*cells) for cells in sheets_apart(path)]
     except LogError:
@@ -61,7 +67,7 @@ def _workbook(path: Path) -> list[_Sheet]:
     except Exception as e:  # the reader raises many kinds for a broken file
         if "password" in str(e).lower() or "encrypt" in str(e).lower():
             raise _locked(path) from None
-        raise LogError(
+        raise of_engine(e) or LogError(
             f"{path.name}：不是可读的 Excel 文件，可能已损坏、被截断，或在极远的行列有单元格。请用 Excel 打开，删除数据右侧和下方的行列后另存，或导出为 CSV。",
             f"{path.name}: not a readable Excel workbook ({first_sentence(e)}) Open it in Excel, delete rows and columns beyond the data and save it again, or export CSV.",
         ) from None

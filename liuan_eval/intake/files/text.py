@@ -22,7 +22,7 @@ import duckdb
 import ibis
 import pandas as pd
 
-from ..engine import private_folder
+from ..engine import of_engine, private_folder
 from liuan_eval.intake.files.opened import (
     LINE,
     PLACE,
@@ -418,7 +418,7 @@ def _careful(con: Any, path: Path, encoding: str) -> tuple[_Copy, ibis.Table, li
     try:
         return _once(con, path, encoding, careful=True)
     except duckdb.Error as e:
-        raise LogError(
+        raise of_engine(e) or LogError(
             f"{path.name}：无法按表格读取。请另存为 UTF-8 编码的 CSV 再试。",
             f"{path.name}: could not be read as a table ({first_sentence(e)}) Save it as CSV in UTF-8 and try again.",
         ) from None
