@@ -2126,6 +2126,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                  'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._filled': ('intake/tables.html#_filled', 'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._flag': ('intake/tables.html#_flag', 'liuan_eval/intake/tables.py'),
+                                          'liuan_eval.intake.tables._listed': ('intake/tables.html#_listed', 'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._moved': ('intake/tables.html#_moved', 'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._named': ('intake/tables.html#_named', 'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._need_direction': ( 'intake/tables.html#_need_direction',

@@ -90,6 +90,12 @@ def case_of(
     return text(column(table, find_columns(mapping, table.columns).get("case_id", "case_id"), "case_id"))
 
 
+def _listed(names: list[str], sep: str) -> str:
+    "Names for a message: the first of many, and the beginning of long ones."
+    shown = sep.join(n if len(n) <= 40 else f"{n[:40]}…" for n in names[:50])
+    return shown if len(names) <= 50 else f"{shown} … ({len(names):,})"
+
+
 def column(
     table: ibis.Table,  # a table as it was opened
     name: str,  # a column of it
@@ -100,8 +106,8 @@ def column(
         return table[name]
     have = [c for c in table.columns if not c.startswith("__")]
     raise LogError(
-        f"没有列“{name}”（用作 {what}）。现有列：{'、'.join(have)}。请修改映射中的 [columns]；可用 liuan-eval mapping 文件名 生成草稿。",
-        f"No column '{name}' (for {what}). The columns are: {', '.join(have)}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
+        f"没有列“{name}”（用作 {what}）。现有列：{_listed(have, '、')}。请修改映射中的 [columns]；可用 liuan-eval mapping 文件名 生成草稿。",
+        f"No column '{name}' (for {what}). The columns are: {_listed(have, ', ')}. Correct [columns] in the mapping; `liuan-eval mapping FILE` drafts one.",
     )
 
 # %% ../../nbs/intake/tables.ipynb #n039
