@@ -162,6 +162,8 @@ def test_the_card_that_the_errors_are_made_from_is_right(tmp_path):
     (tmp_path / "mine.toml").write_text(GOOD.format(top="min_cases = 5", item=""), "utf-8")
     c = Scorecard.read(str(tmp_path / "mine.toml"))
     assert c.min_cases == 5 and c.items[0].label.zh == metrics.INDICATORS["on_time_rate"].label.zh
+    (tmp_path / "mine.toml").write_text(GOOD.format(top="", item="").replace("points = 10", "points = 0.5"), "utf-8")
+    assert Scorecard.read(tmp_path / "mine.toml").out_of == 0.5
 
 
 def test_unknown_cards_are_said_with_those_that_there_are():
