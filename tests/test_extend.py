@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import notebooks
 import pytest
 
 from liuan_eval.intake.mapping import Mapping
@@ -18,34 +19,32 @@ NBS = "nbs/explanation"
 pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="needs git and a clone")
 
 
-@pytest.fixture
-def clone(tmp_path):
-    "The files of this tree elsewhere, with a diff applied, exported and a notebook of it run; what it gives runs Python code there"
+@pytest.fixture(scope="module")
+def says(tmp_path_factory):
+    "The files of this tree elsewhere, with all diffs applied, exported and two of their notebooks run; what it gives runs Python code there"
+    there = tmp_path_factory.mktemp("clone")
     names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
     for name in filter(None, names):
-        to = tmp_path / name
+        to = there / name
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, to, follow_symlinks=False)
-    env = os.environ | dict(PYTHONPATH=str(tmp_path))
+    env = os.environ | dict(PYTHONPATH=str(there))
 
     def run(*args):
-        res = subprocess.run(args, cwd=tmp_path, env=env, capture_output=True, text=True)
+        res = subprocess.run(args, cwd=there, env=env, capture_output=True, text=True)
         assert res.returncode == 0, res.stdout + res.stderr
         return res.stdout
 
-    def applied(name, notebook=None):
-        run("git", "init", "-q")
-        run("git", "apply", str(ROOT / NBS / "diffs" / f"{name}.diff"))
-        run(Path(sys.executable).with_name("nbdev-export"))
-        if notebook:
-            run(Path(sys.executable).with_name("nbdev-test"), notebook)
-        return lambda code: run(sys.executable, "-c", code)
-
-    return applied
+    run("git", "init", "-q")
+    for diff in sorted((ROOT / NBS / "diffs").glob("*.diff")):
+        run("git", "apply", str(diff))
+    run(Path(sys.executable).with_name("nbdev-export"))
+    for name in ("words/vocabulary", "domain/rules"):
+        assert (failed := notebooks.run(there, f"nbs/{name}.ipynb")) is None, failed
+    return lambda code: run(sys.executable, "-c", code)
 
 
-def test_the_indicator_is_computed_and_in_the_catalogue(clone):
-    says = clone("indicator")
+def test_the_indicator_is_computed_and_in_the_catalogue(says):
     said = says(
         "import json, pandas as pd; from fastcore.test import test_eq\n"
         "from liuan_eval import metrics; from liuan_eval.intake.log import CaseLog, read_log; from liuan_eval.indicators.volume import direct_rate\n"
@@ -56,8 +55,7 @@ def test_the_indicator_is_computed_and_in_the_catalogue(clone):
     assert re.search(r"直办率,0,\d{4,},0.0,0.0,", said) and "direct_rate" in said  # the simulated hotline never answers itself
 
 
-def test_the_channel_is_known_by_code_label_and_word(clone):
-    says = clone("channel", "nbs/words/vocabulary.ipynb")
+def test_the_channel_is_known_by_code_label_and_word(says):
     said = says(
         "import pandas as pd; from liuan_eval import metrics; from liuan_eval.intake.log import CaseLog\n"
         "t = pd.DataFrame([('1', '2024-01-01', '住建局', '签收', '随手拍')], columns=['case_id', 'timestamp', 'unit', 'activity', 'channel'])\n"
@@ -66,8 +64,7 @@ def test_the_channel_is_known_by_code_label_and_word(clone):
     assert "Cases,Mobile app,1," in said
 
 
-def test_the_rule_gives_due_dates_and_stands_on_its_page(clone):
-    says = clone("rule", "nbs/domain/rules.ipynb")
+def test_the_rule_gives_due_dates_and_stands_on_its_page(says):
     said = says(
         "from datetime import date; from liuan_eval.words.rules import Rules\n"
         "find = lambda u: Rules.read('shenyang_mailbox').find('handle', date(2024, 3, 1), channel='mayor_mailbox', urgency=u).limit\n"
@@ -76,8 +73,7 @@ def test_the_rule_gives_due_dates_and_stands_on_its_page(clone):
     assert said.split() == ["10wd", "3wd"]
 
 
-def test_the_design_runs_in_the_calibration_where_it_is_wrong_more_often_and_stays_out_of_the_studies(clone):
-    says = clone("design")
+def test_the_design_runs_in_the_calibration_where_it_is_wrong_more_often_and_stays_out_of_the_studies(says):
     said = says(
         "from liuan_eval.effects import calibration\nfrom liuan_eval.effects.designs.registry import known\n"
         "cell = calibration.Cell(26, 13, 0.8)\n"

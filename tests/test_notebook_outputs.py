@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 
 import notebooks
 import numpy as np
@@ -115,6 +116,19 @@ def test_only_what_truly_differs_is_stored(tmp_path, monkeypatch):
     assert store(tmp_path / "copy", "a.ipynb") == ["a.ipynb, cell c1: 1 of 1 numbers: 12 is now 13"]
     texts = [c["outputs"][0]["data"]["text/plain"] for c in notebooks.read(tmp_path / "here" / "a.ipynb")["cells"]]
     assert texts == ["p = 0.031", "13 cases"] and store(tmp_path / "copy", "a.ipynb") == []
+
+
+def test_a_notebook_stores_what_comes_out_and_one_that_fails_says_where(tmp_path):
+    (tmp_path / "copy/nbs").mkdir(parents=True)
+    for name in ("settings.ini", "pyproject.toml"):
+        shutil.copy(notebooks.ROOT / name, tmp_path / "copy")
+    path = tmp_path / "copy/nbs/a.ipynb"
+    for code, says in (("6 * 7", None), ("6 / 0", "ZeroDivisionError")):
+        cell = dict(id="c1", cell_type="code", source=code, metadata={}, outputs=[], execution_count=None)
+        path.write_text(json.dumps(dict(cells=[cell], metadata={}, nbformat=4, nbformat_minor=5)))
+        failed = notebooks.run(tmp_path / "copy", "nbs/a.ipynb")
+        assert says in failed and failed.startswith("nbs/a.ipynb fails") if says else failed is None
+        assert says or notebooks.read(path)["cells"][0]["outputs"][0]["data"]["text/plain"] == ["42"]
 
 
 def test_a_copy_holds_the_rooms_and_nothing_made_here(tmp_path, monkeypatch):

@@ -162,6 +162,8 @@ def test_the_card_that_the_errors_are_made_from_is_right(tmp_path):
     (tmp_path / "mine.toml").write_text(GOOD.format(top="min_cases = 5", item=""), "utf-8")
     c = Scorecard.read(str(tmp_path / "mine.toml"))
     assert c.min_cases == 5 and c.items[0].label.zh == metrics.INDICATORS["on_time_rate"].label.zh
+    (tmp_path / "mine.toml").write_text(GOOD.format(top="", item="").replace("points = 10", "points = 0.5"), "utf-8")
+    assert Scorecard.read(tmp_path / "mine.toml").out_of == 0.5
 
 
 def test_unknown_cards_are_said_with_those_that_there_are():
@@ -345,3 +347,33 @@ def test_a_billion_cases():
 def test_weighted_counts_have_no_reliability():
     with pytest.raises(LogError, match=r"不是整数.*\n.*no whole numbers"):
         reliability(rates(A=(4.5, 6.25), B=(1, 2)))
+
+
+def test_none_hit_and_all_hit_have_no_spread_and_a_unit_without_cases_may_have_no_numerator():
+    n = np.array([10, 20])
+    assert [x.tolist() for x in scorecard._rho(np.array([0, 0]), n)] == [x.tolist() for x in scorecard._rho(n, n)] == [0, 0]
+    s = score(rates(A=(9, 10), B=(np.nan, 0)), card())
+    assert s.items[["unit", "numerator", "denominator"]].values.tolist() == [["A", 9, 10], ["B", 0, 0]] and s.apart.unit.tolist() == ["B"]
+
+
+def test_places_and_reliability_are_measured_on_200_tables_of_thirty_units(monkeypatch):
+    ranked = pd.DataFrame([scorecard._ranked(spread, seed) for spread in (0.08, 0.002) for seed in range(3)])
+    assert ranked["holds the true place"].min() > 0.7 and ranked["places wide"][:3].mean() < ranked["places wide"][3:].mean() < 30
+    drawn = []
+    monkeypatch.setattr(scorecard, "_bounds", lambda x, n, typical, draws: drawn.append((x, n)) or (0.69, 0.71))
+    for seed in range(40):
+        found = scorecard._covered(0.9, 0.7, seed)
+        assert found["holds the truth"] and -1 < found["mean estimate"] < 1
+    x, n = map(np.array, zip(*drawn))
+    typical = 30 / (1 / n[0]).sum()
+    assert n.shape == (40, 30) and abs((x / n).mean() - 0.9) < 0.01
+    assert abs(np.mean([scorecard._stepped_up(scorecard._rho(a, n[0])[1], typical) for a in x]) - 0.7) < 0.1
+    scorecard._covered(0.9, 0, 1)
+    assert abs((drawn[-1][0] / n[0]).mean() - 0.9) < 0.05
+    monkeypatch.setattr(scorecard, "_ranked", lambda spread, seed: dict(x=spread))
+    monkeypatch.setattr(scorecard, "_covered", lambda p, truth, seed: dict(y=p * truth))
+    c = scorecard.calibrate()
+    assert set(c.worlds) == {200} and c.index.tolist() == list(range(11))
+    assert dict(zip(c.world, c.value.round(6))) == {"sd 8.0%": 0.08, "sd 2.0%": 0.02, "sd 0.2%": 0.002} | {
+        f"{t} at {p:.0%} on time": round(p * t, 6) for p in (0.9, 0.99) for t in (0, 0.3, 0.7, 0.9)
+    }
