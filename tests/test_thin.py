@@ -37,6 +37,8 @@ from liuan_eval.words.text import LogError
 
 # --- series
 
+NOTHING = re.compile(r"(?<![\w.])(nan|NaN|NaT|None|-?inf)(?!\w)")
+
 
 def series(y, at, unit="share", skip=()):
     "Months by cities as a panel; the first city is treated from month `at` on"
@@ -94,8 +96,11 @@ def test_designs_answer_odd_series_with_a_number_that_can_be_or_in_words():
             assert not np.isnan(e.p) or e.refused is not None, (name, d)
             assert not (name.startswith("always") and e.found), (name, d)
         plan = Plan(start=p.start, period="month", design="difference_series", primary=(p.indicator,))
-        assert all(evaluate.verdict(p, found, plan, evaluate.detectable(p), lang) for lang in ("zh", "en"))
-        assert len(evaluate.shown_table({p.indicator: found})) == len(found)
+        shown = evaluate.shown_table({p.indicator: found})
+        said = [evaluate.verdict(p, found, plan, evaluate.detectable(p), lang) for lang in ("zh", "en")]
+        assert all(said) and len(shown) == len(found)
+        said += [str(t) for t in shown.to_numpy().ravel()] + [str(t) for e in found.values() for t in e.checks("en").to_numpy().ravel()]
+        assert [t for t in said if NOTHING.search(t)] == [], name
         answers += len(found)
     assert answers > 50
 
@@ -311,9 +316,6 @@ def asked(log, start):
         fig_matrix=lambda: figures.flow_matrix(log),
         fig_hops=lambda: figures.hops_distribution(log),
     )
-
-
-NOTHING = re.compile(r"(?<![\w.])(nan|NaN|NaT|None|-?inf)(?!\w)")
 
 
 def written_in(fig):
