@@ -36,7 +36,7 @@ from ..flow.competence import CLEAR, competence, verdicts
 from ..intake.log import CaseLog
 from ..words.safe import one_line
 from ..words.face import face
-from ..words.text import Lang, Text, as_text
+from ..words.text import Lang, LogError, Text, as_text
 from ..words.units import above
 
 # %% ../../nbs/figures/competence.ipynb #n022
@@ -64,11 +64,16 @@ def competence_map(
     lang: Lang = "zh",  # language of the figure
     top: int = 20,  # topics drawn, those with most cases
 ) -> Figure:
-    "Who resolves what: topics down, units across, the probability that a unit (with all below it) is competent."
+    "Who resolves what: topics down, units across, the probability that a unit (with all below it) is competent; raises `LogError` where none is."
     t = uppermost(competence(log, ["topic"]).table, log.units)
     n, w, days = t.groupby("topic").of.max(), said("competence_map"), span(log)
     m = t[t.topic.isin(n.nlargest(top).index)].pivot_table(index="topic", columns="unit", values="probability", fill_value=0.0)
     m = m.loc[m.max(axis=1).sort_values(ascending=False, kind="stable").index, m.max() >= 0.05]
+    if m.empty:
+        raise LogError(
+            "没有哪个单位办结了任何一类诉求的 5%，画不出图。请合并单位（aliases）或多取一段时间。",
+            "No unit resolved as much as 5 % of any topic: there is nothing to draw. Join units with aliases, or take a longer span.",
+        )
     m = m[sorted(m.columns, key=lambda u: (int(np.argmax(m[u].to_numpy())), -m[u].max()))]
     clear, cases = (m.max(axis=1) >= CLEAR).sum(), int(n[m.index].sum())
     sub = Text(

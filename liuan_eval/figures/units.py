@@ -78,7 +78,7 @@ def _draw_funnel(ax: Axes, log: CaseLog, c: Comparison, wide: float, lang: Lang)
     under, hot = u.ratio < floor, u.outside != ""
     ax.scatter(u.expected[~under], u.ratio[~under], s=22, c=np.where(hot[~under], ACCENT, BLUE), zorder=3)
     ax.scatter(u.expected[under], np.full(under.sum(), floor * 1.06), s=22, marker="v", c=np.where(hot[under], ACCENT, BLUE), zorder=3)
-    ax.set(xscale="log", yscale="log", xlim=(grid[0], grid[-1]), ylim=(floor, max(u.ratio.max(), 2) * 1.3))
+    ax.set(xscale="log", yscale="log", xlim=(grid[0], max(grid[-1], 1.5 * grid[0])), ylim=(floor, max(u.ratio.max(), 2) * 1.3))
     ax.set(xlabel=w["expected"][lang], ylabel=w["ratio"][lang])
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda v, _i: f"{v:g}"))

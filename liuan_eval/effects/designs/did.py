@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..cluster import cr2, wild_bootstrap
 from .registry import design
-from .series import ROUNDING, common, gap, gap_path, result, scaled, still
+from .series import ROUNDING, TOO_SHORT, common, gap, gap_path, result, scaled, still
 from ..estimate import NAN, STILL, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.text import Text
@@ -54,7 +54,7 @@ def _leads(panel: Panel) -> Assumption:
             "活动前之差的斜率（功效低；“通过”并不证明平行，Roth 2022）",
             "slope of the difference before (little power; passing proves nothing, Roth 2022)",
         ),
-        Text(f"每期 {slope:.2g}", f"{slope:.2g} a period"),
+        TOO_SHORT if np.isnan(slope) else Text(f"每期 {slope:.2g}", f"{slope:.2g} a period"),
     )
 
 # %% ../../../nbs/effects/designs/did.ipynb #d001

@@ -22,7 +22,7 @@ from ..errors import UNIT_ROOT, Fit, newey_west, newey_west_lags, nothing_left, 
 from ..estimate import STILL, UNTESTABLE, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.calendar import known_days
-from ...words.text import LogError, Text
+from ...words.text import LogError, Text, as_text
 from ...words.time import period_of
 
 # %% ../../../nbs/effects/designs/its.ipynb #c006
@@ -138,7 +138,7 @@ def _glm(name: Text, model: Callable[[np.ndarray], Any], seen: np.ndarray, lags:
         m = model(X).fit(scale="X2", **robust)
         phi, resid = float(m.pearson_chi2 / m.df_resid), np.asarray(m.resid_pearson)
         rho = float(resid[1:] @ resid[:-1] / (resid @ resid))
-        words = Text(f"{name.zh}，离散度 {phi:.2f}{tail.zh}", f"{name.en}, dispersion {phi:.2f}{tail.en}")
+        words = Text("{name}，离散度 {phi:.2f}{tail}", "{name}, dispersion {phi:.2f}{tail}").format(name=name, phi=phi, tail=tail)
         return Fit(np.asarray(m.params), np.asarray(m.cov_params()), int(m.df_resid), rho, resid, float(np.sqrt(phi)), words, phi)
 
     return fit
@@ -215,8 +215,8 @@ def _checks(
     return (
         Assumption(NOTHING_ELSE, UNTESTABLE, ALONE, None if control else False),
         Assumption(*STRAIGHT, curve, None if np.isnan(bend) else bend > 0.05),
-        Assumption(*NOTHING_LEFT, *by_p(p, same(f"rho = {fit.rho:.2f}"))),
-        Assumption(*RETURNS, same(f"{fit.rho:.2f}"), not fit.unit_root),
+        Assumption(*NOTHING_LEFT, *by_p(p, same(f"rho = {as_text(fit.rho, '.2f')}"))),
+        Assumption(*RETURNS, same(as_text(fit.rho, ".2f")), not fit.unit_root),
         Assumption(*ENOUGH, same(f"{panel.n_before} + {panel.n_after}"), panel.n_before + panel.n_after >= 12),
         *([Assumption(*APART, dropped, False)] if left else []),
         *(Assumption(*ONE_DEFINITION, n) for n in panel.notes),

@@ -18,7 +18,7 @@ from .registry import design
 from ..errors import Fit, reml_ar1
 from ..estimate import NAN, STILL, UNTESTABLE, Assumption, Estimate, TooFew, same, t_interval
 from ..panel import Panel
-from ...words.text import Text
+from ...words.text import Text, as_text
 
 # %% ../../../nbs/effects/designs/series.ipynb #s006
 def scale_of(
@@ -218,7 +218,9 @@ def series_checks(
     return (
         Assumption(*says, short if unknown else trend, None if unknown else p > 0.05),
         Assumption(Text("误差为 AR(1)", "errors are AR(1)"), LJUNG_BOX, *by_p(left)),
-        Assumption(Text("序列会回到其水平", "the series returns to its level"), RHO, same(f"rho = {fit.rho:.2f}"), not fit.unit_root),
+        Assumption(
+            Text("序列会回到其水平", "the series returns to its level"), RHO, same(f"rho = {as_text(fit.rho, '.2f')}"), not fit.unit_root
+        ),
     )
 
 # %% ../../../nbs/effects/designs/series.ipynb #s020
