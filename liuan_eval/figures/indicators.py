@@ -99,7 +99,7 @@ def _size(t: pd.DataFrame) -> pd.Series:
 def _of(log: CaseLog, what: str | pd.DataFrame, by: str | None, period: str | None = None) -> tuple[Indicator, pd.DataFrame, str | None]:
     "An indicator's passport and its table, computed if only its name is given; and what the table is broken down by."
     t = compute(log, what, by=by, period=period) if isinstance(what, str) else checked_table(log, what)
-    if t.empty and "indicator" in t:
+    if t.empty and isinstance(what, str):
         raise no_case(log)
     if t.empty or t.indicator.nunique() != 1:
         raise LogError(
