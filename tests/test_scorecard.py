@@ -94,6 +94,7 @@ def test_ningguo_bulletin_2022_04_597_of_601_prints_as_99():
 def test_a_half_may_have_been_rounded_either_way_and_nothing_is_a_share_of_nothing():
     w = which_denominator([1, 1, 1, 0], ["12%", "13%", "12.5%", "0%"], dict(a=[8, 8, 8, 0]))
     assert w.fits.tolist() == [True, True, True, False]
+    assert not which_denominator([1], ["33.334%"], dict(a=[3])).fits.any()  # 0.00067 off, of at most 0.0005
     with pytest.raises(LogError, match="no percentage"):
         which_denominator([1], ["most"], dict(a=[8]))
 
