@@ -94,6 +94,7 @@ def test_ningguo_bulletin_2022_04_597_of_601_prints_as_99():
 def test_a_half_may_have_been_rounded_either_way_and_nothing_is_a_share_of_nothing():
     w = which_denominator([1, 1, 1, 0], ["12%", "13%", "12.5%", "0%"], dict(a=[8, 8, 8, 0]))
     assert w.fits.tolist() == [True, True, True, False]
+    assert not which_denominator([1], ["33.334%"], dict(a=[3])).fits.any()  # 0.00067 off, of at most 0.0005
     with pytest.raises(LogError, match="no percentage"):
         which_denominator([1], ["most"], dict(a=[8]))
 
@@ -377,3 +378,10 @@ def test_places_and_reliability_are_measured_on_200_tables_of_thirty_units(monke
     assert dict(zip(c.world, c.value.round(6))) == {"sd 8.0%": 0.08, "sd 2.0%": 0.02, "sd 0.2%": 0.002} | {
         f"{t} at {p:.0%} on time": round(p * t, 6) for p in (0.9, 0.99) for t in (0, 0.3, 0.7, 0.9)
     }
+
+
+def test_interval_of_reliability_lies_about_the_truth_where_units_have_two_cases_each():
+    rng, n = np.random.default_rng(12), np.full(3000, 2)
+    x = rng.binomial(n, rng.beta(1.6, 0.4, 3000))  # correlation 1 / 3, so 2 / 3 over 4 / 3
+    low, high = scorecard._bounds(x, n, 2, 100)
+    assert 0.42 < low < 0.5 < high < 0.58
