@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from difflib import get_close_matches
 from datetime import datetime
 from importlib.metadata import version
@@ -139,6 +140,11 @@ class Study:
         log = read_part(whole(source), mapping, only, accept)
         accepted(log)
         return cls(log, lang, Path(out))
+
+    @cached_property
+    def problems(self) -> pd.DataFrame:
+        "What `check` says of the log, without its examples; raises `LogError` as `check` does."
+        return checks.check(self.log, self.lang).drop(columns="examples")
 
     def say(
         self,
@@ -281,8 +287,7 @@ def record(
         engine=log.con.name, source=log.source, mapping=_without_words(log.mapping), mapping_words=_how_many(log.mapping)
     )
     run |= dict(mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang)
-    problems = checks.check(log, study.lang).drop(columns="examples")
-    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=problems.to_dict("records"))
+    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=study.problems.to_dict("records"))
     run |= dict(balance=balance(log, study.lang).to_dict("records"), told=told(log)[study.lang], cut=log.cut)
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures, missing=study.missing)
     out.mkdir(parents=True, exist_ok=True)
