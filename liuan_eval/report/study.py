@@ -102,6 +102,11 @@ def _part(study: "Study", what: Text) -> Generator[None]:
         display(study.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
 
 
+def _problems(study: "Study") -> pd.DataFrame:
+    "What `check` says of the log, without its examples; raises `LogError` as `check` does."
+    return checks.check(study.log, study.lang).drop(columns="examples")
+
+
 def _drawn(study: "Study", name: str, fig: Any, caption: str) -> HTML:
     "`Study.figure`."
     from liuan_eval import figures
@@ -124,6 +129,7 @@ class Study:
     missing: list[dict[str, str]] = field(default_factory=list)  # section and why, for each part that could not be shown
 
     __repr__ = briefly
+    problems = cached_property(_problems)
 
     @classmethod
     @face
@@ -140,11 +146,6 @@ class Study:
         log = read_part(whole(source), mapping, only, accept)
         accepted(log)
         return cls(log, lang, Path(out))
-
-    @cached_property
-    def problems(self) -> pd.DataFrame:
-        "What `check` says of the log, without its examples; raises `LogError` as `check` does."
-        return checks.check(self.log, self.lang).drop(columns="examples")
 
     def say(
         self,
