@@ -143,8 +143,7 @@ class Study:
         accept: float | str | None = None,  # the largest share of rows that may be set aside; None: as the mapping says
     ) -> "Study":
         "Read the log; raises `LogError` where it cannot be read, and where too much of it could not be used."
-        log = read_part(whole(source), mapping, only, accept)
-        accepted(log)
+        accepted(log := read_part(whole(source), mapping, only, accept))
         return cls(log, lang, Path(out))
 
     def say(
