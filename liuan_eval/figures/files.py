@@ -60,7 +60,8 @@ def same_drawing(
 def _settle(fig: Figure) -> None:
     "Lay out once and round: the solver's last digits differ from run to run."
     fig.draw_without_rendering()
-    fig.set_layout_engine("none")
+    with plt.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        fig.set_layout_engine(None)  # with any other, even "none", each file is drawn twice
     for ax in fig.axes:
         left, bottom, width, height = (round(float(v), 6) for v in ax.get_position(original=True).bounds)
         ax.set_position((left, bottom, width, height))

@@ -550,6 +550,13 @@ TOTALS: dict[str, Callable[[CaseLog], int]] = dict(
 )
 
 # %% ../../nbs/intake/checks.ipynb #n077
+def _found(tables: dict[str, ibis.Table]) -> dict[str, int]:
+    "How many rows each of several tables has, where it has any; all are counted in one query."
+    counted = [t.agg(n=_.count()).mutate(code=ibis.literal(code)) for code, t in tables.items()]
+    n = ibis.union(*counted).execute().set_index("code").n if counted else {}
+    return {code: int(n[code]) for code in tables if n[code]}
+
+
 if set(CHECKS) != set(packaged("words/checks")):
     raise KeyError(f"data/words/checks.toml has words for no check: {sorted(set(packaged('words/checks')) - set(CHECKS))}")
 
@@ -561,12 +568,10 @@ def check(
 ) -> pd.DataFrame:  # code, problem, count, of, share, examples, done
     "What is wrong with a log, one row per problem that occurs, in the order of `data/words/checks.toml`; raises `LogError` where its file is no longer what it was."
     log.stamp.lasting()
-    rows = []
-    for code, c in ((code, CHECKS[code]) for code in packaged("words/checks")):
-        table = c.find(log)
-        if table is None or not (count := n_rows(table)):
-            continue
-        examples = table.group_by("example").agg(n=_.count()).order_by([_.n.desc(), _.example]).limit(3).execute().example
+    rows, tables = [], {code: t for code in packaged("words/checks") if (t := CHECKS[code].find(log)) is not None}
+    for code, count in _found(tables).items():
+        c, t = CHECKS[code], tables[code]
+        examples = t.group_by("example").agg(n=_.count()).order_by([_.n.desc(), _.example]).limit(3).execute().example
         of = TOTALS[c.of](log)
         rows.append((code, c.problem[lang], count, of, count / of, "; ".join(map(str, examples)), c.done[lang]))
     return pd.DataFrame(rows, columns=["code", "problem", "count", "of", "share", "examples", "done"])

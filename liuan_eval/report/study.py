@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from difflib import get_close_matches
 from datetime import datetime
 from importlib.metadata import version
@@ -101,6 +102,11 @@ def _part(study: "Study", what: Text) -> Generator[None]:
         display(study.say("> **{what}**：没有算出。{why}", "> **{what}** could not be computed. {why}", what=what, why=why))
 
 
+def _problems(study: "Study") -> pd.DataFrame:
+    "What `check` says of the log, without its examples; raises `LogError` as `check` does."
+    return checks.check(study.log, study.lang).drop(columns="examples")
+
+
 def _drawn(study: "Study", name: str, fig: Any, caption: str) -> HTML:
     "`Study.figure`."
     from liuan_eval import figures
@@ -123,6 +129,7 @@ class Study:
     missing: list[dict[str, str]] = field(default_factory=list)  # section and why, for each part that could not be shown
 
     __repr__ = briefly
+    problems = cached_property(_problems)
 
     @classmethod
     @face
@@ -136,8 +143,7 @@ class Study:
         accept: float | str | None = None,  # the largest share of rows that may be set aside; None: as the mapping says
     ) -> "Study":
         "Read the log; raises `LogError` where it cannot be read, and where too much of it could not be used."
-        log = read_part(whole(source), mapping, only, accept)
-        accepted(log)
+        accepted(log := read_part(whole(source), mapping, only, accept))
         return cls(log, lang, Path(out))
 
     def say(
@@ -281,8 +287,7 @@ def record(
         engine=log.con.name, source=log.source, mapping=_without_words(log.mapping), mapping_words=_how_many(log.mapping)
     )
     run |= dict(mapping_sha256=hashlib.sha256(mapping.encode()).hexdigest(), start=study.start, lang=study.lang)
-    problems = checks.check(log, study.lang).drop(columns="examples")
-    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=problems.to_dict("records"))
+    run |= dict(counts=log.counts, log_end=str(log.ends[1]), problems=study.problems.to_dict("records"))
     run |= dict(balance=balance(log, study.lang).to_dict("records"), told=told(log)[study.lang], cut=log.cut)
     run |= dict(indicators=can, unavailable=lack, tables=list(study.tables), figures=study.figures, missing=study.missing)
     out.mkdir(parents=True, exist_ok=True)
