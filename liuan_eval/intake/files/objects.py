@@ -166,7 +166,8 @@ def _assisting(t: _Tables, roles: dict[str, str], last: ibis.Table) -> ibis.Tabl
     )
     told = last.filter(_.type == roles["assignment"]).select(hold="object", word="value")
     words = own.union(tied).union(told)
-    return words.group_by("hold").agg(yes=_says(_.word, "assists").any(), no=_says(_.word, "leads").any()).filter(_.yes & ~_.no)
+    how = words.group_by("hold").agg(yes=_says(_.word, "assists").any(), no=_says(_.word, "leads").any())
+    return how.filter(_.yes & ~_.no)
 
 
 def _held(t: _Tables, roles: dict[str, str], last: ibis.Table) -> ibis.Table:
@@ -202,7 +203,7 @@ def _rows(t: _Tables, held: ibis.Table, mapping: Mapping) -> ibis.Table:
     nth = ibis.row_number().over(group_by=[rows["case"], rows.hold], order_by=[rows["at"], rows.ev])
     rows = rows.mutate(opens=rows.assists & rows.unit.notnull() & (nth == 0))
     words = e.select("activity").distinct().limit(10_000).execute()["activity"].dropna().tolist()
-    dispatch = rows.activity.isin(_opening(mapping, words)).fill_null(False) if words else ibis.literal(False)
+    dispatch: Any = rows.activity.isin(_opening(mapping, words)).fill_null(False) if words else ibis.literal(False)
     said = rows.mutate(activity=(rows.opens & dispatch).ifelse("assisted", rows.activity), nth=ibis.literal(1, "int8"))
     put = rows.filter(rows.opens & ~dispatch).mutate(activity=ibis.literal("assisted"), nth=ibis.literal(0, "int8"))
     return said.union(put).drop("opens", "at")
@@ -219,7 +220,7 @@ def _counted(t: _Tables, rows: ibis.Table) -> dict[str, int]:
     "How many events belong to several cases, to several units of a case, and how many rows were put before."
     per = rows.filter(rows.nth == 1).group_by("ev", "case").agg(units=_.unit.nunique())
     per = per.group_by("ev").agg(cases=_["case"].nunique(), units=_.units.max())
-    found = per.agg(cases=(_.cases > 1).sum(), units=(_.units > 1).sum(), caseless=(_.cases == 0).sum()).execute().iloc[0].fillna(0)
+    found = per.agg(cases=(_.cases > 1).sum(), units=(_.units > 1).sum()).execute().iloc[0].fillna(0)
     put = rows.filter(rows.nth == 0).count().to_pyarrow().as_py()
     return {k: int(v) for k, v in found.items()} | dict(put=put, lost=t.n_lost)
 
@@ -253,7 +254,7 @@ def _declared(table: ibis.Table, kinds: dict[str, set[str]]) -> ibis.Table:
         return table
     casts = {c: table[c].try_cast(k) for c, k in some.items()}
     names = list(casts)
-    parts = {f"{part}{i}": x.count() for i, c in enumerate(names) for part, x in (("n", table[c]), ("r", casts[c]))}
+    parts: dict[str, Any] = {f"{part}{i}": x.count() for i, c in enumerate(names) for part, x in (("n", table[c]), ("r", casts[c]))}
     seen = table.agg(**parts).execute().iloc[0]
     return table.mutate(**{c: casts[c] for i, c in enumerate(names) if seen[f"n{i}"] == seen[f"r{i}"]})
 

@@ -176,6 +176,7 @@ _INSIDE = {
     "event": ("attributes", "objects"),
     "attributes": ("attribute",),
 }
+_HAS = {"id", "type", "time", "name", "object-id", "qualifier"}  # what an element can say of itself
 
 
 class _Xml:
@@ -190,6 +191,8 @@ class _Xml:
         above, of = self.way[-1], next((t for t in reversed(self.way) if t.partition("-")[0] in ("event", "object")), "")
         if tag not in _INSIDE.get(above, ()):
             raise _not_one(f"第 {line} 行 line {line}: <{tag}> 在 in <{above or 'document'}>")
+        if tag != "log" and (odd := set(has) - _HAS):
+            raise _not_one(f"第 {line} 行 line {line}: <{tag} {min(odd)}=…>")
         self.way.append(tag)
         if tag == "attribute":
             self.text, self.open = [], has
@@ -330,7 +333,7 @@ FORMATS = {".jsonocel": _read_json, ".json": _read_json, ".xmlocel": _read_xml, 
 def read_ocel(
     path: Path,  # a log in OCEL 2.0
 ) -> Found:
-    "Read a log to its end; raises `LogError` with the name of the file for one that is damaged or none, or has no event."
+    "Read a log to its end; raises `LogError` (of `_not_one` and of the parsers) with the name of the file for one that is damaged or none, or has no event."
     try:
         log = FORMATS[path.suffix.lower()](path)
         if not log.events["id"]:
