@@ -8,6 +8,7 @@ __all__ = ['FORMATS', 'Found', 'read_ocel']
 # %% ../../../nbs/intake/files/ocel.ipynb #n003
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -187,8 +188,9 @@ class _Xml:
         self.text: list[str] = []
         self.open: dict[str, str] = {}  # attributes of the attribute that stands open
 
-    def start(self, tag: str, has: dict[str, str], line: int) -> None:
+    def start(self, where: Callable[[], int], tag: str, has: dict[str, str]) -> None:
         above, of = self.way[-1], next((t for t in reversed(self.way) if t.partition("-")[0] in ("event", "object")), "")
+        line = where()
         if tag not in _INSIDE.get(above, ()):
             raise _not_one(f"第 {line} 行 line {line}: <{tag}> 在 in <{above or 'document'}>")
         if tag != "log" and (odd := set(has) - _HAS):

@@ -185,7 +185,7 @@ class _Xml:
         self.value: list[str] | None = None
         self.kind, self.seen = "", ""
 
-    def start(self, tag: str, attributes: dict[str, str], _line: int) -> None:
+    def start(self, _line: Any, tag: str, attributes: dict[str, str]) -> None:
         tag, said = tag.rpartition(":")[2], {k.rpartition(":")[2]: v for k, v in attributes.items()}
         if tag == "Worksheet":
             self.sheets.append(_Sheet(said.get("Name", "")))
