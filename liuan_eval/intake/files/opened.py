@@ -16,6 +16,7 @@ from typing import Any
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...words.face import briefly
 from ...words.text import LogError, Text
@@ -265,8 +266,8 @@ def stored(
     lines: list[int],  # of each
 ) -> ibis.Table:  # a temporary table, with LINE and PLACE
     "Rows of cells as a table of text in the engine."
-    columns = list(zip(*rows)) if rows else [[] for _ in names]
-    arrays = [pa.array([c if c else None for c in col], pa.string()) for col in columns]
+    columns = [pa.array(col, pa.string()) for col in (zip(*rows) if rows else [[] for _ in names])]
+    arrays = [pc.if_else(pc.equal(col, ""), None, col) for col in columns]
     frame = pa.table([*arrays, pa.array(lines, pa.int64()), pa.nulls(len(lines), pa.string())], [*names, LINE, PLACE])
     return con.create_table(ibis.util.gen_name("cells"), frame, temp=True)
 

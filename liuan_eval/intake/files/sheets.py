@@ -272,6 +272,8 @@ def _filled(sheet: _Sheet, below: int) -> None:
 
 def _even(sheet: _Sheet) -> None:
     "Make all rows of a sheet as wide as the widest, without empty columns at the right."
+    if len({len(r) for r in sheet.rows}) == 1 and any(r[-1] for r in sheet.rows if r):
+        return
     wide = max((i + 1 for r in sheet.rows for i, c in enumerate(r) if c), default=0)
     sheet.rows = [[*r, *[""] * (wide - len(r))][:wide] for r in sheet.rows]
 
@@ -287,10 +289,11 @@ def _opened(con: Any, sheet: _Sheet) -> Opened | None:
     aside = [(None, i, "title", " ".join(dict.fromkeys(c for c in r if c))[:200]) for i, r in enumerate(sheet.rows[:top], 1) if any(r)]
     again = {i for i, r in body if r == sheet.rows[below - 1] or r == sheet.rows[top]}
     aside += [(None, i, "header_again", " ".join(r)[:200]) for i, r in body if i in again]
-    body = [(i, r) for i, r in body if i not in again]
+    body = [(i, r) for i, r in body if i not in again] if again else body
     wanted = [j for j, c in enumerate(cells) if c or any(r[j] for _, r in body)]
+    rows = [r for _, r in body] if len(wanted) == len(cells) else [[r[j] for j in wanted] for _, r in body]
     names, notes = column_names([cells[j] for j in wanted])
-    table = stored(con, names, [[r[j] for j in wanted] for _, r in body], [i for i, _ in body])
+    table = stored(con, names, rows, [i for i, _ in body])
     found = [f for f in (pd.DataFrame(aside, columns=no_rows().columns), set_aside(con, table, *evidence(table))) if len(f)]
     return Opened(table, pd.concat(found, ignore_index=True).sort_values("line", ignore_index=True) if found else no_rows(), notes)
 
