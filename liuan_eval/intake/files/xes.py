@@ -59,19 +59,28 @@ class _Column:
             self.kinds.add(kind)
 
 
-class _Log:
-    "An event log as it fills."
+class _Columns:
+    "The columns of an event log."
 
     def __init__(self) -> None:
-        self.way: list[str] = []  # names of the elements that stand open, but for values
-        self.above = ""  # the last of them, or `value`
-        self.deep = 0  # elements that stand open in a value
         self.events: dict[str, _Column] = {}
         self.cases: dict[str, _Column] = {}
         self.lines: list[int] = []  # of the events
-        self.case_of: list[int | None] = []  # of the events
-        self.n_cases, self.n_empty, self.first = 0, 0, 0
-        self.nested: list[str] = []  # values of the list that stands open
+        self.case_of: list[int | None] = []  # of the events; None for one outside of any
+        self.n_cases = self.n_empty = 0
+
+# %% ../../../nbs/intake/files/xes.ipynb #n002
+class _Log(_Columns):
+    "An event log as it fills."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.way: list[str] = []  # names of the elements that stand open, but for values
+        self.above = ""  # the last of them, or `value`
+        self.deep = 0  # elements that stand open in a value
+        self.first = 0  # event of the case that stands open
+        self.key = ""  # of the last list, and what stands in it
+        self.nested: list[str] = []
 
     def start(self, line: Callable[[], int], tag: str, has: dict[str, str]) -> None:
         if self.above == "event" and tag in _PLAIN and "key" in has and "value" in has:
@@ -93,8 +102,9 @@ class _Log:
             self.deep += 1
             self.nested += [has.get("value", "")] if tag in _KINDS else []
         elif tag in _KINDS and self.above in ("event", "trace"):
-            self._put(has.get("key", ""), tag, has.get("value", ""))
-            self.above, self.nested = "value", []
+            self.key, self.nested = has.get("key", ""), []
+            self._put(tag, has.get("value", ""))
+            self.above = "value"
         else:
             self.way.append(tag)
             self.above = tag
@@ -104,11 +114,10 @@ class _Log:
             elif tag == "trace":
                 self.n_cases, self.first = self.n_cases + 1, len(self.lines)
 
-    def _put(self, key: str, kind: str, value: str) -> None:
+    def _put(self, kind: str, value: str) -> None:
         "A value of the event or case that stands open."
         of, n = (self.events, len(self.lines)) if self.way[-1] == "event" else (self.cases, self.n_cases)
-        of.setdefault(key, _Column()).put(n, kind, value)
-        self.key = key
+        of.setdefault(self.key, _Column()).put(n, kind, value)
 
     def end(self, tag: str) -> None:
         if self.above != "value":
@@ -119,7 +128,7 @@ class _Log:
         else:
             self.above = self.way[-1]
             if tag not in _PLAIN and (kind := tag.rpartition(":")[2]) in ("list", "container"):
-                self._put(self.key, kind, json.dumps(self.nested, ensure_ascii=False))
+                self._put(kind, json.dumps(self.nested, ensure_ascii=False))
 
 # %% ../../../nbs/intake/files/xes.ipynb #n022
 _ZONE = r"(?:[Zz]|[+-]\d\d:?\d\d)\s*$"
