@@ -175,8 +175,8 @@ def test_what_readers_set_aside_is_counted_listed_and_where_it_was_no_data_no_lo
     (tmp_path / "a.csv").write_text(lines(*GOOD), encoding="utf-8")
     true = room.open_table
 
-    def with_aside(con, source, sheets=()):
-        opened = true(con, source, sheets)
+    def with_aside(con, source, mapping=None):
+        opened = true(con, source, mapping)
         aside = pd.DataFrame(
             [("三月", 20 + i, code, f"原文{i}") for i, code in enumerate(READER)], columns=["place", "line", "reason", "text"]
         )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from liuan_eval.intake.log import read_log
+from liuan_eval.intake.mapping import Mapping
 from liuan_eval.intake.source import LINE, PLACE, connect, fingerprint, open_table
 from liuan_eval.words.text import LogError
 
@@ -40,7 +41,7 @@ def many(n):
 
 
 def opened(source, sheets=()):
-    return open_table(connect(source), source, sheets)
+    return open_table(connect(source), source, Mapping(sheets=sheets))
 
 
 def rows(got):

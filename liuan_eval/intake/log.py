@@ -506,7 +506,7 @@ def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | Non
 # %% ../../nbs/intake/log.ipynb #n006
 def _opened(con: Any, sources: dict, mapping: Mapping) -> tuple[dict[str, Opened], tuple[Cleaned, ...], dict[str, TimeColumn]]:
     "The sources, numbered, their names cleaned and their times read; raises `LogError` where the mapping names a column that none of them has."
-    found = {k: open_table(con, v, mapping.sheets) for k, v in sources.items() if v is not None}
+    found = {k: open_table(con, v, mapping) for k, v in sources.items() if v is not None}
     raw = {k: numbered(o.table, mapping) for k, o in found.items()}
     for ours, theirs in mapping.columns.items():
         if not any(theirs in t.columns for t in raw.values()):

@@ -81,6 +81,7 @@ class Reading(Meaning):
     ties: str | None = None  # order of the rows of a case at the same time: `oldest_first` or `newest_first`
     repeats: str = "once"  # rows equal in every column: count `once`, or `keep` all
     sheets: tuple[str, ...] = ()  # of a workbook, those to read; without it all with the header that most rows stand under
+    objects: Texts = field(default_factory=dict)  # of a log of objects (OCEL), which type is the `case`, the `assignment`, the `unit`
     accept: float = 0.05  # the largest share of rows that may be set aside
     simulated: bool = False  # the data are simulated: every page and figure says so
     folder: str = ""  # where `tables` are looked for
@@ -390,7 +391,7 @@ def _check_values(m: Mapping) -> None:
 
 
 def _check_answers(m: Mapping) -> None:
-    "Raise `LogError` for an answer to a question (`scale`, `several`, `ids`) that there is not."
+    "Raise `LogError` for an answer to a question (`scale`, `objects`, `several`, `ids`) that there is not."
     words = packaged("dictionaries/words")
     kinds = [k for k in words if "true" in words[k]]
     for k, v in m.scale.items():
@@ -399,6 +400,10 @@ def _check_answers(m: Mapping) -> None:
                 f"[scale] 中“{k} = {v}”：左边应为 {'、'.join(kinds)}，右边应为数字（从几起算“是”）。",
                 f"[scale] has '{k} = {v}'; on the left stands one of {', '.join(kinds)}, on the right the number from which on an answer counts as yes.",
             )
+    if odd := [k for k in m.objects if k not in ("case", "assignment", "unit")]:
+        raise _wrong(
+            f"[objects] 中的“{odd[0]}”不认识；可用：case、assignment、unit。", f"[objects] has '{odd[0]}'; known: case, assignment, unit."
+        )
     for key, known in dict(several=("first", "one"), ids=("yearly", "unique")).items():
         if (v := getattr(m, key)) not in (None, *known):
             raise _wrong(f"{key} 为“{v}”；请写 {' 或 '.join(known)}。", f"{key} is '{v}'; write {' or '.join(known)}.")

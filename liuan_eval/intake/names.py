@@ -10,7 +10,7 @@ __all__ = ['TIMES', 'plain', 'text', 'cleaned', 'ids', 'Cleaned', 'clean', 'chan
 # %% ../../nbs/intake/names.ipynb #n034
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cache, reduce
@@ -22,6 +22,7 @@ import tomli_w
 from ibis import _
 
 from .mapping import Mapping, find_columns
+from .source import kept
 from .times import engine
 from ..words.text import LogError, Question, Text, packaged
 from ..words.vocabulary import code_of, synonyms
@@ -115,14 +116,31 @@ def _rare(words: Iterable[str]) -> dict[str, str]:
     some = sorted({c for w in words for c in w} - set(_WIDE_MARKS + _SPACES + _GONE + "\x00'` "))
     return {c: form for c in some if (form := unicodedata.normalize("NFKC", c)) != c}
 
-
-def _found(table: ibis.Table, col: Any, missing: set[str]) -> tuple[bool, dict[str, str], list[str]]:
-    "Of a column of text: whether any value is untidy, the rare characters with what they become, and the blanks."
+# %% ../../nbs/intake/names.ipynb #n010
+def _values(table: ibis.Table, col: Any) -> ibis.Table:
+    "w: the values of a column, once each."
     w = table.select(w=col).distinct()
+    return kept(w) if engine(table) == "duckdb" else w
+
+
+def _found(w: ibis.Table, missing: set[str]) -> tuple[bool, dict[str, str], list[str]]:
+    "Of values of text: whether any is untidy, the rare characters with what they become, and the blanks."
     odd = w.filter(w.w.re_search(_UNTIDY) | w.w.lower().isin(sorted(missing)) | w.w.re_search(_STROKES) | (w.w == ""))
     odd = odd.mutate(p=_plainly(odd.w)).order_by("w").limit(20_000).execute()
     whole = odd.p.map(plain)
     return bool((odd.w != whole).any()), _rare(odd.p), sorted({p for p in whole if _blank(p, missing)})
+
+
+def _normal(w: ibis.Table, missing: Iterable[str]) -> Callable[[Any], Any]:
+    "How a column with these values gets its normal form."
+    untidy, rare, blanks = _found(w, set(missing))
+
+    def form(col: Any) -> Any:
+        s = reduce(lambda s, pair: s.replace(*pair), rare.items(), col)
+        s = _plainly(s) if untidy else s
+        return s.isin(blanks).ifelse(ibis.null("string"), s) if blanks else s
+
+    return form
 
 
 def cleaned(
@@ -131,12 +149,7 @@ def cleaned(
     missing: Iterable[str] = (),  # words that mean that nothing stands here, in their normal form and lower case
 ) -> Any:  # the column as text in its normal form; blanks are null
     "A column in its normal form; one of text that is tidy comes back as it is."
-    if not col.type().is_string():
-        return text(col)
-    untidy, rare, blanks = _found(table, col, set(missing))
-    s = reduce(lambda s, pair: s.replace(*pair), rare.items(), col)
-    s = _plainly(s) if untidy else s
-    return s.isin(blanks).ifelse(ibis.null("string"), s) if blanks else s
+    return _normal(_values(table, col), missing)(col) if col.type().is_string() else text(col)
 
 # %% ../../nbs/intake/names.ipynb #n046
 def _spoilt(name: str, example: Any) -> LogError:
@@ -166,24 +179,24 @@ def ids(
     col = table[name]
     if col.type().is_floating():
         return _whole(table, name)
-    s = cleaned(table, col, missing)
     if not col.type().is_string():
-        return s
+        return text(col)
+    w = _values(table, col)
+    form = _normal(w, missing)
+    s = form(w.w)
     kinds = dict(powers="^[0-9]+([.][0-9]+)?[eE][+][0-9]+$", ends="^[0-9]+[.]0+$", parts="^[0-9]+[.][0-9]*[1-9][0-9]*$")
-    found = table.agg(**{k: s.max(where=s.re_search(r)) for k, r in kinds.items()}).execute().iloc[0]
+    found = w.agg(**{k: s.max(where=s.re_search(r)) for k, r in kinds.items()}).execute().iloc[0]
     if pd.notna(found.powers):
         raise _spoilt(name, found.powers)
-    return s.re_replace("[.]0+$", "") if pd.notna(found.ends) and pd.isna(found.parts) else s
+    return form(col).re_replace("[.]0+$", "") if pd.notna(found.ends) and pd.isna(found.parts) else form(col)
 
 # %% ../../nbs/intake/names.ipynb #n049
 def _two_ways(tables: dict[str, ibis.Table], names: dict[str, str]) -> bool:
     "Whether an id is written in two ways that differ only in capitals."
-    few = [
-        t.filter(t[c].lower() != t[c].upper()).select(w=t[c]) for k, t in tables.items() if (c := names.get(k)) and t[c].type().is_string()
-    ]
+    few = [_values(t, t[c]) for k, t in tables.items() if (c := names.get(k)) and t[c].type().is_string()]
     if not few:
         return False
-    w = reduce(lambda a, b: a.union(b), few).distinct()
+    w = reduce(lambda a, b: a.union(b), [w.filter(w.w.lower() != w.w.upper()) for w in few]).distinct()
     w = w.mutate(up=w.w.upper(), mixed=(w.w != w.w.upper()) & (w.w != w.w.lower()))
     n = w.group_by("up").agg(n=w.count(), mixed=w.mixed.sum())
     return bool(n.filter((n.n > 1) & (n.mixed < n.n)).limit(1).count().execute())
@@ -216,7 +229,10 @@ def _blanked(table: ibis.Table, col: Any, missing: set[str]) -> Any:
     "A column of times or prose, with null for blanks and all else as it is."
     if not col.type().is_string():
         return col
-    odd = table.filter(col.re_search(_STROKES) | col.strip().lower().isin(sorted(missing))).select(w=col).distinct().limit(1000)
+    first = "".join(sorted({re.escape(c) for c in ("-–—_/\\|.·*?#~=…", *(w[:1] for w in missing)) for c in c}))
+    likely = col.re_search(rf"(?i)^[ \t\n\r\v\f]*(?:[{first}]|$)")  # cheap, and false for times and most prose
+    w = _values(table.filter(likely), col)
+    odd = w.filter(w.w.re_search(_STROKES) | w.w.strip().lower().isin(sorted(missing))).limit(1000)
     blanks = sorted(w for w in odd.execute().w if _blank(plain(w), missing))
     return col.isin(blanks).ifelse(ibis.null("string"), col) if blanks else col
 
@@ -610,8 +626,8 @@ def starts_anew(
     "Whether case numbers start anew each year; raises `Question` where it seems so and the mapping does not say."
     if mapping.ids is not None:
         return mapping.ids == "yearly"
-    years = events.filter(events.case_id.notnull()).group_by("case_id").agg(a=_.timestamp.year().min(), b=_.timestamp.year().max())
-    some = years.agg(n=(_.b > _.a).sum().fill_null(0), of=_.count()).execute().iloc[0]
+    years = events.filter(events.case_id.notnull()).group_by("case_id").agg(a=_.timestamp.min(), b=_.timestamp.max())
+    some = years.agg(n=(_.b.year() > _.a.year()).sum().fill_null(0), of=_.count()).execute().iloc[0]
     if not (some.n >= 5 and some.n >= 0.3 * some.of):
         return False
     e = _begun(events.filter(events.case_id.notnull() & events.timestamp.notnull()), row)

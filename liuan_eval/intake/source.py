@@ -26,6 +26,8 @@ from ibis.expr.operations import InMemoryTable
 from .address import is_address, masked
 from .engine import duck, fetched, plainly, keeps, of_engine, postgres, private_folder, telling
 from .files.lines import open_lines
+from .files.objects import open_ocel
+from .files.ocel import FORMATS
 from .files.opened import LINE, PLACE, Opened, column_names, empty, first_sentence, joined, same_header
 from .files.packed import PACKED, unpacked
 from .files.parquet import nested_as_text, open_parquet
@@ -33,6 +35,7 @@ from .files.places import few, files_of, place_of
 from .files.sheets import open_sheets
 from .files.text import open_text
 from .files.xes import open_xes
+from .mapping import Mapping
 from ..words.text import LogError, Text
 
 # %% ../../nbs/intake/source.ipynb #c018
@@ -180,14 +183,17 @@ class _Reader:
     endings: tuple[str, ...]
     read: Callable[..., Opened]
     what: Text
+    asks: Callable[[Mapping], tuple] = lambda _: ()  # what it must be told of the mapping
+    whole: bool = False  # a file is a log by itself: never one part of a table
 
 
 _READERS = (
     _Reader((".csv", ".tsv", ".txt"), open_text, Text("文本文件", "a text file")),
-    _Reader((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".et"), open_sheets, Text("Excel", "Excel")),
+    _Reader((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".et"), open_sheets, Text("Excel", "Excel"), asks=lambda m: (m.sheets,)),
     _Reader((".xes",), open_xes, Text("XES", "XES")),
     _Reader((".parquet",), open_parquet, Text("Parquet", "Parquet")),
     _Reader((".jsonl", ".ndjson"), open_lines, Text("JSON lines", "JSON lines")),
+    _Reader(tuple(FORMATS), open_ocel, Text("OCEL", "OCEL"), asks=lambda m: (m,), whole=True),
 )
 _KNOWN = ", ".join(e.removeprefix(".") for r in _READERS for e in r.endings)
 
@@ -205,7 +211,7 @@ def _unknown(name: str) -> LogError:
     )
 
 
-def _file(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
+def _file(con: Any, path: Path, mapping: Mapping) -> Opened:
     "Read one file that is not packed; raises what `_unknown` and `empty` make where that cannot be."
     reader = _reader(path.name)
     if reader is None:
@@ -213,7 +219,7 @@ def _file(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
     if path.stat().st_size == 0:
         raise empty(path.name)
     with _needs(reader.what):
-        return reader.read(con, path, sheets) if reader.read is open_sheets else reader.read(con, path)
+        return reader.read(con, path, *reader.asks(mapping))
 
 # %% ../../nbs/intake/source.ipynb #n030
 def _other_header(name: str, part: Opened, first: str, than: Opened) -> LogError:
@@ -227,13 +233,29 @@ def _other_header(name: str, part: Opened, first: str, than: Opened) -> LogError
     )
 
 
-def _several(con: Any, files: dict[str, Path], sheets: tuple[str, ...]) -> Opened:
+def _readable(files: dict[str, Path]) -> dict[str, Path]:
+    "The files that are read: beside tables, no log that stands by itself."
+    known = {n: (f, r) for n, f in files.items() if (r := _reader(n))}
+    return {n: f for n, (f, r) in known.items() if not r.whole} or {n: f for n, (f, _r) in known.items()}
+
+
+def _refuse_two(names: list[str]) -> None:
+    "Raise `LogError` for several files of which one is a log by itself."
+    if len(names) > 1 and (one := [n for n in names if (r := _reader(n)) and r.whole]):
+        raise LogError(
+            f"{one[0]} 本身就是一份完整的对象日志，不能与其他文件合为一张表。请分别读取。",
+            f"{one[0]} is a log by itself and cannot be joined with other files into one table. Read them apart.",
+        )
+
+
+def _several(con: Any, files: dict[str, Path], mapping: Mapping) -> Opened:
     "Files as one table; raises what `_other_header` makes where one has other columns, and `_unknown` where none can be read."
-    known = {n: f for n, f in files.items() if _reader(n) and f.stat().st_size}
+    known = _readable({n: f for n, f in files.items() if f.stat().st_size})
     notes = tuple(Text(f"未读取文件“{n}”", f"file '{n}' was not read") for n in files if n not in known)
     if not known:
         raise _unknown(next(iter(files), "zip"))
-    parts = {n: _here(con, _file(con, f, sheets)) for n, f in known.items()}
+    _refuse_two(list(known))
+    parts = {n: _here(con, _file(con, f, mapping)) for n, f in known.items()}
     tables = {n: p for n, p in parts.items() if len(p.table.columns) > 3} or parts
     notes += tuple(Text(f"未读取文件“{n}”（不是表格）", f"file '{n}' was not read: it is no table") for n in parts if n not in tables)
     first = next(iter(tables))
@@ -262,27 +284,27 @@ def _folder(path: Path) -> tuple[dict[str, Path], tuple[Text, ...]]:
     return few(path.name, files), notes
 
 
-def _whole_folder(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
+def _whole_folder(con: Any, path: Path, mapping: Mapping) -> Opened:
     "All files of a folder as one table; those that are Parquet, and nothing else, are read where they lie."
     files, notes = _folder(path)
-    parts = [f for n, f in files.items() if _reader(n)]
+    parts = list(_readable(files).values())
     if any(_reader(f.name) is not _reader(".parquet") for f in parts):
-        got = _several(con, files, sheets)
+        got = _several(con, files, mapping)
     else:
         got = open_parquet(con, path, parts)
-        notes += tuple(Text(f"未读取文件“{n}”", f"file '{n}' was not read") for n in files if not _reader(n))
+        notes += tuple(Text(f"未读取文件“{n}”", f"file '{n}' was not read") for n, f in files.items() if f not in parts)
     return replace(got, notes=notes + got.notes)
 
 
-def _path(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
+def _path(con: Any, path: Path, mapping: Mapping) -> Opened:
     "Open a file or folder; raises `LogError` where there is none (and what `empty` makes for an empty one)."
     if not path.exists():
         shown = masked(path)  # an address with a slip in it is taken for a path
         raise LogError(f"{shown}：文件不存在。请检查文件名和路径。", f"{shown}: no such file. Check the name and the folder.")
     if path.is_dir():
-        return _whole_folder(con, path, sheets)
+        return _whole_folder(con, path, mapping)
     if path.suffix.lower() not in PACKED:
-        return _file(con, path, sheets)
+        return _file(con, path, mapping)
     if path.stat().st_size == 0:
         raise empty(path.name)
     with tempfile.TemporaryDirectory(dir=private_folder()) as folder:
@@ -291,7 +313,7 @@ def _path(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
             raise empty(path.name)
         if path.suffix.lower() != ".zip" and _reader(next(iter(inside))) is None:
             raise _unknown(path.name)
-        return _several(con, inside, sheets)
+        return _several(con, inside, mapping)
 
 # %% ../../nbs/intake/source.ipynb #n033
 _STUMBLES = (
@@ -308,10 +330,10 @@ _STUMBLES = (
 )
 
 
-def _opened(con: Any, path: Path, sheets: tuple[str, ...]) -> Opened:
+def _opened(con: Any, path: Path, mapping: Mapping) -> Opened:
     "As `_path`; raises `LogError` with the name of the file for whatever goes wrong, and for a table without a row."
     try:
-        got = _path(con, path, sheets)
+        got = _path(con, path, mapping)
         if got.table.limit(1).count().execute() == 0:
             raise empty(path.name)
         return got
@@ -367,9 +389,10 @@ def _numberless(table: ibis.Table) -> ibis.Table:
 def open_table(
     con: Any,  # an Ibis backend from `connect`
     source: Any,  # path or list of paths, pandas/polars/pyarrow/Spark/Ibis table; with a database, the name of a table (`schema.table`)
-    sheets: Sequence[str] = (),  # of a workbook, those to read; without it all with the same header
+    mapping: Mapping | None = None,  # says which `sheets` of a workbook are read, and what the `objects` of a log of objects are
 ) -> Opened:
     "Open any source; raises `LogError` (for one without a row, `empty`) naming file, place and remedy."
+    mapping = mapping or Mapping()
     if _is_spark(source):
         name = ibis.util.gen_name("frame")
         with plainly():
@@ -380,13 +403,13 @@ def open_table(
     if isinstance(source, ibis.Table):
         return Opened(_numberless(_spark_zones(con, source) if con.name == "pyspark" else source))
     if isinstance(source, (list, tuple)) and source and all(isinstance(s, (str, Path)) for s in source):
-        return _listed(con, source, tuple(sheets))
+        return _listed(con, source, mapping)
     if not isinstance(source, (str, Path)):
         return _frame(con, source)
     if con.name != "duckdb":
         return Opened(_numberless(_filled(con, str(source))))
     _refuse_address(source)
-    return _opened(con, place_of(source), tuple(sheets))
+    return _opened(con, place_of(source), mapping)
 
 
 def _filled(con: Any, name: str) -> ibis.Table:
@@ -407,13 +430,14 @@ def _copied(con: Any, source: Elsewhere) -> Opened:
     return Opened(_numberless(fetched(con, table)), notes=(note,))
 
 
-def _listed(con: Any, paths: Sequence[str | Path], sheets: tuple[str, ...]) -> Opened:
+def _listed(con: Any, paths: Sequence[str | Path], mapping: Mapping) -> Opened:
     "Several files as one table; raises what `_other_header` makes where one has other columns."
     parts: dict[str, Opened] = {}
+    _refuse_two([str(p) for p in paths])
     for p in paths:
         _refuse_address(p)
         name = Path(p).name if Path(p).name not in parts else str(p)
-        parts[name] = _opened(con, place_of(p), sheets)
+        parts[name] = _opened(con, place_of(p), mapping)
         first = next(iter(parts))
         if not same_header(parts[name], parts[first]):
             raise _other_header(name, parts[name], first, parts[first])
@@ -430,7 +454,7 @@ def files_behind(
         return []
     path = place_of(source)
     if path.is_dir():
-        return [f for n, f in _folder(path)[0].items() if _reader(n)]
+        return list(_readable(_folder(path)[0]).values())
     return [path] if path.exists() else []
 
 

@@ -324,6 +324,21 @@ def _said(mapping: Mapping, name: str, ours: Sequence[str]) -> dict[str, Any]:
     return {k: v for k, v in mapping.times.items() if not isinstance(v, dict)} | (own[0] if own else {})
 
 
+_USUAL = 4  # shapes that are known at a glance: cells of these need not be written anew
+
+
+def _shapes(text: ibis.Table) -> list[str]:
+    "The shapes of texts, digits as 9, the commonest first; no more than `MOST_SHAPES`."
+    some = text.limit(1000).execute().s.str.replace("[0-9]", "9", regex=True)
+    usual = [
+        (_.s.re_search("^" + re.escape(x).replace("9", "[0-9]") + "$"), x) for x in some.value_counts().index[:_USUAL] if x.isprintable()
+    ]
+    written = _.s.translate("0123456789", "9999999999")
+    shape = ibis.cases(*usual, else_=written) if usual else written
+    found = text.group_by(shape=shape).agg(n=_.count()).order_by([_.n.desc(), _["shape"]])
+    return found.limit(MOST_SHAPES).execute()["shape"].tolist()
+
+
 def _looked_at(table: ibis.Table, name: str, ours: tuple[str, ...], mapping: Mapping) -> TimeColumn:
     "A column and its forms; raises `LogError` (of `_not_times`) for a column that holds something else."
     col, said = table[name], _said(mapping, name, ours)
@@ -332,9 +347,7 @@ def _looked_at(table: ibis.Table, name: str, ours: tuple[str, ...], mapping: Map
         return replace(c, format=str(col.type()))
     if engine(table) != "duckdb" or not (col.type().is_string() or col.type().is_numeric()):
         raise _not_times(col)
-    text = table.select(s=_text(col)).filter(_.s.notnull())
-    found = text.group_by(shape=_.s.translate("0123456789", "9999999999")).agg(n=_.count()).order_by([_.n.desc(), _["shape"]])
-    shapes = found.limit(MOST_SHAPES).execute()["shape"].tolist()
+    shapes = _shapes(table.select(s=_text(col)).filter(_.s.notnull()))
     blanks = tuple(s for s in shapes if s.strip() == "" or s.strip().lower() in mapping.missing)
     shapes = [s for s in shapes if s not in blanks]
     plain = [_plain_text(s) for s in shapes]

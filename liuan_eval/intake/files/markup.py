@@ -9,6 +9,7 @@ __all__ = ['parse']
 import codecs
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -68,14 +69,14 @@ def _broken(name: str, what: str, line: int) -> LogError:
 
 def parse(
     path: Path,  # an XML document
-    start: Callable,  # called with the name of each element, its attributes, and the line
+    start: Callable,  # called with what tells the line, the name of each element, and its attributes
     end: Callable,  # called with the name of each element that ends
     text: Callable | None = None,  # called with text between them
 ) -> None:
     "Read a document from beginning to end; raises `LogError` (of `_broken`) with the line where it is not well-formed."
     parser = expat.ParserCreate(namespace_separator=None)
     parser.buffer_text = True
-    parser.StartElementHandler = lambda tag, attributes: start(tag, attributes, parser.CurrentLineNumber)
+    parser.StartElementHandler = partial(start, lambda: parser.CurrentLineNumber)  # asked for where it is wanted: it takes time
     parser.EndElementHandler, parser.StartDoctypeDeclHandler = end, _refuse_doctype(path.name, parser)
     if text:
         parser.CharacterDataHandler = text

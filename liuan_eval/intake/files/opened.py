@@ -16,6 +16,7 @@ from typing import Any
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...words.face import briefly
 from ...words.text import LogError, Text
@@ -176,12 +177,13 @@ def evidence(
     table: ibis.Table,  # a table of text with LINE
 ) -> tuple[dict[str, str], int | None]:  # usual shapes of columns, and the last line that has one of them
     "What rows of a table look like, from some hundred that are spread over it, and where they end; None where that cannot be told."
-    n, top = value_of(table.count()), value_of(table[LINE].min())
+    n, top, last = table.agg(n=table.count(), top=table[LINE].min(), last=table[LINE].max()).to_pyarrow().to_pylist()[0].values()
     every = n // 500 + 1
     shapes = usual_shapes(table.filter((table[LINE] - (top or 0)) % every == 0).drop(LINE, PLACE).execute())
     if not shapes:
         return {}, None
-    end = value_of(table.filter(ibis.or_(*[_like(table[c], p) for c, p in shapes.items()]))[LINE].max())
+    like = ibis.or_(*[_like(table[c], p) for c, p in shapes.items()])
+    end = value_of(table.filter(table[LINE] > last - 1000, like)[LINE].max()) or value_of(table.filter(like)[LINE].max())
     below = _BELOW + 1 if end is None else value_of(table.filter(table[LINE] > end).count())
     return shapes, end if below <= _BELOW else None
 
@@ -226,6 +228,18 @@ def _odd(table: ibis.Table, names: list[str], shapes: dict[str, str], end: int |
     return table.filter(word | plain | last | lone).mutate(fits=fits, last=last)
 
 
+_AROUND = r"[ \t\n\r\v\f]*"  # what is taken off the ends of a cell
+
+
+def _near(table: ibis.Table, names: list[str], end: int | None) -> ibis.Table:
+    "All rows that `_odd` can find, and few others, by what is cheap: to take off the ends of a million cells is not."
+    first = table[names[0]]
+    word = first.re_search(rf"(?i)^{_AROUND}(?:{_FOOTER}|.{{0,20}}{_TOTAL}{_AROUND}$|$)").fill_null(True)
+    last = ibis.literal(False) if end is None else table[LINE] > end
+    lone = table[names[1]].nullif("").isnull() if len(names) > 2 else ibis.literal(False)
+    return table.filter(word | last | lone)
+
+
 def set_aside(
     con: Any,  # DuckDB
     table: ibis.Table,  # a temporary table of text with LINE
@@ -235,7 +249,8 @@ def set_aside(
     "Take out of a table the rows that are no data."
     names = [c for c in table.columns if c not in (LINE, PLACE)]
     said = []
-    for r in _odd(table, names, shapes, end).order_by(LINE).limit(100_000).execute().to_dict("records"):
+    near = con.create_table(ibis.util.gen_name("near"), _near(table, names, end), temp=True)
+    for r in _odd(near, names, shapes, end).order_by(LINE).limit(100_000).execute().to_dict("records"):
         cells = ["" if pd.isna(r[c]) else r[c] for c in names]
         if why := reason_of(cells, r["fits"], r["last"]):
             said.append((None, int(r[LINE]), why, " ".join(c for c in cells if c)[:200]))
@@ -251,8 +266,8 @@ def stored(
     lines: list[int],  # of each
 ) -> ibis.Table:  # a temporary table, with LINE and PLACE
     "Rows of cells as a table of text in the engine."
-    columns = list(zip(*rows)) if rows else [[] for _ in names]
-    arrays = [pa.array([c if c else None for c in col], pa.string()) for col in columns]
+    columns = [pa.array(col, pa.string()) for col in (zip(*rows) if rows else [[] for _ in names])]
+    arrays = [pc.if_else(pc.equal(col, ""), None, col) for col in columns]
     frame = pa.table([*arrays, pa.array(lines, pa.int64()), pa.nulls(len(lines), pa.string())], [*names, LINE, PLACE])
     return con.create_table(ibis.util.gen_name("cells"), frame, temp=True)
 

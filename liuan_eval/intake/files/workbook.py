@@ -27,6 +27,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, datetime):
+        if not value.microsecond:
+            return str(value)
         near = value + timedelta(microseconds=500)
         return str(near.replace(microsecond=0) if near.microsecond < 1000 else value)
     if isinstance(value, timedelta):

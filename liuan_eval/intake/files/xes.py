@@ -7,6 +7,7 @@ __all__ = ['open_xes']
 
 # %% ../../../nbs/intake/files/xes.ipynb #n017
 import json
+from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -35,82 +36,124 @@ def _strange(tag: str, above: str, line: int) -> LogError:
         f"line {line}: a <{tag}> stands in <{above}>, which XES does not know; what it holds would be lost. Export it again from the system it came from.",
     )
 
+# %% ../../../nbs/intake/files/xes.ipynb #n001
+_PLAIN = frozenset(_KINDS) - {"list", "container"}
 
-class _Log:
-    "Columns of an event log as they fill."
+
+class _Column:
+    "The values of a key, one for each event or case so far, and the types they were written with."
 
     def __init__(self) -> None:
-        self.way: list[str] = []  # names of the elements that stand open
-        self.columns: dict[str, list[str | None]] = {}
-        self.kinds: dict[str, set[str]] = {}  # of each column, the types its values were written with
-        self.lines: list[int] = []  # of the events
-        self.case: dict[str, tuple[str, str]] = {}  # key -> type and value, of the case that stands open
-        self.events: list[dict[str, tuple[str, str]]] = []  # of that case
-        self.nested: list[str] = []  # values of the list that stands open
-        self.n_empty = 0
+        self.values: list[str | None] = []
+        self.kind = ""  # the last
+        self.kinds: set[str] = set()
 
-    def start(self, tag: str, attributes: dict[str, str], line: int) -> None:
-        tag, above = tag.rpartition(":")[2], self.way[-1] if self.way else ""
-        if tag not in (_INSIDE.get(above, (tag,)) if above else ("log",)):
-            raise _strange(tag, above, line)
-        self.way.append(tag)
-        if tag == "trace":
-            self.case, self.events = {}, []
-        elif tag == "event":
-            self.events.append({})
-            self.lines.append(line)
-        elif tag in _KINDS and above in ("event", "trace"):
-            self.nested = []
-            of = self.events[-1] if above == "event" else self.case
-            of[attributes.get("key", "")] = (tag, attributes.get("value", ""))
-        elif tag in _KINDS:
-            self.nested.append(attributes.get("value", ""))
+    def put(self, n: int, kind: str, value: str) -> None:
+        "The value of the n-th; the last that is said of it counts."
+        values = self.values
+        if len(values) < n - 1:
+            values.extend(repeat(None, n - 1 - len(values)))
+        values[n - 1 :] = [value]
+        if kind != self.kind:
+            self.kind = kind
+            self.kinds.add(kind)
+
+
+class _Columns:
+    "The columns of an event log."
+
+    def __init__(self) -> None:
+        self.events: dict[str, _Column] = {}
+        self.cases: dict[str, _Column] = {}
+        self.lines: list[int] = []  # of the events
+        self.case_of: list[int | None] = []  # of the events; None for one outside of any
+        self.n_cases = self.n_empty = 0
+
+# %% ../../../nbs/intake/files/xes.ipynb #n002
+class _Log(_Columns):
+    "An event log as it fills."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.way: list[str] = []  # names of the elements that stand open, but for values
+        self.above = ""  # the last of them, or `value`
+        self.deep = 0  # elements that stand open in a value
+        self.first = 0  # event of the case that stands open
+        self.key = ""  # of the last list, and what stands in it
+        self.nested: list[str] = []
+
+    def start(self, line: Callable[[], int], tag: str, has: dict[str, str]) -> None:
+        if self.above == "event" and tag in _PLAIN and "key" in has and "value" in has:
+            self.above = "value"
+            if (column := self.events.get(has["key"])) is None:
+                column = self.events[has["key"]] = _Column()
+            if len(column.values) == len(self.lines) - 1 and column.kind == tag:
+                column.values.append(has["value"])
+            else:
+                column.put(len(self.lines), tag, has["value"])
+        else:
+            self._start(line, tag.rpartition(":")[2], has)
+
+    def _start(self, line: Callable[[], int], tag: str, has: dict[str, str]) -> None:
+        "Any other element; raises what `_strange` makes for one that is not at its place."
+        if tag not in (_INSIDE.get(self.above, (tag,)) if self.way else ("log",)):
+            raise _strange(tag, self.above, line())
+        if self.above == "value":
+            self.deep += 1
+            self.nested += [has.get("value", "")] if tag in _KINDS else []
+        elif tag in _KINDS and self.above in ("event", "trace"):
+            self.key, self.nested = has.get("key", ""), []
+            self._put(tag, has.get("value", ""))
+            self.above = "value"
+        else:
+            self.way.append(tag)
+            self.above = tag
+            if tag == "event":
+                self.lines.append(line())
+                self.case_of.append(self.n_cases - 1 if self.way[-2] == "trace" else None)
+            elif tag == "trace":
+                self.n_cases, self.first = self.n_cases + 1, len(self.lines)
+
+    def _put(self, kind: str, value: str) -> None:
+        "A value of the event or case that stands open."
+        of, n = (self.events, len(self.lines)) if self.way[-1] == "event" else (self.cases, self.n_cases)
+        of.setdefault(self.key, _Column()).put(n, kind, value)
 
     def end(self, tag: str) -> None:
-        tag, above = self.way.pop(), self.way[-1] if self.way else ""
-        if tag == "trace" or (tag == "event" and above != "trace"):
-            self.n_empty += tag == "trace" and not self.events
-            self._rows()
-        elif tag in ("list", "container") and above in ("event", "trace"):
-            of = self.events[-1] if above == "event" else self.case
-            of[next(reversed(of))] = (tag, json.dumps(self.nested, ensure_ascii=False))
-
-    def _rows(self) -> None:
-        "Add the events of the case that ends to the columns."
-        first = len(self.lines) - len(self.events)
-        for n, event in enumerate(self.events, first):
-            for prefix, of in (("case:", self.case), ("", event)):
-                for key, (kind, value) in of.items():
-                    column = self.columns.setdefault(prefix + key, [])
-                    column.extend(repeat(None, n - len(column)))
-                    column.append(value)
-                    self.kinds.setdefault(prefix + key, set()).add(kind)
-        self.case, self.events = {}, []
+        if self.above != "value":
+            self.n_empty += self.way.pop() == "trace" and self.first == len(self.lines)
+            self.above = self.way[-1] if self.way else ""
+        elif self.deep:
+            self.deep -= 1
+        else:
+            self.above = self.way[-1]
+            if tag not in _PLAIN and (kind := tag.rpartition(":")[2]) in ("list", "container"):
+                self._put(kind, json.dumps(self.nested, ensure_ascii=False))
 
 # %% ../../../nbs/intake/files/xes.ipynb #n022
 _ZONE = r"(?:[Zz]|[+-]\d\d:?\d\d)\s*$"
 _TYPES = {"int": "int64", "float": "float64", "boolean": "boolean"}
 
 
-def _dated(table: ibis.Table, name: str) -> Any:
+def _dated(con: Any, table: ibis.Table, name: str) -> Any:
     "A column of times: with a zone, without, or text where they are mixed or one cannot be read."
     col = table[name]
     zoned, plain = col.try_cast("timestamp('UTC')"), col.try_cast("timestamp")
-    seen = table.agg(n=col.count(), with_zone=col.re_search(_ZONE).sum(), zoned=zoned.count(), plain=plain.count()).execute().iloc[0]
+    seen = con.execute(table.agg(n=col.count(), with_zone=col.re_search(_ZONE).sum(), zoned=zoned.count(), plain=plain.count())).iloc[0]
     if seen.with_zone == seen.n == seen.zoned:
         return zoned
     return plain if not seen.with_zone and seen.n == seen.plain else col
 
 
-def _typed(table: ibis.Table, name: str, kinds: set[str]) -> Any:
+def _typed(con: Any, table: ibis.Table, name: str, kinds: set[str]) -> Any:
     "A column in the type that all its values were written with; as text where one of them is not of it."
     if kinds == {"date"}:
-        return _dated(table, name)
+        return _dated(con, table, name)
     kind = "float" if kinds == {"int", "float"} else next(iter(kinds)) if len(kinds) == 1 else ""
     if kind not in _TYPES:
         return table[name]
     cast = table[name].try_cast(_TYPES[kind])
-    seen = table.agg(n=table[name].count(), read=cast.count()).execute().iloc[0]
+    seen = con.execute(table.agg(n=table[name].count(), read=cast.count())).iloc[0]
     return cast if seen.n == seen.read else table[name]
 
 # %% ../../../nbs/intake/files/xes.ipynb #n023
@@ -126,9 +169,19 @@ def _read(path: Path) -> _Log:
             f"{path.name}：不是 XES 日志，或其中没有事件。请从原系统重新导出。",
             f"{path.name}: not an XES log, or one without events. Export it again from the system it came from.",
         )
-    for column in log.columns.values():
-        column.extend(repeat(None, len(log.lines) - len(column)))
     return log
+
+
+def _arrow(log: _Log) -> tuple[list[str], list[set[str]], list[Any]]:
+    "Names, types and values of the columns: those of the case first, each on all rows of its events."
+    place, names, kinds, arrays = pa.array(log.case_of, pa.int64()), [], [], []
+    for prefix, of, n in (("case:", log.cases, log.n_cases), ("", log.events, len(log.lines))):
+        for key, c in of.items():
+            values = pa.array(c.values + [None] * (n - len(c.values)), pa.string())
+            names.append(prefix + key)
+            kinds.append(c.kinds)
+            arrays.append(values.take(place) if prefix else values)
+    return names, kinds, arrays
 
 
 def open_xes(
@@ -137,14 +190,12 @@ def open_xes(
 ) -> Opened:  # one row per event
     "Read an event log; raises `LogError` (of `_read` and of the parser) where it is none or ends too early."
     log = _read(path)
-    names, notes = column_names(list(log.columns))
-    arrays = [pa.array(c, pa.string()) for c in log.columns.values()]
+    said, kinds, arrays = _arrow(log)
+    names, notes = column_names(said)
     frame = pa.table([*arrays, pa.array(log.lines, pa.int64()), pa.nulls(len(log.lines), pa.string())], [*names, LINE, PLACE])
-    table = con.create_table(ibis.util.gen_name("xes"), frame, temp=True)
-    kinds = dict(zip(names, (log.kinds[c] for c in log.columns)))
-    table = con.create_table(
-        ibis.util.gen_name("xes"), table.mutate(**{c: _typed(table, c, k) for c, k in kinds.items() if k - {"string", "id"}}), temp=True
-    )
+    table = ibis.memtable(frame)  # read where it lies
+    typed = {c: _typed(con, table, c, k) for c, k in zip(names, kinds) if k - {"string", "id"}}
+    table = con.create_table(ibis.util.gen_name("xes"), table.mutate(**typed), temp=True)
     if log.n_empty:
         notes += (Text(f"{log.n_empty} 件没有任何事件，未计入", f"{log.n_empty} cases have no event and are not read"),)
     return Opened(table, notes=notes)
