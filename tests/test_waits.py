@@ -169,7 +169,7 @@ def naive_spells(s, end):
         for t in range(r.entered, r.until):
             after = mine[mine.until > t]
             next_ = after[after.until == after.until.min()]  # what the unit releases next: it is at work on that, if that is ready
-            at_work = next_[(next_.ready <= t) & (next_.until < r.until)]
+            at_work = next_[(next_.ready <= t) & ((next_.until < r.until) | (not r.released))]
             part = (
                 "off"
                 if not opened(t)
@@ -184,7 +184,7 @@ def naive_spells(s, end):
                 else "overtaken"
             )
             out[part] += 60
-        passed = ((mine.ready > r.ready) & (mine.until < r.until)).any()
+        passed = ((mine.ready > r.ready) & ((mine.until < r.until) | (not r.released))).any()
         found.append(out | dict(overtaken_by=bool(passed)))
     return pd.DataFrame(found, s.index)
 

@@ -205,7 +205,7 @@ def _overtaken(s: ibis.Table, digits: int) -> Any:
 
     def at(digit: int) -> Any:
         same, one = s.number >> (digit + 1), (s.number >> digit) % 2 == 1
-        before = one.ifelse(s.work, 0).sum().over(group_by=[s.unit, same], order_by=s.until_at, rows=(None, 0))
+        before = one.ifelse(s.work, 0).sum().over(group_by=[s.unit, same], order_by=[s.until_at, ~s.released], rows=(None, 0))
         return one.ifelse(0, before)
 
     return reduce(lambda a, b: a + b, map(at, range(digits)))
@@ -224,7 +224,7 @@ def _waits(log: CaseLog) -> ibis.Table:
     parts["rest"] = s.until - s.ready - s.busy
     worked = {f"{k}_seconds": us / float(SECOND) for k, us in parts.items()}
     own = ("case", "spell", "unit", "is_dispatcher", "exit", "claimed", "entered_at", "until_at")
-    passed = (s.later < s.until_at).fill_null(False)
+    passed = ((s.later < s.until_at) | ~s.released & s.later.notnull()).fill_null(False)  # open: it leaves after all
     off = whole - (s.until - s.entered) / float(SECOND)
     return s.select(*own, overtaken=passed, whole_seconds=whole, off_seconds=off, **worked)
 
