@@ -167,7 +167,8 @@ def _stays(log: CaseLog) -> ibis.Table:
     s = s.mutate(released=released, until_at=ibis.greatest(ibis.coalesce(s.left_at, end), s.entered_at))
     s = s.mutate(taken_at=ibis.least(ibis.coalesce(s.claimed_at, s.entered_at), s.until_at))
     together = dict(group_by=[s.unit, s.left_at])
-    batch = s.released & (s.count().over(**together) >= BATCH)
+    size: Any = s.count()
+    batch = s.released & (size.over(**together) >= BATCH)
     s = s.mutate(ready_at=ibis.greatest(s.taken_at, batch.ifelse(s.entered_at.max().over(**together), s.taken_at)))
     own = ("case", "spell", "unit", "is_dispatcher", "exit", "released", "entered_at", "until_at", "ready_at")
     clocks = _on_office(s, log.calendar, dict(entered="entered_at", taken="taken_at", ready="ready_at", until="until_at"))
@@ -261,7 +262,8 @@ def _interval(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndar
         centre, left_out = odds(*total), odds(*without)
         spread = ((left_out - left_out.mean(axis=1, keepdims=True)) ** 2).sum(axis=1, keepdims=True)
         half = stats.t.ppf(0.975, QUARTERS - 1) * np.sqrt(spread * (QUARTERS - 1) / QUARTERS)
-        return tuple(np.where(np.isfinite(half), 1 / (1 + np.exp(-(centre + s * half))), np.nan)[:, 0] for s in (-1, 1))
+        low, high = (np.where(np.isfinite(half), 1 / (1 + np.exp(-(centre + s * half))), np.nan)[:, 0] for s in (-1, 1))
+    return low, high
 
 # %% ../../nbs/custody/waits.ipynb #c036
 def _by_quarter(log: CaseLog) -> pd.DataFrame:
