@@ -153,7 +153,7 @@ def item_waits(
         off=whole["clock"] - known["clock"] - rest,
         rest=rest,
     )
-    return t.select("item", **{f"{k}_seconds": us / float(SECOND) for k, us in parts.items()})
+    return t.select("item", **{f"{k}_seconds": us.cast("float64") / float(SECOND) for k, us in parts.items()})
 
 # %% ../../nbs/custody/waits.ipynb #c025
 PARTS = ("off", "unclaimed", "batching", "overtaken", "load", "rest")
@@ -223,10 +223,10 @@ def _waits(log: CaseLog) -> ibis.Table:
     whole, overtaken = elapsed(s.until_at, s.entered_at), _overtaken(s, max(int(most or 1).bit_length(), 1))
     parts = dict(unclaimed=s.taken - s.entered, batching=s.ready - s.taken, overtaken=overtaken, load=s.busy - overtaken)
     parts["rest"] = s.until - s.ready - s.busy
-    worked = {f"{k}_seconds": us / float(SECOND) for k, us in parts.items()}
+    worked = {f"{k}_seconds": us.cast("float64") / float(SECOND) for k, us in parts.items()}
     own = ("case", "spell", "unit", "is_dispatcher", "exit", "claimed", "entered_at", "until_at")
     passed = ((s.later < s.until_at) | ~s.released & s.later.notnull()).fill_null(False)  # open: it leaves after all
-    off = whole - (s.until - s.entered) / float(SECOND)
+    off = whole - (s.until - s.entered).cast("float64") / float(SECOND)
     return s.select(*own, overtaken=passed, whole_seconds=whole, off_seconds=off, **worked)
 
 
@@ -274,8 +274,9 @@ def _by_quarter(log: CaseLog) -> pd.DataFrame:
         return pd.DataFrame(columns=["unit", "quarter", "n", "n_open", "whole", *PARTS])
     first, span = ibis.literal(ends["first"].to_pydatetime()), max((ends["last"] - ends["first"]).total_seconds(), 1.0)
     quarter = (elapsed(t.entered_at, first) / span * QUARTERS).floor().cast("int32").clip(upper=QUARTERS - 1)
-    hours = {c: t[f"{c}_seconds"].sum() * float(SECOND) / float(HOUR) for c in ("whole", *PARTS)}
-    f = t.group_by(unit=t.unit, quarter=quarter).agg(n=t.count(), n_open=(t.exit == "open").sum(), **hours).execute()
+    seconds = {c: t[f"{c}_seconds"].sum() for c in ("whole", *PARTS)}
+    f = t.group_by(unit=t.unit, quarter=quarter).agg(n=t.count(), n_open=(t.exit == "open").sum(), **seconds).execute()
+    f = f.assign(**{c: f[c] * SECOND / HOUR for c in seconds})
     every = pd.MultiIndex.from_product([sorted(f.unit.unique()), range(QUARTERS)], names=["unit", "quarter"])
     return f.set_index(["unit", "quarter"]).reindex(every, fill_value=0).reset_index()
 
