@@ -466,16 +466,16 @@ def test_waits_of_cases_open_at_the_start_are_censored_there():
         columns=["case_id", "timestamp", "unit", "activity"],
     )
     log = CaseLog.from_frame(events, case_id="case_id", timestamp="timestamp", unit="unit", activity="activity")
-    t = survival.waits(log, start="2022-02-17").execute().sort_values("x")
+    t = survival.times_to(log, start="2022-02-17").execute().sort_values("x")
     assert t[["x", "closed", "after"]].to_numpy().tolist() == [[2.0, True, False], [2.0, False, False], [3.0, True, True]]
-    risk, events_ = survival._counts(survival._episodes(survival.waits(log, start="2022-02-17"), 12), 12)
+    risk, events_ = survival._counts(survival._episodes(survival.times_to(log, start="2022-02-17"), 12), 12)
     assert events_.sum(axis=0).tolist() == [1, 2] and risk[0].tolist() == [2, 1] and risk[2].tolist() == [0, 2]
 
 
 def test_cox_on_counts_equals_cox_on_cases_with_two_episodes(log):
     import statsmodels.api as sm
 
-    t = survival.waits(log).execute()
+    t = survival.times_to(log).execute()
     t = t.sort_values(list(t.columns)).sample(1500, random_state=1)  # an engine returns rows in any order
     tau = 40
     whole, turn = np.minimum(np.ceil(t.whole), tau), np.clip(np.floor(t.s), 0, tau)

@@ -85,9 +85,11 @@ def equal(got, want, keys, floats):
 
 
 def same_custody(log, duck):
-    for name, keys in dict(spells=["case_id", "spell"], hops=["case_id", "hop"], cases=["case_id"]).items():
+    spell = ["case_id", "spell"]
+    for name, keys in dict(spells=spell, waits=spell, hops=["case_id", "hop"], cases=["case_id"]).items():
         want = getattr(custody, name)(duck).execute()
         equal(getattr(custody, name)(log).execute(), want, keys, {c for c in want.columns if c.endswith("_seconds")})
+    pd.testing.assert_frame_equal(custody.unit_waits(log), custody.unit_waits(duck), rtol=1e-9)
 
 
 def same_indicators(log, duck, group):

@@ -1,7 +1,8 @@
-"Who held each case, when, whom it was passed to, and when its time ran out · 工单在谁手里、何时、转给了谁、时限何时届满"
+"Who held each case, when, whom it was passed to, when its time ran out, and where it went · 工单在谁手里、何时、转给了谁、时限何时届满、时间花在哪里"
 
 from .milestones import deadlines, endings, milestones, pauses, step_due, with_endings
 from .spells import CASE_NUMBERS, cases, coded_cases, coded_hops, coded_spells, hops, spells, with_scope
+from .waits import coded_waits, item_waits, unit_waits, waits, work_items
 
 __all__ = [
     "CASE_NUMBERS",
@@ -9,13 +10,18 @@ __all__ = [
     "coded_cases",
     "coded_hops",
     "coded_spells",
+    "coded_waits",
     "deadlines",
     "endings",
     "hops",
+    "item_waits",
     "milestones",
     "pauses",
     "spells",
     "step_due",
+    "unit_waits",
+    "waits",
     "with_endings",
     "with_scope",
+    "work_items",
 ]

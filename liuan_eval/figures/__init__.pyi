@@ -32,3 +32,4 @@ from .waiting import ends_curves as ends_curves
 from .waiting import last_day as last_day
 from .waiting import limbo_curves as limbo_curves
 from .waiting import resolution_curve as resolution_curve
+from .waiting import waits_bars as waits_bars

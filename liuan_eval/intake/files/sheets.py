@@ -191,7 +191,7 @@ class _Xml:
         self.value: list[str] | None = None
         self.kind, self.seen = "", ""
 
-    def start(self, tag: str, attributes: dict[str, str], _line: int) -> None:
+    def start(self, _line: Any, tag: str, attributes: dict[str, str]) -> None:
         tag, said = tag.rpartition(":")[2], {k.rpartition(":")[2]: v for k, v in attributes.items()}
         if tag == "Worksheet":
             self.sheets.append(_Sheet(said.get("Name", "")))
@@ -278,6 +278,8 @@ def _filled(sheet: _Sheet, below: int) -> None:
 
 def _even(sheet: _Sheet) -> None:
     "Make all rows of a sheet as wide as the widest, without empty columns at the right."
+    if len({len(r) for r in sheet.rows}) == 1 and any(r[-1] for r in sheet.rows if r):
+        return
     wide = max((i + 1 for r in sheet.rows for i, c in enumerate(r) if c), default=0)
     sheet.rows = [[*r, *[""] * (wide - len(r))][:wide] for r in sheet.rows]
 
@@ -293,10 +295,11 @@ def _opened(con: Any, sheet: _Sheet) -> Opened | None:
     aside = [(None, i, "title", " ".join(dict.fromkeys(c for c in r if c))[:200]) for i, r in enumerate(sheet.rows[:top], 1) if any(r)]
     again = {i for i, r in body if r == sheet.rows[below - 1] or r == sheet.rows[top]}
     aside += [(None, i, "header_again", " ".join(r)[:200]) for i, r in body if i in again]
-    body = [(i, r) for i, r in body if i not in again]
+    body = [(i, r) for i, r in body if i not in again] if again else body
     wanted = [j for j, c in enumerate(cells) if c or any(r[j] for _, r in body)]
+    rows = [r for _, r in body] if len(wanted) == len(cells) else [[r[j] for j in wanted] for _, r in body]
     names, notes = column_names([cells[j] for j in wanted])
-    table = stored(con, names, [[r[j] for j in wanted] for _, r in body], [i for i, _ in body])
+    table = stored(con, names, rows, [i for i, _ in body])
     found = [f for f in (pd.DataFrame(aside, columns=no_rows().columns), set_aside(con, table, *evidence(table))) if len(f)]
     return Opened(table, pd.concat(found, ignore_index=True).sort_values("line", ignore_index=True) if found else no_rows(), notes)
 
