@@ -12,60 +12,80 @@ from typing import Any
 import ibis
 from ibis import _
 
+from .threads import threads
 from ..intake.log import CaseLog, brief, closings, n_rows
+from ..intake.runs import runs
 from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
-from ..words.vocabulary import Does, moves
+from ..words.vocabulary import Does
 from ..words.face import face
 
 # %% ../../nbs/custody/spells.ipynb #c006
-def _runs(log: CaseLog) -> ibis.Table:
-    "case, spell, unit, entered_at, dispatched_at (null where unknown), returned_at (first), insisted_at (last), designated_at, claimed_at, closed_at: maximal runs of a unit, up to the closing of the case."
-    t = log.core.join(closings(log), "case")
-    open_then = t.closed_at.isnull() | ibis.ifelse(t.by_attribute, t.timestamp <= t.closed_at, t.seq <= t.last_closed)
-    t = t.filter(moves(t.act) & t.unit.notnull() & open_then).select("case", "seq", "unit", "timestamp", "act", "closed_at", "unknown")
-    order: dict[str, Any] = dict(group_by=t.case, order_by=t.seq)
-    before, codes = t.unit.lag().over(**order), dispatchers(log.units)
-    routed: Any = before.isin(codes) if codes else ibis.literal(False)
-    sent = routed.ifelse(t.timestamp.lag().over(**order), ibis.null("timestamp"))
-    came = (t.act == Does.CLAIMS).ifelse(sent, t.timestamp)
-    t = t.mutate(start=(before.isnull() | (before != t.unit)).cast("int32"), came=came)
-    t = t.filter((_.start == 1) | _.act.isin([Does.RETURNS, Does.DESIGNATES, Does.CLAIMS]))
-    t = t.mutate(spell=t.start.sum().over(group_by=t.case, order_by=t.seq, rows=(None, 0)).cast("int32"))
-    return t.group_by("case", "spell").agg(
-        unit=_.unit.max(),
-        entered_at=_.timestamp.min(),
-        dispatched_at=_.came.max(where=_.start == 1),
-        returned_at=_.timestamp.min(where=_.act == Does.RETURNS),
-        insisted_at=_.timestamp.max(where=_.act == Does.RETURNS),
-        designated_at=_.timestamp.min(where=_.act == Does.DESIGNATES),
-        claimed_at=_.timestamp.min(where=_.act == Does.CLAIMS),
-        closed_at=_.closed_at.max(),
-        unknown=_.unknown.any(),
-    )
+_OF_RUN = (
+    "case",
+    "unit",
+    "entered_at",
+    "dispatched_at",
+    "returned_at",
+    "insisted_at",
+    "designated_at",
+    "claimed_at",
+    "replied_at",
+    "closed_at",
+    "unknown",
+)
+
+
+def _held(log: CaseLog) -> ibis.Table:
+    "Spells as they stand: a run's columns, spell, thread, and `ends`: it is of the thread that ends with the case."
+    r, several = runs(log), threads(log)
+    alone = dict(spell=r.run, thread=ibis.literal(1, "int32"), ends=ibis.literal(True))
+    if several is None:
+        return r.select(*_OF_RUN, **alone)
+    few = several.join(_ending(log, several), "case").mutate(ends=_.thread == _.ending)
+    few = few.select(*_OF_RUN, "spell", "thread", "ends")
+    return r.anti_join(several, "case").select(*_OF_RUN, **alone).union(few)
+
+
+def _ending(log: CaseLog, several: ibis.Table) -> ibis.Table:
+    "case, ending: the thread that ends with the case: that of the unit that closed it, where it has one, else the one that leads."
+    closed = several.group_by("case").agg(ending=several.thread.argmax(several.close_seq))
+    return closed.mutate(ending=closed.ending.fill_null(1))
 
 # %% ../../nbs/custody/spells.ipynb #n002
 def _neighbours(log: CaseLog) -> ibis.Table:
-    "Runs with what stands next to them: `after` in the case, the rest among spells of the same sort (dispatchers are looked past)."
+    "Spells with what stands next to them in their thread: `after` in any case, the rest among spells of the same sort (dispatchers are looked past)."
     codes = dispatchers(log.units)
-    t = _runs(log).mutate(is_dispatcher=_.unit.isin(codes) if codes else ibis.literal(False))
-    case, kind = dict(group_by=t.case, order_by=t.spell), dict(group_by=[t.case, t.is_dispatcher], order_by=t.spell)
-    t = t.mutate(hop=(ibis.row_number().over(**kind) + 1).cast("int32"))
-    same = dict(group_by=[t.case, t.unit], order_by=t.spell)
+    t = _held(log).mutate(is_dispatcher=_.unit.isin(codes) if codes else ibis.literal(False))
+    line, kind = dict(group_by=[t.case, t.thread], order_by=t.spell), dict(group_by=[t.case, t.thread, t.is_dispatcher], order_by=t.spell)
+    t = t.mutate(place=(ibis.row_number().over(**kind) + 1).cast("int32"))
+    same = dict(group_by=[t.case, t.thread, t.unit], order_by=t.spell)
     return t.mutate(
-        after=t.unit.lead().over(**case),
-        left_at=ibis.coalesce(t.entered_at.lead().over(**case), t.closed_at),
+        after=t.unit.lead().over(**line),
+        after_at=t.entered_at.lead().over(**line),
         follows=t.unit.lead().over(**kind),
         follows2=t.unit.lead(2).over(**kind),
         before=t.unit.lag().over(**kind),
         next_at=t.entered_at.lead().over(**kind),
-        next_spell=t.spell.lead().over(**kind),
-        last=t.unit.last().over(**case, rows=(None, None)),
+        last=t.unit.last().over(**line, rows=(None, None)),
         nth=ibis.row_number().over(**same),
-        again=t.hop.lead().over(**same),
+        again=t.place.lead().over(**same),
         ordered_at=t.designated_at.min().over(**same, rows=(None, 0)),
+        hop=t.place if threads(log) is None else _counted_on(t),
     )
+
+
+def _counted_on(t: ibis.Table) -> Any:
+    "The number of a spell among those of its sort in the case, one thread after the other."
+    line = ibis.row_number().over(group_by=[t.case, t.is_dispatcher], order_by=[t.thread, t.spell])
+    return (line + 1).cast("int32")
+
+# %% ../../nbs/custody/spells.ipynb #n032
+def _left(t: ibis.Table) -> Any:
+    "When a spell ended, as an Ibis expression; null while it lasts."
+    own = (t.ends | (t.thread == 1) | t.replied_at.isnull()).ifelse(t.closed_at, t.replied_at)
+    return ibis.coalesce(t.after_at, own)
 
 # %% ../../nbs/custody/spells.ipynb #n005
 def _kinds(log: CaseLog, t: ibis.Table) -> ibis.Table:
@@ -112,7 +132,7 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
         pingpong=unit & starts,
         pingpong_across=unit & starts & across,
         in_pingpong_across=unit & (starts | middle) & across,
-        detour_across=unit & (t.again > t.hop + 2).fill_null(False) & across,
+        detour_across=unit & (t.again > t.place + 2).fill_null(False) & across,
         delay_seconds=(unit & across & ~tossed).ifelse(elapsed(t.left_at, t.entered_at), 0.0),
         revisit=unit & (t.nth > 0),
     )
@@ -135,6 +155,7 @@ def _unsaid(log: CaseLog) -> ibis.Table | None:
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
     t = _late(log, _kinds(log, _neighbours(log)))
+    t = t.mutate(left_at=_left(t))
     unit, flags = ~t.is_dispatcher, _flags(t)
     if (lost := _unsaid(log)) is not None:
         t = t.left_join(lost, "case").drop("case_right")
@@ -142,7 +163,8 @@ def _spells(log: CaseLog) -> ibis.Table:
     out = ibis.cases(
         (unit & (t.kind == "bounce"), "bounced"),
         (t.after.notnull(), "passed"),
-        (t.closed_at.notnull(), "resolved"),
+        (t.closed_at.notnull() & t.ends, "resolved"),
+        (t.closed_at.notnull(), "assisted"),
         (t.unknown, "unknown"),
         else_="open",
     )
@@ -157,8 +179,10 @@ def _spells(log: CaseLog) -> ibis.Table:
         "is_dispatcher",
         "returned_at",
         "claimed_at",
+        "replied_at",
         "next_at",
-        "next_spell",
+        "thread",
+        "ends",
     )
     return t.select(
         *same,
@@ -166,6 +190,7 @@ def _spells(log: CaseLog) -> ibis.Table:
         kind=unit.ifelse(t.kind, ibis.null("string")),
         follows=unit.ifelse(t.follows, ibis.null("int32")),
         next_unit=unit.ifelse(ibis.coalesce(t.follows, t.after), t.after),
+        via_dispatcher=t.after != t.follows,
         exit=out,
     )
 
@@ -191,7 +216,7 @@ def _hops(log: CaseLog) -> ibis.Table:
         to_unit=t.follows,
         at=t.next_at,
         held_seconds=elapsed(t.left_at, t.entered_at),
-        via_dispatcher=t.next_spell > t.spell + 1,
+        via_dispatcher=t.via_dispatcher,
     )
 
 
@@ -253,11 +278,13 @@ def _summed(log: CaseLog) -> ibis.Table:
     unit, counts = ~s.is_dispatcher, _counted(s)
     t = s.group_by("case").agg(
         **{name: spells.sum() for name, spells in counts.items()},
-        first_unit=s.unit.argmin(s.spell, where=unit),
-        last_unit=s.unit.argmax(s.spell),
+        first_unit=s.unit.argmin(s.spell, where=unit & (s.thread == 1)),
+        last_unit=s.unit.argmax(s.spell, where=s.ends),
         entered_at=s.entered_at.min(where=unit),
-        settled_at=s.entered_at.max(where=unit),
+        began_at=s.entered_at.min(where=unit & s.ends),
+        settled_at=s.entered_at.max(where=unit & s.ends),
         delay_seconds=s.delay_seconds.sum(),
+        n_threads=s.thread.nunique(where=unit) if threads(log) is not None else (s.spell.max(where=unit) > 0).cast("int32"),
     )
     c = coded_times(log).left_join(t, "case").drop("case_right")
     c = c.mutate(**{n: c[n].fill_null(0).cast("int32") for n in counts}, delay_seconds=c.delay_seconds.fill_null(0.0))
@@ -271,14 +298,17 @@ def _cases(log: CaseLog) -> ibis.Table:
     "One row per case in codes: its times, who had it first and last, and counts of hops."
     c = _summed(log)
     done = c.closed_at.notnull()
-    return c.mutate(
+    c = c.mutate(
         resolver=done.ifelse(c.last_unit, ibis.null("int32")),
-        n_hops=(c.n_spells - 1).clip(lower=0),
+        n_hops=c.n_spells - c.n_threads.fill_null(0).cast("int32"),
         n_revisits=c.n_spells - c.n_units,
-        course=ibis.cases((c.n_spells == 0, "none"), (c.n_spells == 1, "stayed"), (c.n_spells == c.n_units, "linear"), else_="circular"),
-        limbo_seconds=done.ifelse(elapsed(c.settled_at, c.entered_at), ibis.null("float64")),
+        course=ibis.cases(
+            (c.n_spells == 0, "none"), (c.n_spells == c.n_threads, "stayed"), (c.n_spells == c.n_units, "linear"), else_="circular"
+        ),
+        limbo_seconds=done.ifelse(elapsed(c.settled_at, c.began_at), ibis.null("float64")),
         in_units_seconds=elapsed(c.closed_at, c.entered_at),
     )
+    return c.drop("n_threads", "began_at")
 
 
 @face
@@ -303,10 +333,10 @@ def _named(log: CaseLog, table: ibis.Table, *units: str) -> ibis.Table:
 @face
 def spells(
     log: CaseLog,  # any
-) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit
-    "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved, open or (where the closing is) unknown; `left_at` is null for the last two."
-    t = _named(log, coded_spells(log), "unit", "next_unit")
-    return brief(t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit"))
+) -> ibis.Table:  # case_id, spell, unit, entered_at, left_at, is_dispatcher, next_unit, exit, thread, lead
+    "One row per spell, the stay of a case with a unit, up to its closing; `exit` is passed, bounced, resolved, assisted (in another thread than the one that ended with the case), open or (where the closing is) unknown; `left_at` is null for the last two."
+    t = _named(log, coded_spells(log), "unit", "next_unit").mutate(lead=_.thread == 1)
+    return brief(t.select("case_id", "spell", "unit", "entered_at", "left_at", "is_dispatcher", "next_unit", "exit", "thread", "lead"))
 
 
 @face
