@@ -62,12 +62,13 @@ class Line:
 
     def last(
         self,
-        holds: Any,  # a condition on a row
-    ) -> Any:  # -1 where there is none
-        "The place (`by`) of the last row of the group, up to the row itself, on which a condition holds; one column tells the groups apart."
-        group = self.table[self.within[0]].cast("int64") * _FAR
-        found = holds.ifelse(group + self.table[self.by], ibis.null("int64")).max().over(self._over((None, 0)))
-        return (found >= group).ifelse(found - group, -1).fill_null(-1)
+        mark: Any,  # a condition on a row: true on the first row of every group
+        holds: Any,  # another
+    ) -> Any:  # true or false
+        "Whether the second condition holds on the last row, up to the row itself, on which the first does; one column tells the groups apart."
+        t = self.table
+        place = (t[self.within[0]].cast("int64") * _FAR + t[self.by]) * 2 + holds.cast("int64")
+        return mark.ifelse(place, ibis.null("int64")).max().over(self._over((None, 0))) % 2 == 1
 
     def so_far(
         self,

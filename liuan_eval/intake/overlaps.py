@@ -26,7 +26,8 @@ def _units(log: CaseLog, r: ibis.Table) -> ibis.Table:
 def _own(log: CaseLog) -> ibis.Table:
     "Runs of units of the cases that may have an overlap, whole."
     r = _units(log, runs(log))
-    some = r.group_by("case").agg(told=r.given.any(), late=(~r.given & (r.run > 2)).any()).filter(_.told & _.late)
+    some = r.group_by("case", "unit").agg(told=r.given.any(), first=r.run.min(), own=r.run.max(where=~r.given))
+    some = some.group_by("case").agg(told=_.told.any(), late=(_.own > _["first"]).any()).filter(_.told & _.late)
     return _units(log, whole_runs(log, log.keep("may_overlap", lambda: some.select("case"))))
 
 

@@ -104,7 +104,8 @@ def _starts(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "The same with `start`: a run begins, with another unit or since the unit is given again what it returned."
     t, codes = _came(log, t), dispatchers(log.units)
     line = Line(t, ("case",), "seq")
-    t = t.mutate(returned=line.last(t.act == Does.RETURNS) >= line.last(t.other | t.takes))
+    returns = t.act == Does.RETURNS
+    t = t.mutate(returned=line.last(t.other | t.takes | returns, returns))
     again = t.takes & Line(t, ("case",), "seq").before(t.returned).fill_null(False)
     return t.mutate(start=t.other | (again & t.unit.notin(codes) if codes else again)).drop("returned", "takes")
 
@@ -139,7 +140,7 @@ def _runs(log: CaseLog) -> ibis.Table:
     "As `runs`, not yet kept."
     t = _summed(_counted(log, acting(log))).order_by("case", "run")
     t = numbered(t, ("case",), "run", "nth")
-    return t.drop("run").rename(run="nth").order_by("case", "run")
+    return t.drop("run").rename(run="nth")
 
 
 def whole_runs(
