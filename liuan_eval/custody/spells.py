@@ -20,7 +20,6 @@ from ..intake.log import CaseLog, brief, closings, n_rows
 from ..intake.mapping import TOGETHER
 from ..intake.neighbours import Line, numbered
 from ..intake.runs import runs
-from ..intake.source import kept
 from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
@@ -69,15 +68,15 @@ def _in_line(log: CaseLog) -> ibis.Table:
     codes = dispatchers(log.units)
     t = _held(log).mutate(is_dispatcher=_.unit.isin(codes) if codes else ibis.literal(False))
     line = Line(t, _LINE, "spell")
-    return kept(t.mutate(after=line.after(t.unit), after_at=line.after(t.entered_at)))
+    return log.keep("spells_in_line", lambda: t.mutate(after=line.after(t.unit), after_at=line.after(t.entered_at)))
 
 
-def _of_units(t: ibis.Table) -> ibis.Table:
+def _of_units(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "Spells of units with what stands beside them among such, kept in their order; `place` is their number in the thread."
     t = numbered(t.filter(~t.is_dispatcher), _LINE, "spell", "place")
     line = Line(t, _LINE, "spell")
     beside = dict(follows=line.after(t.unit), follows2=line.after(t.unit, 2), before=line.before(t.unit), next_at=line.after(t.entered_at))
-    return kept(t.mutate(**beside))
+    return log.keep("spells_of_units", lambda: t.mutate(**beside))
 
 # %% ../../nbs/custody/spells.ipynb #n044
 def _again(t: ibis.Table, last: ibis.Table) -> ibis.Table:
@@ -103,7 +102,7 @@ def _ordered(log: CaseLog, t: ibis.Table) -> ibis.Table:
 def _neighbours(log: CaseLog) -> ibis.Table:
     "Spells with what stands beside them in their thread: `after` in any case, the rest of units only, dispatchers looked past."
     t = _in_line(log)
-    own = _again(_of_units(t), t.filter(t.after.isnull()).select(*_LINE, last="unit"))
+    own = _again(_of_units(log, t), t.filter(t.after.isnull()).select(*_LINE, last="unit"))
     own = own.mutate(hop=own.place if threads(log) is None else _counted_on(own))
     routing = t.filter(t.is_dispatcher)
     routing = routing.mutate(**{c: ibis.null(own[c].type()) for c in own.columns if c not in t.columns})
