@@ -18,7 +18,7 @@ from ibis import _
 from .threads import helpers, threads
 from ..intake.log import CaseLog, brief, closings, n_rows
 from ..intake.mapping import TOGETHER
-from ..intake.neighbours import Line, numbered
+from ..intake.neighbours import Line, with_place
 from ..intake.runs import runs
 from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
@@ -73,7 +73,7 @@ def _in_line(log: CaseLog) -> ibis.Table:
 
 def _of_units(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "Spells of units with what stands beside them among such, kept in their order; `place` is their number in the thread."
-    t = numbered(t.filter(~t.is_dispatcher), _LINE, "spell", "place")
+    t = with_place(t.filter(~t.is_dispatcher), _LINE, "spell", "place")
     line = Line(t, _LINE, "spell")
     beside = dict(follows=line.after(t.unit), follows2=line.after(t.unit, 2), before=line.before(t.unit), next_at=line.after(t.entered_at))
     return log.keep("spells_of_units", lambda: t.mutate(**beside))
@@ -407,7 +407,7 @@ def cases(
     return brief(_named(log, coded_cases(log), "first_unit", "resolver").select(*own, *more))
 
 # %% ../../nbs/custody/spells.ipynb #n040
-_SHARED = ("closings", "times", "beside", "rows_beside", "runs", "overlaps", "free")
+_SHARED = ("closings", "times", "assisting", "rows_beside", "helpers", "runs", "may_overlap", "sent_at_once", "free", "overlaps")
 
 
 @face

@@ -14,7 +14,7 @@ from ibis import _
 
 from ..intake.log import CaseLog, n_rows
 from ..intake.overlaps import overlaps
-from ..intake.runs import beside, whole_runs
+from ..intake.runs import assisting, whole_runs
 from ..words.units import dispatchers
 from ..words.vocabulary import Does
 
@@ -131,7 +131,7 @@ def helpers(
     log: CaseLog,  # any
 ) -> ibis.Table | None:  # case, unit, entered_at, claimed_at, replied_at, returned_at; None where no unit assists
     "The stints of units that assist, kept in the engine."
-    if (t := beside(log)) is None:
+    if (t := assisting(log)) is None:
         return None
     t = t.group_by("case", "unit").agg(
         entered_at=t.timestamp.min(),
