@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from oracle import NO_CUSTODY, Event, closing, custody
+from oracle import Event, custody
 from walk import runs_out, time_between
 
 from liuan_eval.words.calendar import parse_limit
@@ -79,21 +79,13 @@ def pauses_of(own, stop):
     return [(a, min(b, stop)) for a, b in out if min(b, stop) > a]
 
 
-def runs_of(held):
-    "Stays with units as dicts with their first claim: events that move nothing or name no unit are looked past"
-    runs, before = [], None
-    for e in held:
-        if e.unit is None or e.activity in NO_CUSTODY:
-            continue
-        if not runs or runs[-1]["unit"] != e.unit:  # that it claims says when a unit had it, not when it came
-            sent = before.timestamp if before is not None and before.unit == DISPATCHER else None
-            runs.append(
-                dict(unit=e.unit, entered_at=e.timestamp, claimed_at=None, came_at=sent if e.activity == "claimed" else e.timestamp)
-            )
-        if e.activity == "claimed" and runs[-1]["claimed_at"] is None:
-            runs[-1]["claimed_at"] = e.timestamp
-        before = e
-    return [r for r in runs if r["unit"] != DISPATCHER]
+def came(stay):
+    "A stay with its first claim, and since when the unit had it: that it claims says when a unit had it, not when it came"
+    claims = [e.timestamp for e in stay["events"] if e.activity == "claimed"]
+    return stay | dict(
+        claimed_at=min(claims, default=None),
+        came_at=stay["came"] if stay["events"][0].activity == "claimed" else stay["entered_at"],
+    )
 
 
 def steps(events, cases):
@@ -112,9 +104,7 @@ def steps(events, cases):
         first = lambda x: min(x, default=None)
         granted = [e.timestamp for e, r in mine if e.activity == "extended" and r not in REFUSALS]
         stays = [s for s in spells if s["case_id"] == i and not s["is_dispatcher"]]
-        runs = runs_of(closing([e for e, _ in mine], False, said.get(i))[1])
-        assert [s["entered_at"] for s in stays] == [r["entered_at"] for r in runs]
-        last = [s["unit"] for s in spells if s["case_id"] == i]
+        last = [s["unit"] for s in spells if s["case_id"] == i and s["ends"]]
         closed_words = [r for e, r in mine if e.activity == "closed"]
         out.append(
             attributes[i]
@@ -133,7 +123,7 @@ def steps(events, cases):
                 n_reopened=len(did("reopened")),
                 ending=closed_words[-1] if closed_words and c["closed_at"] else None,
                 pauses=pauses_of([e for e, _ in mine], c["closed_at"] or end),
-                stays=[s | dict(claimed_at=r["claimed_at"], came_at=r["came_at"]) for s, r in zip(stays, runs)],
+                stays=[came(s) for s in stays],
                 unit=last[-1] if last else None,
                 end=end,
             )
