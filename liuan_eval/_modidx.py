@@ -1252,6 +1252,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'liuan_eval/indicators/shapes.py'),
                                               'liuan_eval.indicators.shapes.missing': ( 'indicators/shapes.html#missing',
                                                                                         'liuan_eval/indicators/shapes.py'),
+                                              'liuan_eval.indicators.shapes.once': ( 'indicators/shapes.html#once',
+                                                                                     'liuan_eval/indicators/shapes.py'),
                                               'liuan_eval.indicators.shapes.read_words': ( 'indicators/shapes.html#read_words',
                                                                                            'liuan_eval/indicators/shapes.py'),
                                               'liuan_eval.indicators.shapes.shared': ( 'indicators/shapes.html#shared',

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TEXTS', 'CHOICES', 'WORDS', 'INDICATORS', 'read_words', 'missing', 'complete', 'indicator_of', 'term', 'Indicator',
-           'show', 'together', 'PerCase', 'values_per_case', 'garwood', 'Count', 'counted', 'wilson', 'shared', 'Rate',
-           'student', 'Mean', 'Ratio', 'Share', 'Wait']
+           'show', 'together', 'PerCase', 'once', 'values_per_case', 'garwood', 'Count', 'counted', 'wilson', 'shared',
+           'Rate', 'student', 'Mean', 'Ratio', 'Share', 'Wait']
 
 # %% ../../nbs/indicators/shapes.ipynb #c003
 from collections import defaultdict
@@ -271,10 +271,11 @@ class PerCase(Indicator):
         return level_of(log, [c for c in by if c not in more], self.levels), self.on, self.on_spells
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        g, keys = values_per_case(log, batch, by, period)
-        own = [i._sums(g[f"_x{k}"], g[f"_among{k}"]) for k, i in enumerate(batch)]
-        f = sums(g, keys, **{f"{name}_{k}": x for k, one in enumerate(own) for name, x in one.items()})
-        parts = [f[[*keys, *(f"{name}_{k}" for name in one)]].set_axis([*keys, *one], axis=1) for k, one in enumerate(own)]
+        g, keys, values = values_per_case(log, batch, by, period)
+        own = [i._sums(*xs) for i, xs in zip(batch, values)]
+        each, called = once({f"{name}_{k}": x for k, one in enumerate(own) for name, x in one.items()})
+        f = sums(g, keys, **each)
+        parts = [f[[*keys, *(called[f"{name}_{k}"] for name in one)]].set_axis([*keys, *one], axis=1) for k, one in enumerate(own)]
         return [i._table(log, part, by, bool(keys)) for i, part in zip(batch, parts)]
 
 # %% ../../nbs/indicators/shapes.ipynb #n011
@@ -284,23 +285,36 @@ def _among(i: Any, cases: ibis.Table) -> Any:
     return among & ~cases.closing_unknown if "closed" in i.needs and "closing_unknown" in cases.columns else among
 
 
+def once(
+    named: dict[str, Any],  # Ibis expressions
+) -> tuple[dict[str, Any], dict[str, str]]:  # those that differ; every name -> the name of the first that is the same
+    "Expressions without repetition: what several indicators ask for is computed once."
+    first: dict[Any, str] = {}
+    called = {name: first.setdefault(x.op(), name) for name, x in named.items()}
+    return {name: named[name] for name in first.values()}, called
+
+
 def values_per_case(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     batch: Sequence[PerCase],  # indicators of one level, on the same tables
     by: list[str],  # columns of the groups
     period: str | None,  # as of an `Indicator`
-) -> tuple[ibis.Table, list[str]]:  # case, keys, _x0, _among0, _x1, …; the keys: the groups' columns
-    "One row per case and group with the value of each indicator, and whether the case counts for it."
+) -> tuple[
+    ibis.Table, list[str], list[tuple[Any, Any]]
+]:  # the table; the groups' columns; of each indicator its value and whether it counts
+    "One row per case and group, with the value of each indicator, and whether the case counts for it."
     first = batch[0]
     cases = with_end(log, first.on(log))
-    among = {f"_among{k}": _among(i, cases) for k, i in enumerate(batch)}
+    among, counts = once({f"_among{k}": _among(i, cases) for k, i in enumerate(batch)})
     t, level = rows(log, by, first.levels, cases=cases.mutate(**among), spells=first.on_spells(log), carry=list(among))
-    x = {f"_x{k}": i._value(t, level) for k, i in enumerate(batch)}
+    x, called = once({f"_x{k}_{i.how}": i._value(t, level) for k, i in enumerate(batch)})
     g = t.select("case", "at", *by, *among, **x)
     if level != "cases":
-        worth = {k: getattr(g[k], i.how)() for k, i in zip(x, batch)} | {k: g[k].any() for k in among}
+        worth = {k: getattr(g[k], k.rpartition("_")[2])() for k in x} | {k: g[k].any() for k in among}
         g = g.group_by(["case", *by]).agg(at=g["at"].min(), **worth)
-    return g.mutate(**period_column(g["at"], period)), [*by, *(["period"] if period else [])]
+    g = g.mutate(**period_column(g["at"], period))
+    values = [(g[called[f"_x{k}_{i.how}"]], g[counts[f"_among{k}"]]) for k, i in enumerate(batch)]
+    return g, [*by, *(["period"] if period else [])], values
 
 # %% ../../nbs/indicators/shapes.ipynb #n015
 def garwood(
@@ -368,7 +382,8 @@ class Rate(PerCase):
         return hit if of is None else bound(t, of).fill_null(False).ifelse(hit, ibis.null("int32"))
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
-        return dict(numerator=x.sum(where=counts).fill_null(0), denominator=x.count(where=counts))
+        of = counts.sum().fill_null(0) if self.of_case is None and self.of_spell is None else x.count(where=counts)
+        return dict(numerator=x.sum(where=counts).fill_null(0), denominator=of)
 
     def _table(self, log: CaseLog, sums: pd.DataFrame, by: list[str], grouped: bool) -> pd.DataFrame:
         return shared(full_table(log, sums[sums.denominator > 0] if grouped else sums, by, ["numerator", "denominator"]))
@@ -441,8 +456,8 @@ class Share(Mean):
         return self
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        g, keys = values_per_case(log, batch, by, period)
-        g = g.filter(g["_among0"]).rename(x="_x0")
+        g, keys, [(x, counts)] = values_per_case(log, batch, by, period)
+        g = g.filter(counts).mutate(x=x)
         over = ["case", "period"] if period else ["case"]
         all_ = g.group_by(over).agg(y=g.x.sum())
         g = g.join(all_, over).select(*keys, "x", "y")
@@ -475,29 +490,28 @@ class Wait(Indicator):
         return ("cases",) if self.on_spells is None else ("cases", "spells")
 
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
-        return self.q, self.tau
+        return Wait, self.tau
 
-    def _times(self, log: CaseLog, by: list[str], period: str | None, which: int) -> ibis.Table:
-        "keys, which, x, closed: one row per time."
+    def _times(self, log: CaseLog, by: list[str], period: str | None) -> ibis.Table:
+        "keys, x, closed: one row per time."
         spells = self.on_spells(log) if self.on_spells else None
         cases = with_end(log, self.on(log))
         t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)), spells)[0]
         x, closed = bound(t, self.lasted).cast("float64"), bound(t, self.ended)
-        t = t.select(*by, **period_column(t.at, period), _which=ibis.literal(which, "int32"), x=x, closed=closed)
+        t = t.select(*by, **period_column(t.at, period), x=x, closed=closed)
         return t.filter(t.x >= 0)
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        parts = [i._times(log, by, period, k) for k, i in enumerate(batch)]
-        t = ibis.union(*parts) if len(parts) > 1 else parts[0]
+        parts, called = once({str(k): i._times(log, by, period) for k, i in enumerate(batch)})
+        which = {name: k for k, name in enumerate(parts)}
+        numbered = [t.mutate(_which=ibis.literal(which[name], "int32")) for name, t in parts.items()]
+        t = ibis.union(*numbered) if len(numbered) > 1 else numbered[0]
         keys = [*by, *(["period"] if period else []), "_which"]
-        f = (
-            km_quantiles(t, keys, (self.q,)).drop(columns="q")
-            if self.tau is None
-            else restricted_mean(t, keys, self.tau).drop(columns=["se", "tau"])
-        )
+        if self.tau is None:
+            f = km_quantiles(t, keys, sorted({i.q for i in batch}))
+        else:
+            f = restricted_mean(t, keys, self.tau).drop(columns=["se", "tau"]).assign(q=self.q)
         if len(keys) == 1:  # over everything there is a row even where there is no case
-            f = pd.DataFrame(dict(_which=range(len(batch)))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
-        return [
-            full_table(log, f[f["_which"] == k].drop(columns="_which").reset_index(drop=True), by, ["n", "n_open"])
-            for k in range(len(batch))
-        ]
+            f = pd.DataFrame(dict(_which=range(len(parts)))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
+        own = [f[(f["_which"] == which[called[str(k)]]) & (f.q.isna() | (f.q == i.q))] for k, i in enumerate(batch)]
+        return [full_table(log, g.drop(columns=["_which", "q"]).reset_index(drop=True), by, ["n", "n_open"]) for g in own]
