@@ -21,7 +21,7 @@ from ..words.rules import SCOPES
 from ..words.vocabulary import moves
 from ..words.face import face
 
-# %% ../../nbs/custody/milestones.ipynb #n005
+# %% ../../nbs/custody/milestones.ipynb #n011
 def beside(
     log: CaseLog,  # any
     name: str,  # of what is kept
@@ -35,7 +35,9 @@ def beside(
         made = more(t)
         return made.select(*key, *[c for c in made.columns if c not in t.columns])
 
-    return t.join(log.keep(name, found), list(key))
+    if (joined := f"beside {name}") not in log.kept:
+        log.kept[joined] = t.join(log.keep(name, found), list(key))
+    return log.kept[joined]
 
 # %% ../../nbs/custody/milestones.ipynb #c006
 REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准")  # results of an `extended` event that is none

@@ -25,7 +25,7 @@ from ibis import _
 from ..custody.spells import coded_cases, coded_spells
 from .lifetable import Z, km_quantiles, restricted_mean
 from .needs import NEEDS, lacking
-from .rows import FURTHER, bound, full_table, level_of, period_column, rows, sums, with_end
+from .rows import FURTHER, bound, full_table, level_of, narrow, period_column, rows, sums, with_end
 from ..intake.log import CaseLog
 from ..words.face import face
 from ..words.text import LogError, Text, packaged
@@ -250,9 +250,9 @@ class PerCase(Indicator):
         "The rows for which there is a condition."
         return tuple(k for k, x in dict(cases=self.case, spells=self.spell, hops=self.hop).items() if x is not None)
 
-    def _at(self, t: ibis.Table, level: str) -> Any:
-        "The condition or number on the rows of a level."
-        return bound(t, dict(cases=self.case, spells=self.spell, hops=self.hop)[level])
+    def _asks(self, level: str) -> list[Any]:
+        "The condition or number on the rows of a level, and what else is asked there."
+        return [dict(cases=self.case, spells=self.spell, hops=self.hop)[level]]
 
     def _value(self, t: ibis.Table, level: str) -> Any:
         "A number on each row, null where the row does not count."
@@ -266,9 +266,14 @@ class PerCase(Indicator):
         "The result of the sums."
         raise NotImplementedError
 
+    def _level(self, log: CaseLog, by: list[str]) -> str:
+        "The level of rows that `by` needs; raises `LogError` as `level_of`."
+        further = {*by} & {*FURTHER}
+        return level_of(log, [c for c in by if c not in further or c not in self.on(log).columns], self.levels)
+
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
-        more = [c for c in by if c in FURTHER and c in self.on(log).columns]
-        return level_of(log, [c for c in by if c not in more], self.levels), self.on, self.on_spells
+        level = self._level(log, by)
+        return PerCase, level, self.on_spells if level == "spells" else None
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
         g, keys, values = values_per_case(log, batch, by, period)
@@ -294,27 +299,63 @@ def once(
     return {name: named[name] for name in first.values()}, called
 
 
+def _asked_of_cases(log: CaseLog, on: Any, batch: dict[int, PerCase], level: str, also: Sequence[str]) -> tuple[ibis.Table, dict[str, str]]:
+    "case, `also`, and for the indicators of one table of cases which cases count, and on the level of cases their values; what each is called."
+    t = with_end(log, on(log))
+    asked = [what for i in batch.values() for what in (i.among, *(i._asks("cases") if level == "cases" else ()))]
+    t = narrow(t, asked, ["case", "closing_unknown", *also])
+    found = {f"_among{k}": _among(i, t) for k, i in batch.items()}
+    if level == "cases":
+        found |= {f"_x{k}": i._value(t, level) for k, i in batch.items()}
+    found, called = once(found)
+    return t.select("case", *[c for c in also if c in t.columns], **found), called
+
+
+def _asked_of_all(log: CaseLog, batch: Sequence[PerCase], by: list[str], level: str) -> tuple[ibis.Table, dict[str, str]]:
+    "The same for all tables of cases, one joined to the other."
+    each: dict[Any, dict[int, PerCase]] = {batch[0].on if {*by} & {*FURTHER} else coded_cases: {}}
+    for k, i in enumerate(batch):
+        each.setdefault(i.on, {})[k] = i
+    (first, own), *more = each.items()
+    t, called = _asked_of_cases(log, first, own, level, ["opened_at", "last_unit", *by])
+    for on, some in more:
+        part, names = _asked_of_cases(log, on, some, level, ())
+        t, called = t.left_join(part, "case").drop("case_right"), called | names
+        t = t.mutate(**{c: t[c].fill_null(False) for c in part.columns if c.startswith("_among")})
+    return t, called
+
+
+def _asked_of_spells(log: CaseLog, batch: Sequence[PerCase], by: list[str]) -> ibis.Table:
+    "Spells with what is asked of them."
+    asked = [what for i in batch for what in i._asks("spells")]
+    return narrow(with_end(log, batch[0].on_spells(log)), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by])
+
+
 def values_per_case(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-    batch: Sequence[PerCase],  # indicators of one level, on the same tables
+    batch: Sequence[PerCase],  # indicators of one level
     by: list[str],  # columns of the groups
     period: str | None,  # as of an `Indicator`
 ) -> tuple[
     ibis.Table, list[str], list[tuple[Any, Any]]
 ]:  # the table; the groups' columns; of each indicator its value and whether it counts
     "One row per case and group, with the value of each indicator, and whether the case counts for it."
-    first = batch[0]
-    cases = with_end(log, first.on(log))
-    among, counts = once({f"_among{k}": _among(i, cases) for k, i in enumerate(batch)})
-    t, level = rows(log, by, first.levels, cases=cases.mutate(**among), spells=first.on_spells(log), carry=list(among))
-    x, called = once({f"_x{k}_{i.how}": i._value(t, level) for k, i in enumerate(batch)})
-    g = t.select("case", "at", *by, *among, **x)
-    if level != "cases":
-        worth = {k: getattr(g[k], k.rpartition("_")[2])() for k in x} | {k: g[k].any() for k in among}
-        g = g.group_by(["case", *by]).agg(at=g["at"].min(), **worth)
-    g = g.mutate(**period_column(g["at"], period))
-    values = [(g[called[f"_x{k}_{i.how}"]], g[counts[f"_among{k}"]]) for k, i in enumerate(batch)]
-    return g, [*by, *(["period"] if period else [])], values
+    level = batch[0]._level(log, by)
+    cases, called = _asked_of_all(log, batch, by, level)
+    own = [c for c in cases.columns if c.startswith(("_among", "_x"))]
+    spells = _asked_of_spells(log, batch, by) if level == "spells" else None
+    t, _level = rows(log, by, batch[0].levels, cases=cases, spells=spells, carry=own)
+    when = ["at"] if period else []
+    if level == "cases":
+        g = t.select("case", *when, *by, *own)
+    else:
+        x, same = once({f"_x{k}_{i.how}": i._value(t, level) for k, i in enumerate(batch)})
+        called |= {f"_x{k}": same[f"_x{k}_{i.how}"] for k, i in enumerate(batch)}
+        g = t.select("case", *when, *by, *own, **x)
+        worth = {k: getattr(g[k], k.rpartition("_")[2])() for k in x} | {k: g[k].any() for k in own}
+        g = g.group_by(["case", *by]).agg(**{k: g[k].min() for k in when}, **worth)
+    g = g.mutate(**period_column(g["at"], period)) if period else g
+    return g, [*by, *(["period"] if period else [])], [(g[called[f"_x{k}"]], g[called[f"_among{k}"]]) for k in range(len(batch))]
 
 # %% ../../nbs/indicators/shapes.ipynb #n015
 def garwood(
@@ -332,7 +373,7 @@ class Count(PerCase):
     "Number of cases with a row in the group that fulfils the condition, with Garwood's exact interval."
 
     def _value(self, t: ibis.Table, level: str) -> Any:
-        return self._at(t, level).fill_null(False).cast("int32")
+        return bound(t, self._asks(level)[0]).fill_null(False).cast("int32")
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         return dict(numerator=((x > 0) & counts).sum().fill_null(0))
@@ -377,8 +418,12 @@ class Rate(PerCase):
     of_case: Any = None  # condition on a row of cases: only cases with such a row in the group count
     of_spell: Any = None  # the same on a row of spells
 
+    def _asks(self, level: str) -> list[Any]:
+        return [*super()._asks(level), dict(cases=self.of_case, spells=self.of_spell).get(level)]
+
     def _value(self, t: ibis.Table, level: str) -> Any:
-        hit, of = self._at(t, level).fill_null(False).cast("int32"), dict(cases=self.of_case, spells=self.of_spell).get(level)
+        what, of = self._asks(level)
+        hit = bound(t, what).fill_null(False).cast("int32")
         return hit if of is None else bound(t, of).fill_null(False).ifelse(hit, ibis.null("int32"))
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
@@ -406,7 +451,7 @@ class Mean(PerCase):
     how: ClassVar[str] = "sum"
 
     def _value(self, t: ibis.Table, level: str) -> Any:
-        x = self._at(t, level)
+        x = bound(t, self._asks(level)[0])
         return (x.cast("int32") if x.type().is_boolean() else x).cast("float64")  # PostgreSQL makes no float of a boolean
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
@@ -436,7 +481,8 @@ class Ratio(Indicator):
     among: Any = None  # condition on a case
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        cases = with_end(log, coded_cases(log))
+        also = ["case", "closing_unknown", "opened_at", "last_unit", *by]
+        cases = narrow(with_end(log, coded_cases(log)), [self.top, self.bottom, self.among], also)
         t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)))[0]
         t = t.select(*by, **period_column(t.at, period), y=bound(t, self.top), x=bound(t, self.bottom))
         squares = dict(yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum())
@@ -494,9 +540,14 @@ class Wait(Indicator):
 
     def _times(self, log: CaseLog, by: list[str], period: str | None) -> ibis.Table:
         "keys, x, closed: one row per time."
-        spells = self.on_spells(log) if self.on_spells else None
-        cases = with_end(log, self.on(log))
-        t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)), spells)[0]
+        asked, spells, cases = [self.lasted, self.ended], None, None
+        if level_of(log, by, self.levels) == "spells" and self.on_spells:
+            spells = narrow(with_end(log, self.on_spells(log)), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by])
+            asked = []
+        if not asked == [] or self.among is not None or "closed" in self.needs:
+            cases = narrow(with_end(log, self.on(log)), [*asked, self.among], ["case", "closing_unknown", "opened_at", "last_unit", *by])
+            cases = cases.filter(_among(self, cases))
+        t = rows(log, by, self.levels, None, cases, spells)[0]
         x, closed = bound(t, self.lasted).cast("float64"), bound(t, self.ended)
         t = t.select(*by, **period_column(t.at, period), x=x, closed=closed)
         return t.filter(t.x >= 0)
