@@ -21,7 +21,7 @@ from ..words.rules import SCOPES
 from ..words.vocabulary import moves
 from ..words.face import face
 
-# %% ../../nbs/custody/milestones.ipynb #n011
+# %% ../../nbs/custody/milestones.ipynb #n005
 def beside(
     log: CaseLog,  # any
     name: str,  # of what is kept
@@ -202,7 +202,7 @@ def _extended(log: CaseLog, t: ibis.Table) -> ibis.Table:
 
 def _deadlines(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "As `deadlines`, not yet kept."
-    t = beside(log, "due_once", t, partial(_moved_by_pauses, log))
+    t = beside(log, "due_once", t, partial(_moved_by_pauses, log)) if log.rules.of("extend") else _moved_by_pauses(log, t)
     t = t.mutate(of_ticket=t.due_at.isnull() & t.ticket_due_at.notnull(), due_at=ibis.coalesce(t.due_at, t.ticket_due_at))
     return _extended(log, t)
 

@@ -14,7 +14,7 @@ from typing import Any
 import ibis
 import pandas as pd
 from ibis import _
-from ibis.expr.operations import Field, Value
+from ibis.expr.operations import Field, JoinChain, Value
 
 from ..custody.spells import coded_cases, coded_hops, coded_spells
 from ..intake.log import CaseLog
@@ -136,15 +136,19 @@ def bound(
     "A condition or number on the rows of a table."
     return t.bind(what)[0]
 
-# %% ../../nbs/indicators/rows.ipynb #n005
+# %% ../../nbs/indicators/rows.ipynb #n008
 def narrow(
     t: ibis.Table,  # rows
     asked: Sequence[Any],  # conditions and numbers on them, deferred; None is passed over
     also: Sequence[str] = (),  # names of further columns, as far as the table has them
 ) -> ibis.Table:
     "The columns of a table that are asked for."
-    used = {f.name for what in asked if what is not None for f in bound(t, what).op().find(Field, filter=Value)}
-    return t.select([c for c in t.columns if c in used or c in also])
+    whole = t if "end_at" in t.columns else t.mutate(end_at=ibis.null("timestamp"))  # which `with_end` gives
+    used = {f.name for what in asked if what is not None for f in bound(whole, what).op().find(Field, filter=Value)}
+    names, op = [c for c in t.columns if c in used or c in also], t.op()
+    if isinstance(op, JoinChain):  # not built at all
+        return op.copy(values={c: op.values[c] for c in names}).to_expr()
+    return t.select(names)
 
 # %% ../../nbs/indicators/rows.ipynb #n042
 held = _.n_spells > 0  # cases that reached a unit

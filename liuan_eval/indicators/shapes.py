@@ -27,6 +27,7 @@ from .lifetable import Z, km_quantiles, restricted_mean
 from .needs import NEEDS, lacking
 from .rows import FURTHER, bound, full_table, level_of, narrow, period_column, rows, sums, with_end
 from ..intake.log import CaseLog
+from ..intake.source import kept
 from ..words.face import face
 from ..words.text import LogError, Text, packaged
 
@@ -258,6 +259,10 @@ class PerCase(Indicator):
         "A number on each row, null where the row does not count."
         raise NotImplementedError
 
+    def _of_case(self, t: ibis.Table, level: str) -> dict[str, Any]:
+        "Whether a case counts, and on the level of cases its value."
+        return dict(_among=_among(self, t)) | (dict(_x=self._value(t, level)) if level == "cases" else {})
+
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         "What the engine sums, over one value per case and group, where the case counts."
         raise NotImplementedError
@@ -299,22 +304,18 @@ def once(
     return {name: named[name] for name in first.values()}, called
 
 
-def _asked_of_cases(log: CaseLog, on: Any, batch: dict[int, PerCase], level: str, also: Sequence[str]) -> tuple[ibis.Table, dict[str, str]]:
-    "case, `also`, and for the indicators of one table of cases which cases count, and on the level of cases their values; what each is called."
-    t = with_end(log, on(log))
+def _asked_of_cases(log: CaseLog, on: Any, batch: dict[int, Any], level: str, also: Sequence[str]) -> tuple[ibis.Table, dict[str, str]]:
+    "case, `also`, and what indicators on one table of cases ask of them; what each of it is called."
     asked = [what for i in batch.values() for what in (i.among, *(i._asks("cases") if level == "cases" else ()))]
-    t = narrow(t, asked, ["case", "closing_unknown", *also])
-    found = {f"_among{k}": _among(i, t) for k, i in batch.items()}
-    if level == "cases":
-        found |= {f"_x{k}": i._value(t, level) for k, i in batch.items()}
-    found, called = once(found)
+    t = with_end(log, narrow(on(log), asked, ["case", "closing_unknown", *also]))
+    found, called = once({f"{name}{k}": x for k, i in batch.items() for name, x in i._of_case(t, level).items()})
     return t.select("case", *[c for c in also if c in t.columns], **found), called
 
 
-def _asked_of_all(log: CaseLog, batch: Sequence[PerCase], by: list[str], level: str) -> tuple[ibis.Table, dict[str, str]]:
+def _asked_of_all(log: CaseLog, batch: dict[int, Any], by: list[str], level: str) -> tuple[ibis.Table, dict[str, str]]:
     "The same for all tables of cases, one joined to the other."
-    each: dict[Any, dict[int, PerCase]] = {batch[0].on if {*by} & {*FURTHER} else coded_cases: {}}
-    for k, i in enumerate(batch):
+    each: dict[Any, dict[int, Any]] = {next(iter(batch.values())).on if {*by} & {*FURTHER} else coded_cases: {}}
+    for k, i in batch.items():
         each.setdefault(i.on, {})[k] = i
     (first, own), *more = each.items()
     t, called = _asked_of_cases(log, first, own, level, ["opened_at", "last_unit", *by])
@@ -325,10 +326,10 @@ def _asked_of_all(log: CaseLog, batch: Sequence[PerCase], by: list[str], level: 
     return t, called
 
 
-def _asked_of_spells(log: CaseLog, batch: Sequence[PerCase], by: list[str]) -> ibis.Table:
+def _asked_of_spells(log: CaseLog, batch: Sequence[Any], by: list[str]) -> ibis.Table:
     "Spells with what is asked of them."
     asked = [what for i in batch for what in i._asks("spells")]
-    return narrow(with_end(log, batch[0].on_spells(log)), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by])
+    return with_end(log, narrow(batch[0].on_spells(log), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by]))
 
 
 def values_per_case(
@@ -341,7 +342,7 @@ def values_per_case(
 ]:  # the table; the groups' columns; of each indicator its value and whether it counts
     "One row per case and group, with the value of each indicator, and whether the case counts for it."
     level = batch[0]._level(log, by)
-    cases, called = _asked_of_all(log, batch, by, level)
+    cases, called = _asked_of_all(log, dict(enumerate(batch)), by, level)
     own = [c for c in cases.columns if c.startswith(("_among", "_x"))]
     spells = _asked_of_spells(log, batch, by) if level == "spells" else None
     t, _level = rows(log, by, batch[0].levels, cases=cases, spells=spells, carry=own)
@@ -482,7 +483,7 @@ class Ratio(Indicator):
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
         also = ["case", "closing_unknown", "opened_at", "last_unit", *by]
-        cases = narrow(with_end(log, coded_cases(log)), [self.top, self.bottom, self.among], also)
+        cases = with_end(log, narrow(coded_cases(log), [self.top, self.bottom, self.among], also))
         t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)))[0]
         t = t.select(*by, **period_column(t.at, period), y=bound(t, self.top), x=bound(t, self.bottom))
         squares = dict(yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum())
@@ -538,31 +539,59 @@ class Wait(Indicator):
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
         return Wait, self.tau
 
-    def _times(self, log: CaseLog, by: list[str], period: str | None) -> ibis.Table:
-        "keys, x, closed: one row per time."
-        asked, spells, cases = [self.lasted, self.ended], None, None
-        if level_of(log, by, self.levels) == "spells" and self.on_spells:
-            spells = narrow(with_end(log, self.on_spells(log)), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by])
-            asked = []
-        if not asked == [] or self.among is not None or "closed" in self.needs:
-            cases = narrow(with_end(log, self.on(log)), [*asked, self.among], ["case", "closing_unknown", "opened_at", "last_unit", *by])
-            cases = cases.filter(_among(self, cases))
-        t = rows(log, by, self.levels, None, cases, spells)[0]
-        x, closed = bound(t, self.lasted).cast("float64"), bound(t, self.ended)
-        t = t.select(*by, **period_column(t.at, period), x=x, closed=closed)
-        return t.filter(t.x >= 0)
+    def _asks(self, level: str) -> list[Any]:
+        "What is asked of a row."
+        return [self.lasted, self.ended]
+
+    def _time(self, t: ibis.Table) -> dict[str, Any]:
+        "The time on a row, and whether it ended."
+        return dict(_x=bound(t, self.lasted).cast("float64"), _closed=bound(t, self.ended))
+
+    def _of_case(self, t: ibis.Table, level: str) -> dict[str, Any]:
+        "The time of a case, null where it does not count; where the time is that of a spell, only whether the case counts."
+        among = _among(self, t)
+        if level != "cases":
+            return dict(_among=among)
+        time = self._time(t)
+        return time | dict(_x=among.ifelse(time["_x"], ibis.null("float64")))
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        parts, called = once({str(k): i._times(log, by, period) for k, i in enumerate(batch)})
-        which = {name: k for k, name in enumerate(parts)}
-        numbered = [t.mutate(_which=ibis.literal(which[name], "int32")) for name, t in parts.items()]
-        t = ibis.union(*numbered) if len(numbered) > 1 else numbered[0]
-        keys = [*by, *(["period"] if period else []), "_which"]
+        t, keys, which = _all_times(log, batch, by, period)
         if self.tau is None:
-            f = km_quantiles(t, keys, sorted({i.q for i in batch}))
+            f = km_quantiles(t, [*keys, "_which"], sorted({i.q for i in batch}))
         else:
-            f = restricted_mean(t, keys, self.tau).drop(columns=["se", "tau"]).assign(q=self.q)
-        if len(keys) == 1:  # over everything there is a row even where there is no case
-            f = pd.DataFrame(dict(_which=range(len(parts)))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
-        own = [f[(f["_which"] == which[called[str(k)]]) & (f.q.isna() | (f.q == i.q))] for k, i in enumerate(batch)]
+            f = restricted_mean(t, [*keys, "_which"], self.tau).drop(columns=["se", "tau"]).assign(q=self.q)
+        if not keys:  # over everything there is a row even where there is no case
+            f = pd.DataFrame(dict(_which=sorted({*which}))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
+        own = [f[(f["_which"] == k) & (f.q.isna() | (f.q == i.q))] for k, i in zip(which, batch, strict=True)]
         return [full_table(log, g.drop(columns=["_which", "q"]).reset_index(drop=True), by, ["n", "n_open"]) for g in own]
+
+# %% ../../nbs/indicators/shapes.ipynb #n049
+def _spell_times(log: CaseLog, i: Wait, k: int, by: list[str], period: str | None) -> tuple[ibis.Table, dict[str, str]]:
+    "keys, _x, _closed: one row a spell; what they are called."
+    some = i.among is not None or "closed" in i.needs
+    cases, called = _asked_of_all(log, {k: i}, by, "spells") if some else (None, {})
+    t = rows(log, by, i.levels, cases=cases, spells=_asked_of_spells(log, [i], by), carry=list(called))[0]
+    t = t.filter(t[called[f"_among{k}"]]) if some else t
+    own = {f"{name}{k}": x for name, x in i._time(t).items()}
+    return t.select(*by, **period_column(t["at"], period), **own), {name: name for name in own}
+
+
+def _all_times(log: CaseLog, batch: Sequence[Wait], by: list[str], period: str | None) -> tuple[ibis.Table, list[str], list[int]]:
+    "keys, _which, x, closed: all times below one another; the keys; the number of each wait in `_which`, the same for the same times."
+    spells = {k for k, i in enumerate(batch) if level_of(log, [c for c in by if c not in FURTHER], i.levels) == "spells"}
+    found = [_spell_times(log, batch[k], k, by, period) for k in sorted(spells)]
+    if own := {k: i for k, i in enumerate(batch) if k not in spells}:
+        cases, called = _asked_of_all(log, own, by, "cases")
+        t = rows(log, by, ("cases",), cases=cases, carry=list(called.values()))[0]
+        t = t.select(*by, **period_column(t["at"], period), **{c: t[c] for c in dict.fromkeys(called.values())})
+        found.append((kept(t), called))  # a few columns, read once for every wait
+    pairs = {k: (t, called[f"_x{k}"], called[f"_closed{k}"]) for t, called in found for k in range(len(batch)) if f"_x{k}" in called}
+    which = [next(j for j in sorted(pairs) if pairs[j][1:] == pairs[k][1:]) for k in range(len(batch))]
+    keys = [*by, *(["period"] if period else [])]
+    parts = [
+        t.select(*keys, _which=ibis.literal(k, "int32"), x=t[x], closed=t[c]).filter(_.x >= 0)
+        for k, (t, x, c) in pairs.items()
+        if k in which
+    ]
+    return (ibis.union(*parts) if len(parts) > 1 else parts[0]), keys, which

@@ -37,16 +37,17 @@ def office_cases(
 ) -> ibis.Table:  # milestones with w_dispatched, w_claimed, w_contacted, w_replied, w_closed, w_end
     "Milestones with their moments in office hours, kept in the engine."
     steps = ("dispatched", "claimed", "contacted", "replied", "closed", "end")
-    clock = lambda t: log.calendar.office_hours(t, {f"w_{c}": f"{c}_at" for c in steps})
-    return beside(log, "waits", with_end(log, milestones(log)), clock)
+    clock = lambda t: log.calendar.office_hours(with_end(log, t), {f"w_{c}": f"{c}_at" for c in steps}).drop("end_at")
+    return beside(log, "waits", milestones(log), clock)
 
 
 def office_spells(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> ibis.Table:  # spells with w_dispatched, w_claimed, w_end
     "Spells with their moments in office hours, kept in the engine."
-    clock = lambda t: log.calendar.office_hours(t, {f"w_{c}": f"{c}_at" for c in ("dispatched", "claimed", "end")})
-    return beside(log, "stay_waits", with_end(log, coded_spells(log)), clock, key=("case", "spell"))
+    steps = ("dispatched", "claimed", "end")
+    clock = lambda t: log.calendar.office_hours(with_end(log, t), {f"w_{c}": f"{c}_at" for c in steps}).drop("end_at")
+    return beside(log, "stay_waits", coded_spells(log), clock, key=("case", "spell"))
 
 # %% ../../nbs/indicators/speed.ipynb #c011
 STEPS = dict(claim="claimed", contact="contacted", reply="replied", close="closed")

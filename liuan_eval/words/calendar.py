@@ -47,8 +47,8 @@ def known_days(
     "Every day from 1990 to 2060: whether it is worked, and whether that rests on no notice."
     day = pd.date_range(*SPAN)
     known = (day.year >= noticed()[0]) & (day.year <= noticed()[1])
-    work = np.where(known, False, day.day_of_week < 5)
-    work[known] = [chinese_calendar.is_workday(d.date()) for d in day[known]]
+    noticed_free, noticed_worked = (pd.DatetimeIndex(list(d)) for d in (chinese_calendar.holidays, chinese_calendar.workdays))
+    work = ((day.day_of_week < 5) & ~(known & day.isin(noticed_free))) | (known & day.isin(noticed_worked))
     free, worked = pd.DatetimeIndex(holidays), pd.DatetimeIndex(workdays)
     work = pd.Series((work & ~day.isin(free)) | day.isin(worked)).astype("int32")
     return pd.DataFrame(dict(day=day, work=work, n=work.cumsum().astype("int32"), provisional=~day.year.isin(list(_known_years(holidays)))))
