@@ -12,7 +12,7 @@ from datetime import date
 
 import pandas as pd
 
-from .indicators import limbo, phone, pingpong, punctuality, returns, speed, volume  # noqa: F401  the rooms fill the catalogue
+from .indicators import hands, limbo, phone, pingpong, punctuality, returns, speed, volume  # noqa: F401  the rooms fill the catalogue
 from .indicators.needs import NEEDS
 from .indicators.rows import UNIT_COLUMNS
 from liuan_eval.indicators.shapes import (

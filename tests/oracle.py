@@ -1,7 +1,7 @@
-"""Custody in plain loops, written from the text of DESIGN section 4 and not from the package: the tests compare the two.
+"""Custody in plain loops, written from the text of DESIGN section 4 and of the pages `runs`, `overlaps` and `threads`, not from the package: the tests compare the two.
 
-Two refinements are documented in the notebooks `words` and `custody`: an activity that is no custody (a call, an urging)
-moves nothing, and what happens after a case's closing holds no custody."""
+Some refinements are documented there: an activity that is no custody (a call, an urging) moves nothing, what happens after a case's closing holds no custody,
+a unit that is given a case again after its return has a new spell, and units may hold a case together."""
 
 from datetime import datetime
 from itertools import pairwise
@@ -36,25 +36,138 @@ def closing(events, complete, said):
     return events[closed[-1]].timestamp, events[: closed[-1] + 1]
 
 
-def stays(events, closed_at, dispatchers):
-    "Spells of one case as dicts"
-    res = []
-    for e in events:
-        if e.unit is None or e.activity in NO_CUSTODY:
+OWN = set("claimed contacted replied extended returned closed".split())
+
+
+def helpers(events, dispatchers):
+    "The units that assist in a case: named so, and not leading"
+    own = [e for e in events if e.unit is not None and e.unit not in dispatchers]
+    named = {e.unit for e in own if e.activity == "assisted"}
+    given = [e.unit for e in own if e.activity not in NO_CUSTODY | OWN]
+    acted = [e.unit for e in own if e.activity not in NO_CUSTODY or e.activity == "assisted"]
+    order = [*(u for u in given if u not in named), *given, *(u for u in acted if u not in named), *acted]
+    return named - {order[0]} if named else set()
+
+
+def stretches(events, dispatchers, beside=()):
+    "Runs of one case as dicts"
+    res, unit, before = [], None, None
+    for at, e in enumerate(events):
+        if e.activity in NO_CUSTODY or (e.unit is None and e.activity not in ("returned", "return_rejected")):
             continue
-        if not res or res[-1]["unit"] != e.unit:
-            if res:
-                res[-1]["left_at"] = e.timestamp
-            res.append(dict(unit=e.unit, entered_at=e.timestamp, left_at=closed_at, is_dispatcher=e.unit in dispatchers, events=[]))
-        res[-1]["events"].append(e)
+        last, said, unit = unit, e.unit is not None, e.unit or unit
+        if unit is None or unit in beside:
+            unit = last
+            continue
+        gives = e.activity not in OWN
+        given = gives or (e.activity == "claimed" and last in dispatchers)
+        again = gives and last == unit and unit not in dispatchers and res[-1]["back"]
+        if last != unit or again:
+            came = before.timestamp if last in dispatchers else None
+            res.append(
+                dict(
+                    unit=unit,
+                    rows=[],
+                    given=given,
+                    sent=e.activity == "dispatched",
+                    back=False,
+                    came=came,
+                    is_dispatcher=unit in dispatchers,
+                )
+            )
+        run = res[-1]
+        run["back"] = e.activity == "returned" or (run["back"] and not gives)
+        run["rows"].append((at, e, said, given))
+        before = e
+    return res
+
+
+def pos(runs, test):
+    "The last row of some runs of which something is true, -1 where there is none"
+    return max((at for r in runs for at, e, said, given in r["rows"] if test(e, given)), default=-1)
+
+
+def overlapping(runs, clock):
+    "(place of the run, evident, at once) for each run that begins while another unit may have the case too"
+    own = [r for r in runs if not r["is_dispatcher"]]
+    if not any(r["given"] for r in own):
+        return at_once(runs, clock)
+
+    def free(i):
+        earlier = [o for o in own[:i] if o["unit"] == own[i]["unit"]]
+        if own[i]["given"] or not earlier:
+            return False
+        gave, back = pos(earlier, lambda e, given: given), pos(earlier, lambda e, given: e.activity == "returned")
+        return (gave if gave >= 0 else earlier[0]["rows"][0][0]) > back
+
+    res, chain = [], False
+    for i, r in enumerate(own):
+        if not free(i) or own[i - 1]["unit"] == r["unit"]:
+            chain = False
+            continue
+        other, mine = ([o for o in own[:k] if o["unit"] == u] for k, u in ((i, own[i - 1]["unit"]), (i + 1, r["unit"])))
+        later = next((k for k in range(i, len(own)) if own[k]["unit"] == own[i - 1]["unit"]), None)
+        answered = pos(other, lambda e, given: e.activity in ("replied", "closed")) > pos(other, lambda e, given: given)
+        sent = [max((o["rows"][0][1].timestamp for o in some if o["sent"]), default=None) for some in (other, mine)]
+        chain = chain or answered or (later is not None and free(later)) or (clock and sent[0] is not None and sent[0] == sent[1])
+        res.append((runs.index(r), chain, False))
+    return res + at_once(runs, clock)
+
+
+def at_once(runs, clock):
+    res, groups = [], {}
+    for i, r in enumerate(runs):
+        if r["sent"] and not r["is_dispatcher"]:
+            groups.setdefault(r["rows"][0][1].timestamp, []).append(i)
+    for some in groups.values() if clock else ():
+        units, backs = {runs[i]["unit"] for i in some}, [i for i in some if any(e.activity == "returned" for _, e, _, _ in runs[i]["rows"])]
+        if len(units) > 1 and some[-1] - some[0] == len(units) - 1 and backs in ([], [some[-1]]):
+            res += [(i, True, True) for i in some[1:]]
+    return res
+
+
+def stays(events, closed_at, dispatchers, together="evidence", clock=True, beside=()):
+    "Spells of one case as dicts"
+    runs = stretches(events, dispatchers, beside)
+    found = [] if together == "never" else [o for o in overlapping(runs, clock) if o[1] or together == "always"]
+    joins, alone = {i for i, _, once in found if not once}, {i for i, _, once in found if once}
+    res = []
+    for i, r in enumerate(runs):
+        if i in joins:
+            next(s for s in reversed(res) if s["unit"] == r["unit"])["rows"].extend(r["rows"])
+        else:
+            res.append(r | dict(rows=[*r["rows"]], at_once=i in alone))
+    steps = [(s["rows"][0][0], 0, i) for i, s in enumerate(res)] + [(s["rows"][-1][0], 1, i) for i, s in enumerate(res)]
+    let_go, chain = [], {}
+    for _, ends, i in sorted(steps):
+        if ends:
+            let_go.append(i)
+        else:
+            chain[i] = chain[let_go.pop()] if let_go and not res[i]["at_once"] else i
+    roots = sorted(
+        {*chain.values()}, key=lambda k: (min((i for i in chain if chain[i] == k and not res[i]["is_dispatcher"]), default=99), k)
+    )
     for i, s in enumerate(res):
-        own = [o["unit"] for o in res[i + 1 :] if not o["is_dispatcher"]]
-        after = [o["unit"] for o in res[i + 1 :]]
-        s["spell"] = i + 1
+        said = [e for _, e, said, _ in s["rows"] if said]
+        s |= dict(
+            thread=roots.index(chain[i]) + 1,
+            spell=i + 1,
+            entered_at=s["rows"][0][1].timestamp,
+            events=[e for _, e, _, _ in s["rows"]],
+            said=said,
+        )
+    closer = max(((at, s["thread"]) for s in res for at, e, _, _ in s["rows"] if e.activity == "closed"), default=(0, 1))[1]
+    for s in res:
+        s["ends"] = s["thread"] == (closer if found else 1)
+        after = [o for o in res if o["thread"] == s["thread"] and o["spell"] > s["spell"]]
+        own = [o["unit"] for o in after if not o["is_dispatcher"]]
+        replied = max((e.timestamp for e in s["events"] if e.activity in ("replied", "closed")), default=None)
+        last = closed_at if s["ends"] or s["thread"] == 1 or replied is None else replied
+        s["left_at"] = after[0]["entered_at"] if after else last
         # where the case went: for a unit the next unit, past dispatchers; for a dispatcher whoever came next
-        s["next_unit"] = own[0] if own and not s["is_dispatcher"] else after[0] if after else None
+        s["next_unit"] = own[0] if own and not s["is_dispatcher"] else after[0]["unit"] if after else None
         if not after:
-            s["exit"] = "open" if closed_at is None else "resolved"
+            s["exit"] = "open" if closed_at is None else "resolved" if s["ends"] else "assisted"
         else:
             s["exit"] = "bounced" if not s["is_dispatcher"] and own and own[0] == s["unit"] else "passed"
     return res
@@ -68,66 +181,75 @@ def above(unit, parent):
     return res
 
 
-def passes(spells, resolver, parent):
+def of_thread(spells, s):
+    "The spells of units in a spell's thread"
+    return [o for o in spells if o["thread"] == s["thread"] and not o["is_dispatcher"]]
+
+
+def passes(spells, done, parent):
     "Hops of one case as dicts"
-    own = [s for s in spells if not s["is_dispatcher"]]
-    res = []
-    for a, b in pairwise(own):
-        kind = (
-            "bounce"
-            if a["unit"] == b["unit"]
-            else "down"
-            if a["unit"] in above(b["unit"], parent)
-            else "up"
-            if b["unit"] in above(a["unit"], parent)
-            else "lateral"
-        )
-        res.append(
-            dict(
-                hop=len(res) + 1,
-                from_unit=a["unit"],
-                to_unit=b["unit"],
-                at=b["entered_at"],
-                held_seconds=seconds(a["left_at"], a["entered_at"]),
-                via_dispatcher=b["spell"] - a["spell"] > 1,
-                kind=kind,
-                boomerang=a["unit"] == resolver,
-                pingpong=False,
+    res, n = [], 0
+    for thread in sorted({s["thread"] for s in spells}):
+        line = [s for s in spells if s["thread"] == thread]
+        own, first = [s for s in line if not s["is_dispatcher"]], len(res)
+        n += bool(own)
+        for a, b in pairwise(own):
+            kind = (
+                "bounce"
+                if a["unit"] == b["unit"]
+                else "down"
+                if a["unit"] in above(b["unit"], parent)
+                else "up"
+                if b["unit"] in above(a["unit"], parent)
+                else "lateral"
             )
-        )
-    for h, g in pairwise(res):
-        h["pingpong"] = h["from_unit"] != h["to_unit"] and (g["from_unit"], g["to_unit"]) == (h["to_unit"], h["from_unit"])
+            res.append(
+                dict(
+                    hop=len(res) + n,  # the last spell of a thread has a number and no hop
+                    from_unit=a["unit"],
+                    to_unit=b["unit"],
+                    at=b["entered_at"],
+                    held_seconds=seconds(a["left_at"], a["entered_at"]),
+                    via_dispatcher=line.index(b) - line.index(a) > 1,
+                    kind=kind,
+                    boomerang=done is not None and a["unit"] == line[-1]["unit"],
+                    pingpong=False,
+                    spell=a["spell"],
+                )
+            )
+        for h, g in pairwise(res[first:]):
+            h["pingpong"] = h["from_unit"] != h["to_unit"] and (g["from_unit"], g["to_unit"]) == (h["to_unit"], h["from_unit"])
     return res
 
 
 def times(spell, activity):
-    return [e.timestamp for e in spell["events"] if e.activity == activity]
+    return [e.timestamp for e in spell["events" if activity != "returned" else "said"] if e.activity == activity]
 
 
 def marks(spells, hops, done):
     "What each stay of a case is counted as, in the order of the spells"
-    own, res, asked = [s for s in spells if not s["is_dispatcher"]], [], {}
+    res, asked, sent = [], {}, {s["spell"]: h for h in hops for s in spells if s["spell"] == h["spell"]}
     for s in spells:
+        own = of_thread(spells, s)
+        line = [o for o in spells if o["thread"] == s["thread"]]
         i = own.index(s) if s in own else None
-        hop = hops[i] if i is not None and i < len(hops) else None
+        hop = sent.get(s["spell"])
         follows, before = hop and hop["to_unit"], own[i - 1]["unit"] if i else None
         later = [j for j, o in enumerate(own) if i is not None and j > i and o["unit"] == s["unit"]]
-        asked.setdefault(s["unit"], []).extend(times(s, "designated"))
-        across, tossed = bool(hop) and hop["kind"] == "lateral", bool(hop) and done is not None and s["unit"] == spells[-1]["unit"]
+        asked.setdefault((s["thread"], s["unit"]), []).extend(times(s, "designated"))
+        across, tossed = bool(hop) and hop["kind"] == "lateral", bool(hop) and done is not None and s["unit"] == line[-1]["unit"]
         middle = bool(hop) and before == follows != s["unit"]
-        first, at = s["events"][0], spells.index(s)
-        back, claims = times(s, "returned"), times(s, "claimed")
-        sent = spells[at - 1]["events"][-1].timestamp if at and spells[at - 1]["is_dispatcher"] else None
+        first, (back, claims) = s["events"][0], (times(s, "returned"), times(s, "claimed"))
         res.append(
             dict(
-                dispatched_at=sent if first.activity == "claimed" else first.timestamp,
+                dispatched_at=s["came"] if first.activity == "claimed" else first.timestamp,
                 returned_at=min(back, default=None),
                 claimed_at=min(claims, default=None),
                 kind=hop and hop["kind"],
                 follows=follows,
                 returned=bool(back),
-                designated=bool(asked[s["unit"]]),
-                defied=bool(back) and bool(asked[s["unit"]]) and max(back) >= min(asked[s["unit"]]),
+                designated=bool(asked[s["thread"], s["unit"]]),
+                defied=bool(back) and bool(asked[s["thread"], s["unit"]]) and max(back) >= min(asked[s["thread"], s["unit"]]),
                 boomerang=tossed,
                 boomerang_across=tossed and hop["kind"] not in ("down", "up"),
                 pingpong=bool(hop) and hop["pingpong"],
@@ -161,7 +283,7 @@ def tallies(spells, found):
     )
 
 
-def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at=None, parent=None):
+def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at=None, parent=None, together="evidence", clock=True):
     "(spells, hops, cases) as lists of dicts, from events in the order of their source"
     closed_at, submitted_at, parent = closed_at or {}, submitted_at or {}, parent or {}
     all_spells, all_hops, all_cases = [], [], []
@@ -169,18 +291,19 @@ def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at
     for case_id in dict.fromkeys(e.case_id for e in events):
         own = sorted((e for e in events if e.case_id == case_id), key=lambda e: e.timestamp)  # stable: ties stay in the order of the source
         done, until = closing(own, complete, closed_at.get(case_id))
-        spells = stays(until, done, dispatchers)
-        units = [s for s in spells if not s["is_dispatcher"]]
-        resolver = spells[-1]["unit"] if spells and done is not None else None
-        hops = passes(spells, resolver, parent)
+        spells = stays(until, done, dispatchers, together, clock, helpers(own, dispatchers))
+        units, ending = [s for s in spells if not s["is_dispatcher"]], [s for s in spells if s["ends"]]
+        lead = [s for s in ending if not s["is_dispatcher"]]
+        resolver = ending[-1]["unit"] if ending and done is not None else None
+        hops = passes(spells, done, parent)
         opened = submitted_at.get(case_id) or own[0].timestamp
-        n = len({s["unit"] for s in units})
+        n = len({(s["thread"], s["unit"]) for s in units})
         all_cases.append(
             dict(
                 case_id=case_id,
                 opened_at=opened,
                 closed_at=done,
-                first_unit=units[0]["unit"] if units else None,
+                first_unit=next((s["unit"] for s in units if s["thread"] == 1), None),
                 resolver=resolver,
                 n_spells=len(units),
                 n_units=n,
@@ -188,7 +311,7 @@ def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at
                 n_pingpong=sum(h["pingpong"] for h in hops),
                 n_bounced=sum(h["kind"] == "bounce" for h in hops),
                 n_revisits=len(units) - n,
-                limbo_seconds=seconds(units[-1]["entered_at"], units[0]["entered_at"]) if units and done is not None else None,
+                limbo_seconds=seconds(lead[-1]["entered_at"], lead[0]["entered_at"]) if lead and done is not None else None,
                 duration_seconds=seconds(done or end, opened),
             )
         )

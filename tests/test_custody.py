@@ -157,7 +157,9 @@ def compare_marks(log, events, want):
 
 
 def course(c):
-    return {0: "none", 1: "stayed", c["n_units"] if c["n_spells"] > 1 else -1: "linear"}.get(c["n_spells"], "circular")
+    if not c["n_spells"]:
+        return "none"
+    return "stayed" if not c["n_hops"] else "linear" if c["n_units"] == c["n_spells"] else "circular"
 
 
 def test_a_return_is_late_after_the_window_of_its_channel_from_its_start():

@@ -18,7 +18,7 @@ from .spells import coded_cases
 from ..intake.log import CaseLog
 from ..intake.tables import COUNTED, ROW, known_words
 from ..words.rules import SCOPES
-from ..words.vocabulary import moves
+from ..words.vocabulary import gives
 from ..words.face import face
 
 # %% ../../nbs/custody/milestones.ipynb #n005
@@ -52,7 +52,7 @@ def _events(log: CaseLog, *activities: str) -> ibis.Table:
 
 def _arrived(log: CaseLog, c: ibis.Table) -> ibis.Table:
     "Coded cases with `dispatched_at`, when the case came to its first unit: known from an event that is no sign of earlier work, else by the dispatcher before it, else by submission."
-    e = log.core.filter(moves(log.core.act) & ~log.core.sign).select("case", "timestamp")
+    e = log.core.filter(gives(log.core.act)).select("case", "timestamp")
     e = e.join(c.select("case", "entered_at"), "case").filter(_.timestamp <= _.entered_at)
     c = c.left_join(e.group_by("case").agg(known_at=_.timestamp.max()), "case").drop("case_right")
     before = (c.opened_at < c.entered_at).ifelse(c.opened_at, ibis.null("timestamp"))

@@ -39,7 +39,7 @@ def _arrives(log: CaseLog) -> bool:
 _TESTS: dict[str, Callable[[CaseLog], bool]] = {
     **{
         step: lambda log, step=step: log.has(step) or _SAID.get(step) in attribute_names(log)
-        for step in ("returned", "designated", "claimed", "contacted", "replied", "extended", "urged", "reopened")
+        for step in ("returned", "designated", "claimed", "contacted", "replied", "assisted", "extended", "urged", "reopened")
     },
     "arrival": _arrives,
     "closed": _closes,

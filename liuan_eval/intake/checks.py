@@ -17,10 +17,13 @@ import ibis
 import pandas as pd
 from ibis import _
 
+from .guess import FIRST, STAYS
 from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
 from .names import changed, grades, near_names, text, units_seen
 from .order import continues
+from .overlaps import overlaps
+from .runs import runs
 from .source import LINE, PLACE
 from .tables import AGAIN, COUNTED, HIDDEN, ROW, UNCLEAR, attributes, case_of, known_words, order_of
 from .times import BAD, TIMES, TimeColumn, why_of
@@ -440,6 +443,25 @@ def _near_names(log: CaseLog) -> ibis.Table | None:
     "Pairs of names that may mean one unit; those that the mapping's tree tells apart are not asked about."
     found = near_names(units_seen(log.events), log.units.unit[log.units.in_tree & bool(log.mapping.units)])
     return ibis.memtable(pd.DataFrame({"example": found.alias + " ≈ " + found.unit})) if len(found) else None
+
+# %% ../../nbs/intake/checks.ipynb #n011
+@problem("ambiguous", of="cases")
+def _ambiguous(log: CaseLog) -> ibis.Table | None:
+    "Cases in which a unit acts again by itself while another may have the case; stays say themselves who has it."
+    if log.mapping.layout == "stays" or (t := overlaps(log)) is None:
+        return None
+    return _of_cases(log, t.select("case").distinct())
+
+
+@problem("looks_dispatcher", of="cases")
+def _looks_dispatcher(log: CaseLog) -> ibis.Table | None:
+    "Cases that begin with a unit that seems to only route, with its name as the example."
+    r = runs(log)
+    t = r.group_by("case").agg(first=r.unit.argmin(r.run), last=r.unit.argmax(r.run), closed=r.closed_at.notnull().any())
+    found = t.group_by("first").agg(n=_.count(), closed=_.closed.sum(), kept=(_.closed & (_["first"] == _["last"])).sum()).execute()
+    found = found[(found.n > FIRST * found.n.sum()) & (found.closed >= log.mapping.minimum) & (found.kept <= STAYS * found.closed)]
+    names = log.units.set_index("code").unit[[c for c in found["first"] if c not in dispatchers(log.units)]]
+    return t.filter(t["first"].isin([int(c) for c in names.index])).mutate(example=ibis.literal(", ".join(names))) if len(names) else None
 
 # %% ../../nbs/intake/checks.ipynb #m006
 @problem("order_not_number", of="events")

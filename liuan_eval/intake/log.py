@@ -64,7 +64,7 @@ from ..words.text import DATA, Lang, LogError, Question, Text, packaged
 from ..words.face import face
 from ..words.time import day, standard, wall
 from ..words.units import apart
-from ..words.vocabulary import Does, act
+from ..words.vocabulary import Does, act, activities
 
 # %% ../../nbs/intake/log.ipynb #n029
 class Shown(ibis.Table):
@@ -105,7 +105,7 @@ class LogTables:
     mapping: Mapping
     raw: dict[str, ibis.Table]  # the tables as they were opened
     events: ibis.Table  # all events with our columns, words coded, further columns kept, and `aside`: why one is not used
-    core: ibis.Table  # case, unit, act (integers), timestamp, seq, sign (of `SIGNS`): events that are used
+    core: ibis.Table  # case, seq, timestamp, act, unit (integers), in this order: events that are used
     case_ids: ibis.Table  # case -> case_id
     attributes: ibis.Table | None  # case and its attributes, one row per case
     callbacks: ibis.Table | None  # one row per call
@@ -349,7 +349,7 @@ def _unit_table(events: ibis.Table, mapping: Mapping) -> pd.DataFrame:
     return units.assign(code=range(1, len(units) + 1), **{c: _labels(units, c) for c in ("zh", "en")})
 
 # %% ../../nbs/intake/log.ipynb #n003
-SIGNS = ("claimed", "contacted", "replied", "closed", "extended", "returned")  # a unit does these with a case that came before
+SIGNS = tuple(code for code, does in activities().items() if does.own)  # a unit does these with a case that came before
 
 
 def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
@@ -362,16 +362,17 @@ def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
 
 
 def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
-    "case, seq, timestamp, act, sign, unit (a code): the events that are used."
+    "case, seq, timestamp, act, unit (a code): the events that are used."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
     ties = [LINE] if lined else ["activity", "unit"]
     e = events.filter(events.aside.isnull())
     moved = continues(e, mapping)
-    does = act(e.activity) if moved is None else moved.ifelse(int(Does.NOTHING), act(e.activity)).cast("int8")
-    slim = e.select(*dict.fromkeys(["case_id", "unit", "timestamp", ROW, *ties]), act=does, sign=e.activity.isin(SIGNS).fill_null(False))
+    still = Does.LEAVES if mapping.layout == "stays" else Does.NOTHING
+    does = act(e.activity) if moved is None else moved.ifelse(int(still), act(e.activity)).cast("int8")
+    slim = e.select(*dict.fromkeys(["case_id", "unit", "timestamp", ROW, *ties]), act=does)
     e = slim.join(case_ids, "case_id").left_join(dim, "unit")
     e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=[_.timestamp, _[ROW], *[_[c] for c in ties]]).cast("int32"))
-    return kept(e.select("case", "seq", "timestamp", "act", "sign", unit="code"))
+    return kept(e.select("case", "seq", "timestamp", "act", unit="code"))
 
 
 def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'STAY_COLUMNS', 'REQUIRED', 'MISSING', 'Table', 'Texts', 'Rows',
-           'Words', 'Meaning', 'Reading', 'Mapping', 'find_columns', 'amend']
+           'Words', 'TOGETHER', 'Meaning', 'Reading', 'Mapping', 'find_columns', 'amend']
 
 # %% ../../nbs/intake/mapping.ipynb #c003
 import re
@@ -76,6 +76,9 @@ class Reading(Meaning):
     span: Table = field(default_factory=dict)  # `from`, `to`: what times can be right; `extracted`: when the log was exported
     missing: tuple[str, ...] = MISSING  # words that mean: nothing stands here
     several: str | None = None  # several units in one cell: `first` leads and the others assist, or the cell is `one` unit's name
+    together: str = (
+        "evidence"  # a unit acts again while another has the case: both hold it where the rows tell (`evidence`), `always` or `never`
+    )
     scale: Table = field(default_factory=dict)  # of numbered answers, from which number on they count as yes: `satisfied = 4`
     ids: str | None = None  # case numbers that come again: `yearly` where they start anew each year, `unique` where they do not
     ties: str | None = None  # order of the rows of a case at the same time: `oldest_first` or `newest_first`
@@ -389,8 +392,11 @@ def _check_values(m: Mapping) -> None:
             )
 
 
+TOGETHER = ("evidence", "always", "never")  # when two units that act by turns both hold a case
+
+
 def _check_answers(m: Mapping) -> None:
-    "Raise `LogError` for an answer to a question (`scale`, `several`, `ids`) that there is not."
+    "Raise `LogError` for an answer to a question (`scale`, `several`, `ids`, `together`) that there is not."
     words = packaged("dictionaries/words")
     kinds = [k for k in words if "true" in words[k]]
     for k, v in m.scale.items():
@@ -399,7 +405,7 @@ def _check_answers(m: Mapping) -> None:
                 f"[scale] 中“{k} = {v}”：左边应为 {'、'.join(kinds)}，右边应为数字（从几起算“是”）。",
                 f"[scale] has '{k} = {v}'; on the left stands one of {', '.join(kinds)}, on the right the number from which on an answer counts as yes.",
             )
-    for key, known in dict(several=("first", "one"), ids=("yearly", "unique")).items():
+    for key, known in dict(several=("first", "one"), ids=("yearly", "unique"), together=TOGETHER).items():
         if (v := getattr(m, key)) not in (None, *known):
             raise _wrong(f"{key} 为“{v}”；请写 {' 或 '.join(known)}。", f"{key} is '{v}'; write {' or '.join(known)}.")
 

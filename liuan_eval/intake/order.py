@@ -78,7 +78,14 @@ def reversed_rows(
 
 # %% ../../nbs/intake/order.ipynb #n010
 _ANNOUNCE, _END = ("schedule", "assign", "reassign"), ("complete", "ate_abort", "pi_abort", "withdraw", "manualskip", "autoskip")
-_WHEN_DONE = [int(d) for d in Does if d not in (Does.HOLDS, Does.CLAIMS)]  # such work does what it does at its end
+_WHEN_DONE = [
+    Does.CLOSES,
+    Does.REOPENS,
+    Does.RETURNS,
+    Does.NOTHING,
+    Does.DESIGNATES,
+    Does.ASSISTS,
+]  # such work does what it does at its end
 
 
 def _transitions(events: ibis.Table, mapping: Mapping) -> Any:
