@@ -60,19 +60,19 @@ def km_curve(
     return c.select(*groups, "x", "r", "d", "surv", "low", "high").rename(dict(zip(keys, groups)))
 
 # %% ../../nbs/indicators/lifetable.ipynb #n013
-def _in_order(t: ibis.Table, keys: list[str], **frame: Any) -> dict:
-    "The window of all rows of a group in the order of their times, ends before those still open."
-    return dict(group_by=[t[k] for k in keys], order_by=[t.x, t.closed.desc()], **frame)
+def _by_risk(t: ibis.Table, keys: list[str], **frame: Any) -> dict:
+    "The window of all rows of a group in the order in which they leave; `r` is another on each of them."
+    return dict(group_by=[t[k] for k in keys], order_by=t.r.desc(), **frame)
 
 
 def _ranked(t: ibis.Table, keys: list[str]) -> ibis.Table:
     "keys, x, closed, r, after (the next time), g, log_s, v, surv: every case with those at risk when it leaves, and the curve after it."
     t = t.filter(_.x.notnull()).mutate(closed=_.closed.fill_null(False))
-    all_ = t.count().over(**_in_order(t, keys, rows=(None, None)))
-    t = t.mutate(r=all_ - ibis.row_number().over(**_in_order(t, keys)), after=t.x.lead().over(**_in_order(t, keys)))
+    order: dict[str, Any] = dict(group_by=[t[k] for k in keys], order_by=[t.x, t.closed.desc()])  # ends before those still open
+    t = t.mutate(r=t.count().over(**order, rows=(None, None)) - ibis.row_number().over(**order), after=t.x.lead().over(**order))
     ends, r = t.closed & (t.r > 1), ibis.greatest(t.r, 2).cast("float64")  # with the last case the curve is 0, and g is taken as 0
     t = t.mutate(g=ends.ifelse(1 / (r * (r - 1)), 0.0), one=ends.ifelse((1 - 1 / r).ln(), 0.0))
-    so_far = _in_order(t, keys, rows=(None, 0))
+    so_far = _by_risk(t, keys, rows=(None, 0))
     t = t.mutate(log_s=t.one.sum().over(**so_far), v=t.g.sum().over(**so_far)).drop("one")
     return t.mutate(surv=(t.closed & (t.r == 1)).ifelse(0.0, t.log_s.exp()))
 
@@ -110,7 +110,7 @@ def restricted_mean(
     lt = _ranked(t, groups)
     to = ibis.least(lt.x, float(tau))
     lt = lt.mutate(to=to, area=lt.surv * (ibis.least(ibis.coalesce(lt.after, float(tau)), float(tau)) - to))
-    lt = lt.mutate(rest=lt.area.sum().over(**_in_order(lt, groups, rows=(0, None))))
+    lt = lt.mutate(rest=lt.area.sum().over(**_by_risk(lt, groups, rows=(0, None))))
     f = lt.aggregate(
         by=[lt[k] for k in groups],
         n=lt.count(),

@@ -14,7 +14,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from ..custody.milestones import beside, milestones, with_endings
+from ..custody.milestones import milestones, widened, with_endings
 from ..custody.spells import coded_spells
 from .lifetable import incidence
 from .rows import bound, named_table, period_column, rows, with_end
@@ -38,7 +38,7 @@ def office_cases(
     "Milestones with their moments in office hours, kept in the engine."
     steps = ("dispatched", "claimed", "contacted", "replied", "closed", "end")
     clock = lambda t: log.calendar.office_hours(with_end(log, t), {f"w_{c}": f"{c}_at" for c in steps}).drop("end_at")
-    return beside(log, "waits", milestones(log), clock)
+    return widened(log, "waits", milestones(log), clock)
 
 
 def office_spells(
@@ -47,7 +47,7 @@ def office_spells(
     "Spells with their moments in office hours, kept in the engine."
     steps = ("dispatched", "claimed", "end")
     clock = lambda t: log.calendar.office_hours(with_end(log, t), {f"w_{c}": f"{c}_at" for c in steps}).drop("end_at")
-    return beside(log, "stay_waits", coded_spells(log), clock, key=("case", "spell"))
+    return widened(log, "stay_waits", coded_spells(log), clock, key=("case", "spell"))
 
 # %% ../../nbs/indicators/speed.ipynb #c011
 STEPS = dict(claim="claimed", contact="contacted", reply="replied", close="closed")
