@@ -18,7 +18,9 @@ from ibis import _
 from .threads import helpers, threads
 from ..intake.log import CaseLog, brief, closings, n_rows
 from ..intake.mapping import TOGETHER
+from ..intake.neighbours import Line, numbered
 from ..intake.runs import runs
+from ..intake.source import kept
 from ..words.rules import SCOPES
 from ..words.time import elapsed, wall
 from ..words.units import dispatchers, kin
@@ -42,14 +44,15 @@ _OF_RUN = (
 
 
 def _held(log: CaseLog) -> ibis.Table:
-    "Spells as they stand: a run's columns, spell, thread, and `ends`: it is of the thread that ends with the case."
+    "Spells as they stand, in the order of case, thread and spell: a run's columns, and `ends`: it is of the thread that ends with the case."
     r, several = runs(log), threads(log)
     alone = dict(spell=r.run, thread=ibis.literal(1, "int32"), ends=ibis.literal(True))
     if several is None:
         return r.select(*_OF_RUN, **alone)
     few = several.join(_ending(log, several), "case").mutate(ends=_.thread == _.ending)
     few = few.select(*_OF_RUN, "spell", "thread", "ends")
-    return r.anti_join(several, "case").select(*_OF_RUN, **alone).union(few)
+    t = r.anti_join(several, "case").select(*_OF_RUN, **alone).union(few)
+    return log.keep("held", lambda: t.order_by("case", "thread", "spell"))
 
 
 def _ending(log: CaseLog, several: ibis.Table) -> ibis.Table:
@@ -58,32 +61,58 @@ def _ending(log: CaseLog, several: ibis.Table) -> ibis.Table:
     return closed.mutate(ending=closed.ending.fill_null(1))
 
 # %% ../../nbs/custody/spells.ipynb #n002
-def _neighbours(log: CaseLog) -> ibis.Table:
-    "Spells with what stands next to them in their thread: `after` in any case, the rest among spells of the same sort (dispatchers are looked past)."
+_LINE = ("case", "thread")
+
+
+def _in_line(log: CaseLog) -> ibis.Table:
+    "Spells with what comes after each in its thread, kept in their order."
     codes = dispatchers(log.units)
     t = _held(log).mutate(is_dispatcher=_.unit.isin(codes) if codes else ibis.literal(False))
-    line, kind = dict(group_by=[t.case, t.thread], order_by=t.spell), dict(group_by=[t.case, t.thread, t.is_dispatcher], order_by=t.spell)
-    t = t.mutate(place=(ibis.row_number().over(**kind) + 1).cast("int32"))
-    same = dict(group_by=[t.case, t.thread, t.unit], order_by=t.spell)
-    return t.mutate(
-        after=t.unit.lead().over(**line),
-        after_at=t.entered_at.lead().over(**line),
-        follows=t.unit.lead().over(**kind),
-        follows2=t.unit.lead(2).over(**kind),
-        before=t.unit.lag().over(**kind),
-        next_at=t.entered_at.lead().over(**kind),
-        last=t.unit.last().over(**line, rows=(None, None)),
-        nth=ibis.row_number().over(**same),
-        again=t.place.lead().over(**same),
-        ordered_at=t.designated_at.min().over(**same, rows=(None, 0)),
-        hop=t.place if threads(log) is None else _counted_on(t),
-    )
+    line = Line(t, _LINE, "spell")
+    return kept(t.mutate(after=line.after(t.unit), after_at=line.after(t.entered_at)))
+
+
+def _of_units(t: ibis.Table) -> ibis.Table:
+    "Spells of units with what stands beside them among such, kept in their order; `place` is their number in the thread."
+    t = numbered(t.filter(~t.is_dispatcher), _LINE, "spell", "place")
+    line = Line(t, _LINE, "spell")
+    beside = dict(follows=line.after(t.unit), follows2=line.after(t.unit, 2), before=line.before(t.unit), next_at=line.after(t.entered_at))
+    return kept(t.mutate(**beside))
+
+# %% ../../nbs/custody/spells.ipynb #n044
+def _again(t: ibis.Table, last: ibis.Table) -> ibis.Table:
+    "Spells of units with `nth`, from 0 for the first of its unit, `again`, the place of the unit's next, and `home`: the unit is the `last` of the thread."
+    passed = t.filter(t.before.notnull() | t.follows.notnull())
+    some = passed.group_by(*_LINE, "unit").agg(n=_.count()).filter(_.n > 1)
+    few = t.semi_join(some, [*_LINE, "unit"]).select("case", "thread", "unit", "spell", "place")
+    same = dict(group_by=[few.case, few.thread, few.unit], order_by=few.spell)
+    few = few.mutate(nth=ibis.row_number().over(**same), again=few.place.lead().over(**same)).join(last, [*_LINE])
+    few = few.select("case", "spell", "nth", "again", home=few.unit == few.last)
+    t = t.left_join(few, ["case", "spell"]).drop("case_right", "spell_right")
+    return t.mutate(nth=t.nth.fill_null(0), home=t.home.fill_null(False))
+
+
+def _ordered(log: CaseLog, t: ibis.Table) -> ibis.Table:
+    "Spells with `ordered_at`: when an arbiter first named the unit."
+    if not log.has("designated"):
+        return t.mutate(ordered_at=ibis.null("timestamp"))
+    same = dict(group_by=[t.case, t.thread, t.unit], order_by=t.spell, rows=(None, 0))
+    return t.mutate(ordered_at=t.designated_at.min().over(**same))
+
+
+def _neighbours(log: CaseLog) -> ibis.Table:
+    "Spells with what stands beside them in their thread: `after` in any case, the rest of units only, dispatchers looked past."
+    t = _in_line(log)
+    own = _again(_of_units(t), t.filter(t.after.isnull()).select(*_LINE, last="unit"))
+    own = own.mutate(hop=own.place if threads(log) is None else _counted_on(own))
+    routing = t.filter(t.is_dispatcher)
+    routing = routing.mutate(**{c: ibis.null(own[c].type()) for c in own.columns if c not in t.columns})
+    return _ordered(log, own.union(routing.select(own.columns)))
 
 
 def _counted_on(t: ibis.Table) -> Any:
-    "The number of a spell among those of its sort in the case, one thread after the other."
-    line = ibis.row_number().over(group_by=[t.case, t.is_dispatcher], order_by=[t.thread, t.spell])
-    return (line + 1).cast("int32")
+    "The number of a unit's spell in the case, one thread after the other."
+    return (ibis.row_number().over(group_by=t.case, order_by=[t.thread, t.spell]) + 1).cast("int32")
 
 # %% ../../nbs/custody/spells.ipynb #n032
 def _left(t: ibis.Table) -> Any:
@@ -125,7 +154,7 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
     unit, across, planned = ~t.is_dispatcher, (t.kind == "lateral").fill_null(False), t.kind.isin(["down", "up"])
     starts = ((t.follows2 == t.unit) & (t.follows != t.unit)).fill_null(False)
     middle = ((t.before == t.follows) & (t.before != t.unit)).fill_null(False)
-    tossed = unit & t.follows.notnull() & t.closed_at.notnull() & (t.unit == t.last)
+    tossed = unit & t.follows.notnull() & t.closed_at.notnull() & t.home
     return dict(
         returned=t.returned_at.notnull(),
         returned_late=t.late,
@@ -138,7 +167,7 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
         in_pingpong_across=unit & (starts | middle) & across,
         detour_across=unit & (t.again > t.place + 2).fill_null(False) & across,
         delay_seconds=(unit & across & ~tossed).ifelse(elapsed(t.left_at, t.entered_at), 0.0),
-        revisit=unit & (t.nth > 0),
+        revisit=unit & (t.nth > 0).fill_null(False),
     )
 
 # %% ../../nbs/custody/spells.ipynb #n027
@@ -300,13 +329,12 @@ def _summed(log: CaseLog) -> ibis.Table:
 # %% ../../nbs/custody/spells.ipynb #n037
 def _hands(log: CaseLog) -> ibis.Table:
     "case, n_hands, first_reply_at, last_reply_at: threads and assisting units, and when the first and the last of them had last replied."
-    s = coded_spells(log).filter(~_.is_dispatcher)
-    ends = s.group_by("case", "thread").agg(replied_at=_.replied_at.max()) if threads(log) is not None else None
-    if ends is None:
-        ends = s.group_by("case").agg(replied_at=_.replied_at.max())
-    ends = ends.select("case", "replied_at")
-    if (more := helpers(log)) is not None:
-        ends = ends.union(more.select("case", "replied_at"))
+    s, more = coded_spells(log).filter(~_.is_dispatcher), helpers(log)
+    if threads(log) is None and more is None:
+        last = s.group_by("case").agg(first_reply_at=_.replied_at.max())
+        return last.mutate(n_hands=ibis.literal(1, "int32"), last_reply_at=last.first_reply_at)
+    ends = s.group_by(*_LINE).agg(replied_at=_.replied_at.max()).select("case", "replied_at")
+    ends = ends if more is None else ends.union(more.select("case", "replied_at"))
     return ends.group_by("case").agg(n_hands=_.count().cast("int32"), first_reply_at=_.replied_at.min(), last_reply_at=_.replied_at.max())
 
 # %% ../../nbs/custody/spells.ipynb #n016

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['threads', 'helpers']
 
-# %% ../../nbs/custody/threads.ipynb #n003
+# %% ../../nbs/custody/threads.ipynb #n019
 from math import ceil, log2
 from typing import Any
 
@@ -14,11 +14,11 @@ from ibis import _
 
 from ..intake.log import CaseLog, n_rows
 from ..intake.overlaps import overlaps
-from ..intake.runs import beside, runs
+from ..intake.runs import beside, whole_runs
 from ..words.units import dispatchers
 from ..words.vocabulary import Does
 
-# %% ../../nbs/custody/threads.ipynb #n006
+# %% ../../nbs/custody/threads.ipynb #n022
 def _together(log: CaseLog) -> ibis.Table | None:
     "case, run, at_once: the overlaps in which both units hold the case; None where there are none."
     if (t := overlaps(log)) is None:
@@ -39,15 +39,15 @@ def _left(log: CaseLog, r: ibis.Table) -> ibis.Table:
     t = t.filter((t.seq > t.first_seq) & (t.again.isnull() | (t.seq < t.again)) & (t.timestamp > t.next_at))
     return t.group_by("case", "run").agg(sent_seq=t.seq.max())
 
-# %% ../../nbs/custody/threads.ipynb #n007
+# %% ../../nbs/custody/threads.ipynb #n023
 def _several(log: CaseLog) -> ibis.Table | None:
     "Runs of the cases that several units held together, with `joins`: the run goes on with an earlier stint of its unit; `at_once`; None where there are none."
-    both, r = _together(log), runs(log)
-    said = log.keep("sent_on", lambda: _left(log, r)) if log.mapping.layout == "stays" else None
+    both = _together(log)
+    said = log.keep("sent_on", lambda: _left(log, whole_runs(log, log.case_ids))) if log.mapping.layout == "stays" else None
     found = [t.select("case").distinct() for t in (both, said) if t is not None and n_rows(t.limit(1))]
     if not found:
         return None
-    r = r.semi_join(found[0].union(*found[1:], distinct=True) if len(found) > 1 else found[0], "case")
+    r = whole_runs(log, found[0].union(*found[1:], distinct=True) if len(found) > 1 else found[0])
     none = ibis.null("boolean")
     r = r.mutate(at_once=none) if both is None else r.left_join(both, ["case", "run"]).drop("case_right", "run_right")
     if said is not None:
@@ -69,7 +69,7 @@ def _stints(r: ibis.Table) -> ibis.Table:
         at_once=t.at_once.argmin(t.run),
     )
 
-# %% ../../nbs/custody/threads.ipynb #n009
+# %% ../../nbs/custody/threads.ipynb #n025
 def _brackets(t: ibis.Table) -> ibis.Table:
     "Beginnings (-1) and ends (1) of stints in their order, with the level of each."
     part = t.select("case", "run", "at_once")
@@ -91,7 +91,7 @@ def _before(t: ibis.Table) -> ibis.Table:
     t = t.select("case", "run").left_join(e.select("case", "run", "root"), ["case", "run"]).drop("case_right", "run_right")
     return t.mutate(root=t.root.fill_null(t.run))
 
-# %% ../../nbs/custody/threads.ipynb #n011
+# %% ../../nbs/custody/threads.ipynb #n027
 def _rooted(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "case, run, root: for every stint the first stint of its thread; raises what `CaseLog.keep` does."
     links = log.keep("thread_links", lambda: _before(t))
@@ -102,7 +102,7 @@ def _rooted(log: CaseLog, t: ibis.Table) -> ibis.Table:
         links = log.keep(f"thread_links_{i}", lambda step=step: step)
     return links
 
-# %% ../../nbs/custody/threads.ipynb #n012
+# %% ../../nbs/custody/threads.ipynb #n028
 def _numbered(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "Stints with `thread`: 1 for the one that leads, then in the order of their first unit; threads of dispatchers alone come last."
     codes = dispatchers(log.units)
@@ -126,7 +126,7 @@ def threads(
     t = log.keep("stints", lambda: _stints(r))
     return log.keep("threads", lambda: _numbered(log, t))
 
-# %% ../../nbs/custody/threads.ipynb #n014
+# %% ../../nbs/custody/threads.ipynb #n030
 def helpers(
     log: CaseLog,  # any
 ) -> ibis.Table | None:  # case, unit, entered_at, claimed_at, replied_at, returned_at; None where no unit assists

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['overlaps']
 
-# %% ../../nbs/intake/overlaps.ipynb #n015
+# %% ../../nbs/intake/overlaps.ipynb #n003
 from functools import partial
 from typing import Any
 
@@ -13,17 +13,22 @@ import ibis
 from ibis import _
 
 from .log import CaseLog, n_rows
-from .runs import runs
+from .runs import runs, whole_runs
 from ..words.units import dispatchers
 
-# %% ../../nbs/intake/overlaps.ipynb #n018
-def _own(log: CaseLog) -> ibis.Table:
-    "Runs of units, dispatchers left out, of the cases that may have an overlap."
+# %% ../../nbs/intake/overlaps.ipynb #n006
+def _units(log: CaseLog, r: ibis.Table) -> ibis.Table:
+    "Runs of units, dispatchers left out."
     codes = dispatchers(log.units)
-    r = runs(log)
-    r = r.filter(r.unit.notin(codes)) if codes else r
-    some = r.group_by("case").agg(told=r.given.any(), late=(~r.given & (r.run > 2)).any()).filter(_.told & _.late)
-    return r.semi_join(some, "case")
+    return r.filter(r.unit.notin(codes)) if codes else r
+
+
+def _own(log: CaseLog) -> ibis.Table:
+    "Runs of units of the cases that may have an overlap, whole."
+    r = _units(log, runs(log))
+    some = r.group_by("case", "unit").agg(told=r.given.any(), first=r.run.min(), own=r.run.max(where=~r.given))
+    some = some.group_by("case").agg(told=_.told.any(), late=(_.own > _["first"]).any()).filter(_.told & _.late)
+    return _units(log, whole_runs(log, log.keep("may_overlap", lambda: some.select("case"))))
 
 
 def _free(r: ibis.Table) -> ibis.Table:
@@ -33,7 +38,7 @@ def _free(r: ibis.Table) -> ibis.Table:
     back = r.back_seq.max().over(**before).fill_null(-1)
     return r.mutate(free=(~r.given & (had > back)).fill_null(False))
 
-# %% ../../nbs/intake/overlaps.ipynb #n020
+# %% ../../nbs/intake/overlaps.ipynb #n008
 def _by_clock(log: CaseLog) -> bool:
     "Whether the times of dispatches are times of the clock, not days."
     return not {"timestamp", "dispatched"} & log.by_day
@@ -51,7 +56,7 @@ def _told(log: CaseLog) -> ibis.Table:
     before = {c: r[c].lag().over(**line) for c in ("unit", "answered", "again", "sent_at")}
     return r.mutate(**{f"{c}_before": b for c, b in before.items()})
 
-# %% ../../nbs/intake/overlaps.ipynb #n021
+# %% ../../nbs/intake/overlaps.ipynb #n009
 def _acted(log: CaseLog) -> ibis.Table:
     "Runs in which a unit acts by itself while another has the case; where one of several on end is evident, so are those after it."
     r = _told(log)
@@ -66,8 +71,10 @@ def _acted(log: CaseLog) -> ibis.Table:
 
 def _at_once(log: CaseLog) -> ibis.Table:
     "Runs that a dispatcher's row began at the same time as the run before them, of another unit that had not returned the case."
-    r, codes = runs(log), dispatchers(log.units)
-    r = r.filter(r.sent & (r.unit.notin(codes) if codes else ibis.literal(True)))
+    r = _units(log, runs(log)).filter(_.sent)
+    some = r.group_by("case", "entered_at").agg(n=_.unit.nunique()).filter(_.n > 1)
+    some = log.keep("sent_at_once", lambda: some.select("case").distinct())
+    r = _units(log, whole_runs(log, some)).filter(_.sent)
     same = r.group_by("case", "entered_at").agg(
         n=_.unit.nunique(), first=_.run.min(), last=_.run.max(), back=_.run.max(where=_.back_seq.notnull())
     )
@@ -78,8 +85,7 @@ def _at_once(log: CaseLog) -> ibis.Table:
 
 def _overlaps(log: CaseLog) -> ibis.Table:
     "As `overlaps`, not yet kept."
-    codes, r = dispatchers(log.units), runs(log)
-    alone = r.filter(~r.given & (r.run > 2) & (r.unit.notin(codes) if codes else ibis.literal(True)))
+    alone = _units(log, runs(log)).filter(~_.given & (_.run > 2))
     found = [_acted(log)] if n_rows(alone.limit(1)) else []
     found += [_at_once(log)] if _by_clock(log) or not found else []
     return found[0].union(found[1]) if len(found) > 1 else found[0]
