@@ -212,7 +212,7 @@ def deadlines(
     log: CaseLog,  # any
 ) -> ibis.Table:  # milestones with due_at, extended_due_at, limit, rule (its place in `log.rules.rows`; 0: none), of_ticket, pause
     "When each case was due, by the rules or else by its ticket, kept in the engine."
-    return widened(log, "deadlines", _ticketed(log), partial(_deadlines, log)).drop("ticket_extended_at")
+    return brief(widened(log, "deadlines", _ticketed(log), partial(_deadlines, log)).drop("ticket_extended_at"))
 
 # %% ../../nbs/custody/milestones.ipynb #c014
 @face

@@ -70,7 +70,8 @@ def _ranked(t: ibis.Table, keys: list[str]) -> ibis.Table:
     t = t.filter(_.x.notnull()).mutate(closed=_.closed.fill_null(False))
     order: dict[str, Any] = dict(group_by=[t[k] for k in keys], order_by=[t.x, t.closed.desc()])  # ends before those still open
     t = t.mutate(r=t.count().over(**order, rows=(None, None)) - ibis.row_number().over(**order), after=t.x.lead().over(**order))
-    ends, r = t.closed & (t.r > 1), ibis.greatest(t.r, 2).cast("float64")  # with the last case the curve is 0, and g is taken as 0
+    ends: Any = t.closed & (t.r > 1)
+    r: Any = ibis.greatest(t.r, 2).cast("float64")  # with the last case the curve is 0, and g is taken as 0
     t = t.mutate(g=ends.ifelse(1 / (r * (r - 1)), 0.0), one=ends.ifelse((1 - 1 / r).ln(), 0.0))
     so_far = _by_risk(t, keys, rows=(None, 0))
     t = t.mutate(log_s=t.one.sum().over(**so_far), v=t.g.sum().over(**so_far)).drop("one")
@@ -93,7 +94,7 @@ def km_quantiles(
     t, groups = _grouped(t, keys, "x", "closed")
     c, values = _banded(_ranked(t, groups)), dict(value="surv", low="low", high="high")
     found = {f"{name}{i}": _crossing(c, c[s], 1 - p) for i, p in enumerate(q) for name, s in values.items()}
-    sizes = dict(n=c.count(), n_open=(~c.closed).sum().fill_null(0))
+    sizes: dict[str, Any] = dict(n=c.count(), n_open=(~c.closed).sum().fill_null(0))
     f = c.aggregate(by=[c[k] for k in groups], **sizes, **found).execute()
     parts = [f[[*groups, "n", "n_open"]].assign(q=p, **{k: f[f"{k}{i}"].astype(float) for k in values}) for i, p in enumerate(q)]
     f = pd.concat(parts)[[*groups, "q", "n", "n_open", *values]].sort_values([*groups, "q"], ignore_index=True)
@@ -108,7 +109,7 @@ def restricted_mean(
     "Mean of min(x, tau) by group; null where the longest case is open and shorter than tau, no interval where nothing ended before tau."
     t, groups = _grouped(t, keys, "x", "closed")
     lt = _ranked(t, groups)
-    to = ibis.least(lt.x, float(tau))
+    to: Any = ibis.least(lt.x, float(tau))
     lt = lt.mutate(to=to, area=lt.surv * (ibis.least(ibis.coalesce(lt.after, float(tau)), float(tau)) - to))
     lt = lt.mutate(rest=lt.area.sum().over(**_by_risk(lt, groups, rows=(0, None))))
     f = lt.aggregate(

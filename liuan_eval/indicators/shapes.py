@@ -294,7 +294,7 @@ def _among(i: Any, cases: ibis.Table) -> Any:
     among = ibis.literal(True) if i.among is None else bound(cases, i.among).fill_null(False)
     return among & ~cases.closing_unknown if "closed" in i.needs and "closing_unknown" in cases.columns else among
 
-
+# %% ../../nbs/indicators/shapes.ipynb #n051
 def once(
     named: dict[str, Any],  # Ibis expressions
 ) -> tuple[dict[str, Any], dict[str, str]]:  # those that differ; every name -> the name of the first that is the same
@@ -325,7 +325,7 @@ def _asked_of_all(log: CaseLog, batch: dict[int, Any], by: list[str], level: str
         t = t.mutate(**{c: t[c].fill_null(False) for c in part.columns if c.startswith("_among")})
     return t, called
 
-
+# %% ../../nbs/indicators/shapes.ipynb #n053
 def _asked_of_spells(log: CaseLog, batch: Sequence[Any], by: list[str]) -> ibis.Table:
     "Spells with what is asked of them."
     asked = [what for i in batch for what in i._asks("spells")]
