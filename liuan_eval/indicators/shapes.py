@@ -294,7 +294,7 @@ def _among(i: Any, cases: ibis.Table) -> Any:
     among = ibis.literal(True) if i.among is None else bound(cases, i.among).fill_null(False)
     return among & ~cases.closing_unknown if "closed" in i.needs and "closing_unknown" in cases.columns else among
 
-# %% ../../nbs/indicators/shapes.ipynb #n051
+# %% ../../nbs/indicators/shapes.ipynb #n055
 def once(
     named: dict[str, Any],  # Ibis expressions
 ) -> tuple[dict[str, Any], dict[str, str]]:  # those that differ; every name -> the name of the first that is the same
@@ -325,7 +325,7 @@ def _asked_of_all(log: CaseLog, batch: dict[int, Any], by: list[str], level: str
         t = t.mutate(**{c: t[c].fill_null(False) for c in part.columns if c.startswith("_among")})
     return t, called
 
-# %% ../../nbs/indicators/shapes.ipynb #n053
+# %% ../../nbs/indicators/shapes.ipynb #n057
 def _asked_of_spells(log: CaseLog, batch: Sequence[Any], by: list[str]) -> ibis.Table:
     "Spells with what is asked of them."
     asked = [what for i in batch for what in i._asks("spells")]
@@ -346,7 +346,7 @@ def values_per_case(
     own = [c for c in cases.columns if c.startswith(("_among", "_x"))]
     spells = _asked_of_spells(log, batch, by) if level == "spells" else None
     t, _level = rows(log, by, batch[0].levels, cases=cases, spells=spells, carry=own)
-    when = ["at"] if period else []
+    when = [] if period is None else ["at"]
     if level == "cases":
         g = t.select("case", *when, *by, *own)
     else:
@@ -355,7 +355,7 @@ def values_per_case(
         g = t.select("case", *when, *by, *own, **x)
         worth = {k: getattr(g[k], k.rpartition("_")[2])() for k in x} | {k: g[k].any() for k in own}
         g = g.group_by(["case", *by]).agg(**{k: g[k].min() for k in when}, **worth)
-    g = g.mutate(**period_column(g["at"], period)) if period else g
+    g = g if period is None else g.mutate(**period_column(g["at"], period))
     return g, [*by, *(["period"] if period else [])], [(g[called[f"_x{k}"]], g[called[f"_among{k}"]]) for k in range(len(batch))]
 
 # %% ../../nbs/indicators/shapes.ipynb #n015
