@@ -42,11 +42,9 @@ def _life_table(t: ibis.Table, keys: list[str], **counts: Any) -> ibis.Table:
     return lt.mutate(surv=(lt.d == lt.r).ifelse(0.0, lt.log_s.exp()))
 
 # %% ../../nbs/indicators/lifetable.ipynb #n002
-def _banded(t: ibis.Table, keys: list[str]) -> ibis.Table:
-    "The life table with the curve's log-log 95 % band."
-    lt = _life_table(t, keys)
-    lt = lt.mutate(v=lt.g.sum().over(**_up_to(lt, keys, lt.x)))
-    safe = ((lt.d == lt.r) | (lt.log_s == 0)).ifelse(ibis.null("float64"), lt.log_s)
+def _banded(lt: ibis.Table) -> ibis.Table:
+    "A curve (surv, log_s, v: the running sum of Greenwood's term) with its log-log 95 % band."
+    safe = ((lt.surv == 0) | (lt.log_s == 0)).ifelse(ibis.null("float64"), lt.log_s)
     half = Z * lt.v.sqrt() / safe.abs()
     return lt.mutate(low=(safe * half.exp()).exp(), high=(safe * (-half).exp()).exp())
 
@@ -57,12 +55,33 @@ def km_curve(
 ) -> ibis.Table:  # keys, x, r, d, surv, low, high: one row a time of closing
     "Kaplan-Meier curve with log-log 95 % bands, by group, computed in the engine."
     t, groups = _grouped(t, keys, "x", "closed")
-    return _banded(t, groups).filter(_.d > 0).select(*groups, "x", "r", "d", "surv", "low", "high").rename(dict(zip(keys, groups)))
+    lt = _life_table(t, groups)
+    c = _banded(lt.mutate(v=lt.g.sum().over(**_up_to(lt, groups, lt.x)))).filter(_.d > 0)
+    return c.select(*groups, "x", "r", "d", "surv", "low", "high").rename(dict(zip(keys, groups)))
+
+# %% ../../nbs/indicators/lifetable.ipynb #n013
+def _by_risk(t: ibis.Table, keys: list[str], **frame: Any) -> dict:
+    "The window of all rows of a group in the order in which they leave; `r` is another on each of them."
+    return dict(group_by=[t[k] for k in keys], order_by=t.r.desc(), **frame)
+
+
+def _ranked(t: ibis.Table, keys: list[str]) -> ibis.Table:
+    "keys, x, closed, r, after (the next time), g, log_s, v, surv: every case with those at risk when it leaves, and the curve after it."
+    t = t.filter(_.x.notnull()).mutate(closed=_.closed.fill_null(False))
+    order: dict[str, Any] = dict(group_by=[t[k] for k in keys], order_by=[t.x, t.closed.desc()])  # ends before those still open
+    t = t.mutate(r=t.count().over(**order, rows=(None, None)) - ibis.row_number().over(**order), after=t.x.lead().over(**order))
+    ends: Any = t.closed & (t.r > 1)
+    r: Any = ibis.greatest(t.r, 2).cast("float64")  # with the last case the curve is 0, and g is taken as 0
+    t = t.mutate(g=ends.ifelse(1 / (r * (r - 1)), 0.0), one=ends.ifelse((1 - 1 / r).ln(), 0.0))
+    so_far = _by_risk(t, keys, rows=(None, 0))
+    t = t.mutate(log_s=t.one.sum().over(**so_far), v=t.g.sum().over(**so_far)).drop("one")
+    return t.mutate(surv=(t.closed & (t.r == 1)).ifelse(0.0, t.log_s.exp()))
 
 # %% ../../nbs/indicators/lifetable.ipynb #c010
 def _crossing(curve: ibis.Table, s: Any, level: float) -> Any:
-    "Where a curve comes down to a level; the middle where it lies on it for a while."
-    here, below = curve.x.min(where=s <= level + 1e-9), curve.x.min(where=s < level - 1e-9)
+    "Where a curve comes down to a level; the middle where it lies on it for a while. Between two rows of one time there is no curve."
+    last = curve.after.isnull() | (curve.after != curve.x)
+    here, below = curve.x.min(where=last & (s <= level + 1e-9)), curve.x.min(where=last & (s < level - 1e-9))
     return (here + ibis.coalesce(below, here)) / 2
 
 
@@ -73,9 +92,9 @@ def km_quantiles(
 ) -> pd.DataFrame:  # keys, q, n, n_open, value, low, high
     "Kaplan-Meier quantiles with log-log intervals, by group; null where the curve or its band does not come down that far."
     t, groups = _grouped(t, keys, "x", "closed")
-    c, values = _banded(t, groups), dict(value="surv", low="low", high="high")
+    c, values = _banded(_ranked(t, groups)), dict(value="surv", low="low", high="high")
     found = {f"{name}{i}": _crossing(c, c[s], 1 - p) for i, p in enumerate(q) for name, s in values.items()}
-    sizes = dict(n=c.n.sum().fill_null(0), n_open=(c.n - c.d).sum().fill_null(0))
+    sizes: dict[str, Any] = dict(n=c.count(), n_open=(~c.closed).sum().fill_null(0))
     f = c.aggregate(by=[c[k] for k in groups], **sizes, **found).execute()
     parts = [f[[*groups, "n", "n_open"]].assign(q=p, **{k: f[f"{k}{i}"].astype(float) for k in values}) for i, p in enumerate(q)]
     f = pd.concat(parts)[[*groups, "q", "n", "n_open", *values]].sort_values([*groups, "q"], ignore_index=True)
@@ -89,15 +108,14 @@ def restricted_mean(
 ) -> pd.DataFrame:  # keys, n, n_open, value, low, high, se, tau
     "Mean of min(x, tau) by group; null where the longest case is open and shorter than tau, no interval where nothing ended before tau."
     t, groups = _grouped(t, keys, "x", "closed")
-    lt = _life_table(t, groups)
-    lt = lt.mutate(to=ibis.least(lt.x, float(tau)))
-    after = lt.to.lead().over(group_by=[lt[k] for k in groups], order_by=lt.x)
-    lt = lt.mutate(area=lt.surv * (ibis.coalesce(after, float(tau)) - lt.to))
-    lt = lt.mutate(rest=lt.area.sum().over(**_up_to(lt, groups, lt.x.desc())))
+    lt = _ranked(t, groups)
+    to: Any = ibis.least(lt.x, float(tau))
+    lt = lt.mutate(to=to, area=lt.surv * (ibis.least(ibis.coalesce(lt.after, float(tau)), float(tau)) - to))
+    lt = lt.mutate(rest=lt.area.sum().over(**_by_risk(lt, groups, rows=(0, None))))
     f = lt.aggregate(
         by=[lt[k] for k in groups],
-        n=lt.n.sum().fill_null(0),
-        n_open=(lt.n - lt.d).sum().fill_null(0),
+        n=lt.count(),
+        n_open=(~lt.closed).sum().fill_null(0),
         value=lt.to.min() + lt.area.sum(),
         v=(lt.rest * lt.rest * lt.g).sum(),
         known=(lt.surv.min() == 0) | (lt.x.max() >= float(tau)),

@@ -19,7 +19,7 @@ from ibis import _
 
 from ..custody.milestones import milestones, with_endings
 from .lifetable import Z
-from .rows import columns_of, full_table, named_table, period_column, rows, sums
+from .rows import bound, columns_of, full_table, named_table, period_column, rows, sums
 from .shapes import Rate, shared, wilson
 from ..intake.log import CaseLog
 from ..words.face import face
@@ -94,7 +94,7 @@ class Answers(Rate):
     "Sum of the weights of answers over the number of valid answers, with Wilson's interval; `case` is the answer, from 0 to 1."
 
     def _value(self, t: ibis.Table, level: str) -> Any:
-        return self._at(t, level).cast("float64")
+        return bound(t, self._asks(level)[0]).cast("float64")
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         whole, part = (x == 1) & counts, (x > 0) & (x < 1) & counts

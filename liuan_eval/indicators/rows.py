@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNIT_COLUMNS', 'FURTHER', 'held', 'settled', 'attribute_names', 'columns_of', 'level_of', 'with_end', 'rows', 'bound',
-           'period_column', 'every_unit', 'full_table', 'named_table', 'sums']
+           'narrow', 'period_column', 'every_unit', 'full_table', 'named_table', 'sums']
 
 # %% ../../nbs/indicators/rows.ipynb #n030
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from typing import Any
 import ibis
 import pandas as pd
 from ibis import _
+from ibis.expr.operations import Field, JoinChain, Value
 
 from ..custody.spells import coded_cases, coded_hops, coded_spells
 from ..intake.log import CaseLog
@@ -99,7 +100,7 @@ def with_end(
     t: ibis.Table,  # any table of the log
 ) -> ibis.Table:
     "A table with `end_at`, the end of the log, in every row."
-    return t.mutate(end_at=ibis.literal(log.end.to_pydatetime()))
+    return t if "end_at" in t.columns else t.mutate(end_at=ibis.literal(log.end.to_pydatetime()))
 
 
 def rows(
@@ -112,6 +113,7 @@ def rows(
     carry: Sequence[str] = (),  # columns of `cases` that the rows shall have too
 ) -> tuple[ibis.Table, str]:  # rows with `case`, `at`, `end_at` and the columns of `by`; their level
     "The coded rows that an indicator counts; raises `LogError` as `level_of`."
+    chosen = cases is not None or among is not None  # else every row of a spell or hop is of one of them
     cases, spells = coded_cases(log) if cases is None else cases, coded_spells(log) if spells is None else spells
     level = level_of(log, [c for c in by if not (c in FURTHER and c in cases.columns)], levels)
     cases, zone = with_end(log, cases), log.mapping.timezone
@@ -123,8 +125,8 @@ def rows(
     own = own.mutate(at=wall(own["at"], zone))
     if "return_reason" in by:
         own = own.left_join(_reasons(log), ["case", "unit", "returned_at"]).drop("case_right", "unit_right", "returned_at_right")
-    more = [c for c in (*by, *carry, "end_at") if c not in own.columns]
-    return own.join(cases.select("case", *dict.fromkeys(more)), "case"), level
+    more = [c for c in dict.fromkeys([*by, *carry]) if c not in own.columns]
+    return with_end(log, own.join(cases.select("case", *more), "case") if more or chosen else own), level
 
 # %% ../../nbs/indicators/rows.ipynb #n002
 def bound(
@@ -133,6 +135,20 @@ def bound(
 ) -> Any:  # an Ibis expression
     "A condition or number on the rows of a table."
     return t.bind(what)[0]
+
+# %% ../../nbs/indicators/rows.ipynb #n008
+def narrow(
+    t: ibis.Table,  # rows
+    asked: Sequence[Any],  # conditions and numbers on them, deferred; None is passed over
+    also: Sequence[str] = (),  # names of further columns, as far as the table has them
+) -> ibis.Table:
+    "The columns of a table that are asked for."
+    whole = t if "end_at" in t.columns else t.mutate(end_at=ibis.null("timestamp"))  # which `with_end` gives
+    used = {f.name for what in asked if what is not None for f in bound(whole, what).op().find(Field, filter=Value)}
+    names, op = [c for c in t.columns if c in used or c in also], t.op()
+    if isinstance(op, JoinChain):  # not built at all
+        return op.copy(values={c: op.values[c] for c in names}).to_expr()
+    return t.select(names)
 
 # %% ../../nbs/indicators/rows.ipynb #n042
 held = _.n_spells > 0  # cases that reached a unit

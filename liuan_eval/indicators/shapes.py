@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TEXTS', 'CHOICES', 'WORDS', 'INDICATORS', 'read_words', 'missing', 'complete', 'indicator_of', 'term', 'Indicator',
-           'show', 'together', 'PerCase', 'values_per_case', 'garwood', 'Count', 'counted', 'wilson', 'shared', 'Rate',
-           'student', 'Mean', 'Ratio', 'Share', 'Wait']
+           'show', 'together', 'PerCase', 'once', 'values_per_case', 'garwood', 'Count', 'counted', 'wilson', 'shared',
+           'Rate', 'student', 'Mean', 'Ratio', 'Share', 'Wait']
 
 # %% ../../nbs/indicators/shapes.ipynb #c003
 from collections import defaultdict
@@ -25,8 +25,9 @@ from ibis import _
 from ..custody.spells import coded_cases, coded_spells
 from .lifetable import Z, km_quantiles, restricted_mean
 from .needs import NEEDS, lacking
-from .rows import FURTHER, bound, full_table, level_of, period_column, rows, sums, with_end
+from .rows import FURTHER, bound, full_table, level_of, narrow, period_column, rows, sums, with_end
 from ..intake.log import CaseLog
+from ..intake.source import kept
 from ..words.face import face
 from ..words.text import LogError, Text, packaged
 
@@ -250,13 +251,17 @@ class PerCase(Indicator):
         "The rows for which there is a condition."
         return tuple(k for k, x in dict(cases=self.case, spells=self.spell, hops=self.hop).items() if x is not None)
 
-    def _at(self, t: ibis.Table, level: str) -> Any:
-        "The condition or number on the rows of a level."
-        return bound(t, dict(cases=self.case, spells=self.spell, hops=self.hop)[level])
+    def _asks(self, level: str) -> list[Any]:
+        "The condition or number on the rows of a level, and what else is asked there."
+        return [dict(cases=self.case, spells=self.spell, hops=self.hop)[level]]
 
     def _value(self, t: ibis.Table, level: str) -> Any:
         "A number on each row, null where the row does not count."
         raise NotImplementedError
+
+    def _of_case(self, t: ibis.Table, level: str) -> dict[str, Any]:
+        "Whether a case counts, and on the level of cases its value."
+        return dict(_among=_among(self, t)) | (dict(_x=self._value(t, level)) if level == "cases" else {})
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         "What the engine sums, over one value per case and group, where the case counts."
@@ -266,15 +271,21 @@ class PerCase(Indicator):
         "The result of the sums."
         raise NotImplementedError
 
+    def _level(self, log: CaseLog, by: list[str]) -> str:
+        "The level of rows that `by` needs; raises `LogError` as `level_of`."
+        further = {*by} & {*FURTHER}
+        return level_of(log, [c for c in by if c not in further or c not in self.on(log).columns], self.levels)
+
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
-        more = [c for c in by if c in FURTHER and c in self.on(log).columns]
-        return level_of(log, [c for c in by if c not in more], self.levels), self.on, self.on_spells
+        level = self._level(log, by)
+        return PerCase, level, self.on_spells if level == "spells" else None
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        g, keys = values_per_case(log, batch, by, period)
-        own = [i._sums(g[f"_x{k}"], g[f"_among{k}"]) for k, i in enumerate(batch)]
-        f = sums(g, keys, **{f"{name}_{k}": x for k, one in enumerate(own) for name, x in one.items()})
-        parts = [f[[*keys, *(f"{name}_{k}" for name in one)]].set_axis([*keys, *one], axis=1) for k, one in enumerate(own)]
+        g, keys, values = values_per_case(log, batch, by, period)
+        own = [i._sums(*xs) for i, xs in zip(batch, values)]
+        each, called = once({f"{name}_{k}": x for k, one in enumerate(own) for name, x in one.items()})
+        f = sums(g, keys, **each)
+        parts = [f[[*keys, *(called[f"{name}_{k}"] for name in one)]].set_axis([*keys, *one], axis=1) for k, one in enumerate(own)]
         return [i._table(log, part, by, bool(keys)) for i, part in zip(batch, parts)]
 
 # %% ../../nbs/indicators/shapes.ipynb #n011
@@ -283,24 +294,69 @@ def _among(i: Any, cases: ibis.Table) -> Any:
     among = ibis.literal(True) if i.among is None else bound(cases, i.among).fill_null(False)
     return among & ~cases.closing_unknown if "closed" in i.needs and "closing_unknown" in cases.columns else among
 
+# %% ../../nbs/indicators/shapes.ipynb #n055
+def once(
+    named: dict[str, Any],  # Ibis expressions
+) -> tuple[dict[str, Any], dict[str, str]]:  # those that differ; every name -> the name of the first that is the same
+    "Expressions without repetition: what several indicators ask for is computed once."
+    first: dict[Any, str] = {}
+    called = {name: first.setdefault(x.op(), name) for name, x in named.items()}
+    return {name: named[name] for name in first.values()}, called
+
+
+def _asked_of_cases(log: CaseLog, on: Any, batch: dict[int, Any], level: str, also: Sequence[str]) -> tuple[ibis.Table, dict[str, str]]:
+    "case, `also`, and what indicators on one table of cases ask of them; what each of it is called."
+    asked = [what for i in batch.values() for what in (i.among, *(i._asks("cases") if level == "cases" else ()))]
+    t = with_end(log, narrow(on(log), asked, ["case", "closing_unknown", *also]))
+    found, called = once({f"{name}{k}": x for k, i in batch.items() for name, x in i._of_case(t, level).items()})
+    return t.select("case", *[c for c in also if c in t.columns], **found), called
+
+
+def _asked_of_all(log: CaseLog, batch: dict[int, Any], by: list[str], level: str) -> tuple[ibis.Table, dict[str, str]]:
+    "The same for all tables of cases, one joined to the other."
+    each: dict[Any, dict[int, Any]] = {next(iter(batch.values())).on if {*by} & {*FURTHER} else coded_cases: {}}
+    for k, i in batch.items():
+        each.setdefault(i.on, {})[k] = i
+    (first, own), *more = each.items()
+    t, called = _asked_of_cases(log, first, own, level, ["opened_at", "last_unit", *by])
+    for on, some in more:
+        part, names = _asked_of_cases(log, on, some, level, ())
+        t, called = t.left_join(part, "case").drop("case_right"), called | names
+        t = t.mutate(**{c: t[c].fill_null(False) for c in part.columns if c.startswith("_among")})
+    return t, called
+
+# %% ../../nbs/indicators/shapes.ipynb #n057
+def _asked_of_spells(log: CaseLog, batch: Sequence[Any], by: list[str]) -> ibis.Table:
+    "Spells with what is asked of them."
+    asked = [what for i in batch for what in i._asks("spells")]
+    return with_end(log, narrow(batch[0].on_spells(log), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by]))
+
 
 def values_per_case(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-    batch: Sequence[PerCase],  # indicators of one level, on the same tables
+    batch: Sequence[PerCase],  # indicators of one level
     by: list[str],  # columns of the groups
     period: str | None,  # as of an `Indicator`
-) -> tuple[ibis.Table, list[str]]:  # case, keys, _x0, _among0, _x1, …; the keys: the groups' columns
-    "One row per case and group with the value of each indicator, and whether the case counts for it."
-    first = batch[0]
-    cases = with_end(log, first.on(log))
-    among = {f"_among{k}": _among(i, cases) for k, i in enumerate(batch)}
-    t, level = rows(log, by, first.levels, cases=cases.mutate(**among), spells=first.on_spells(log), carry=list(among))
-    x = {f"_x{k}": i._value(t, level) for k, i in enumerate(batch)}
-    g = t.select("case", "at", *by, *among, **x)
-    if level != "cases":
-        worth = {k: getattr(g[k], i.how)() for k, i in zip(x, batch)} | {k: g[k].any() for k in among}
-        g = g.group_by(["case", *by]).agg(at=g["at"].min(), **worth)
-    return g.mutate(**period_column(g["at"], period)), [*by, *(["period"] if period else [])]
+) -> tuple[
+    ibis.Table, list[str], list[tuple[Any, Any]]
+]:  # the table; the groups' columns; of each indicator its value and whether it counts
+    "One row per case and group, with the value of each indicator, and whether the case counts for it."
+    level = batch[0]._level(log, by)
+    cases, called = _asked_of_all(log, dict(enumerate(batch)), by, level)
+    own = [c for c in cases.columns if c.startswith(("_among", "_x"))]
+    spells = _asked_of_spells(log, batch, by) if level == "spells" else None
+    t, _level = rows(log, by, batch[0].levels, cases=cases, spells=spells, carry=own)
+    when = [] if period is None else ["at"]
+    if level == "cases":
+        g = t.select("case", *when, *by, *own)
+    else:
+        x, same = once({f"_x{k}_{i.how}": i._value(t, level) for k, i in enumerate(batch)})
+        called |= {f"_x{k}": same[f"_x{k}_{i.how}"] for k, i in enumerate(batch)}
+        g = t.select("case", *when, *by, *own, **x)
+        worth = {k: getattr(g[k], k.rpartition("_")[2])() for k in x} | {k: g[k].any() for k in own}
+        g = g.group_by(["case", *by]).agg(**{k: g[k].min() for k in when}, **worth)
+    g = g if period is None else g.mutate(**period_column(g["at"], period))
+    return g, [*by, *(["period"] if period else [])], [(g[called[f"_x{k}"]], g[called[f"_among{k}"]]) for k in range(len(batch))]
 
 # %% ../../nbs/indicators/shapes.ipynb #n015
 def garwood(
@@ -318,7 +374,7 @@ class Count(PerCase):
     "Number of cases with a row in the group that fulfils the condition, with Garwood's exact interval."
 
     def _value(self, t: ibis.Table, level: str) -> Any:
-        return self._at(t, level).fill_null(False).cast("int32")
+        return bound(t, self._asks(level)[0]).fill_null(False).cast("int32")
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         return dict(numerator=((x > 0) & counts).sum().fill_null(0))
@@ -363,12 +419,17 @@ class Rate(PerCase):
     of_case: Any = None  # condition on a row of cases: only cases with such a row in the group count
     of_spell: Any = None  # the same on a row of spells
 
+    def _asks(self, level: str) -> list[Any]:
+        return [*super()._asks(level), dict(cases=self.of_case, spells=self.of_spell).get(level)]
+
     def _value(self, t: ibis.Table, level: str) -> Any:
-        hit, of = self._at(t, level).fill_null(False).cast("int32"), dict(cases=self.of_case, spells=self.of_spell).get(level)
+        what, of = self._asks(level)
+        hit = bound(t, what).fill_null(False).cast("int32")
         return hit if of is None else bound(t, of).fill_null(False).ifelse(hit, ibis.null("int32"))
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
-        return dict(numerator=x.sum(where=counts).fill_null(0), denominator=x.count(where=counts))
+        of = counts.sum().fill_null(0) if self.of_case is None and self.of_spell is None else x.count(where=counts)
+        return dict(numerator=x.sum(where=counts).fill_null(0), denominator=of)
 
     def _table(self, log: CaseLog, sums: pd.DataFrame, by: list[str], grouped: bool) -> pd.DataFrame:
         return shared(full_table(log, sums[sums.denominator > 0] if grouped else sums, by, ["numerator", "denominator"]))
@@ -391,7 +452,7 @@ class Mean(PerCase):
     how: ClassVar[str] = "sum"
 
     def _value(self, t: ibis.Table, level: str) -> Any:
-        x = self._at(t, level)
+        x = bound(t, self._asks(level)[0])
         return (x.cast("int32") if x.type().is_boolean() else x).cast("float64")  # PostgreSQL makes no float of a boolean
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
@@ -421,7 +482,8 @@ class Ratio(Indicator):
     among: Any = None  # condition on a case
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        cases = with_end(log, coded_cases(log))
+        also = ["case", "closing_unknown", "opened_at", "last_unit", *by]
+        cases = with_end(log, narrow(coded_cases(log), [self.top, self.bottom, self.among], also))
         t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)))[0]
         t = t.select(*by, **period_column(t.at, period), y=bound(t, self.top), x=bound(t, self.bottom))
         squares = dict(yy=(t.y * t.y).sum(), xx=(t.x * t.x).sum(), xy=(t.x * t.y).sum())
@@ -441,8 +503,8 @@ class Share(Mean):
         return self
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        g, keys = values_per_case(log, batch, by, period)
-        g = g.filter(g["_among0"]).rename(x="_x0")
+        g, keys, [(x, counts)] = values_per_case(log, batch, by, period)
+        g = g.filter(counts).mutate(x=x)
         over = ["case", "period"] if period else ["case"]
         all_ = g.group_by(over).agg(y=g.x.sum())
         g = g.join(all_, over).select(*keys, "x", "y")
@@ -475,29 +537,61 @@ class Wait(Indicator):
         return ("cases",) if self.on_spells is None else ("cases", "spells")
 
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
-        return self.q, self.tau
+        return Wait, self.tau
 
-    def _times(self, log: CaseLog, by: list[str], period: str | None, which: int) -> ibis.Table:
-        "keys, which, x, closed: one row per time."
-        spells = self.on_spells(log) if self.on_spells else None
-        cases = with_end(log, self.on(log))
-        t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)), spells)[0]
-        x, closed = bound(t, self.lasted).cast("float64"), bound(t, self.ended)
-        t = t.select(*by, **period_column(t.at, period), _which=ibis.literal(which, "int32"), x=x, closed=closed)
-        return t.filter(t.x >= 0)
+    def _asks(self, level: str) -> list[Any]:
+        "What is asked of a row."
+        return [self.lasted, self.ended]
+
+    def _time(self, t: ibis.Table) -> dict[str, Any]:
+        "The time on a row, and whether it ended."
+        return dict(_x=bound(t, self.lasted).cast("float64"), _closed=bound(t, self.ended))
+
+    def _of_case(self, t: ibis.Table, level: str) -> dict[str, Any]:
+        "The time of a case, null where it does not count; where the time is that of a spell, only whether the case counts."
+        among = _among(self, t)
+        if level != "cases":
+            return dict(_among=among)
+        time = self._time(t)
+        return time | dict(_x=among.ifelse(time["_x"], ibis.null("float64")))
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
-        parts = [i._times(log, by, period, k) for k, i in enumerate(batch)]
-        t = ibis.union(*parts) if len(parts) > 1 else parts[0]
-        keys = [*by, *(["period"] if period else []), "_which"]
-        f = (
-            km_quantiles(t, keys, (self.q,)).drop(columns="q")
-            if self.tau is None
-            else restricted_mean(t, keys, self.tau).drop(columns=["se", "tau"])
-        )
-        if len(keys) == 1:  # over everything there is a row even where there is no case
-            f = pd.DataFrame(dict(_which=range(len(batch)))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
-        return [
-            full_table(log, f[f["_which"] == k].drop(columns="_which").reset_index(drop=True), by, ["n", "n_open"])
-            for k in range(len(batch))
-        ]
+        t, keys, which = _all_times(log, batch, by, period)
+        if self.tau is None:
+            f = km_quantiles(t, [*keys, "_which"], sorted({i.q for i in batch}))
+        else:
+            f = restricted_mean(t, [*keys, "_which"], self.tau).drop(columns=["se", "tau"]).assign(q=self.q)
+        if not keys:  # over everything there is a row even where there is no case
+            f = pd.DataFrame(dict(_which=sorted({*which}))).merge(f, how="left", on="_which").fillna(dict(n=0, n_open=0))
+        own = [f[(f["_which"] == k) & (f.q.isna() | (f.q == i.q))] for k, i in zip(which, batch, strict=True)]
+        return [full_table(log, g.drop(columns=["_which", "q"]).reset_index(drop=True), by, ["n", "n_open"]) for g in own]
+
+# %% ../../nbs/indicators/shapes.ipynb #n049
+def _spell_times(log: CaseLog, i: Wait, k: int, by: list[str], period: str | None) -> tuple[ibis.Table, dict[str, str]]:
+    "keys, _x, _closed: one row a spell; what they are called."
+    some = i.among is not None or "closed" in i.needs
+    cases, called = _asked_of_all(log, {k: i}, by, "spells") if some else (None, {})
+    t = rows(log, by, i.levels, cases=cases, spells=_asked_of_spells(log, [i], by), carry=list(called))[0]
+    t = t.filter(t[called[f"_among{k}"]]) if some else t
+    own = {f"{name}{k}": x for name, x in i._time(t).items()}
+    return t.select(*by, **period_column(t["at"], period), **own), {name: name for name in own}
+
+
+def _all_times(log: CaseLog, batch: Sequence[Wait], by: list[str], period: str | None) -> tuple[ibis.Table, list[str], list[int]]:
+    "keys, _which, x, closed: all times below one another; the keys; the number of each wait in `_which`, the same for the same times."
+    spells = {k for k, i in enumerate(batch) if level_of(log, [c for c in by if c not in FURTHER], i.levels) == "spells"}
+    found = [_spell_times(log, batch[k], k, by, period) for k in sorted(spells)]
+    if own := {k: i for k, i in enumerate(batch) if k not in spells}:
+        cases, called = _asked_of_all(log, own, by, "cases")
+        t = rows(log, by, ("cases",), cases=cases, carry=list(called.values()))[0]
+        t = t.select(*by, **period_column(t["at"], period), **{c: t[c] for c in dict.fromkeys(called.values())})
+        found.append((kept(t), called))  # a few columns, read once for every wait
+    pairs = {k: (t, called[f"_x{k}"], called[f"_closed{k}"]) for t, called in found for k in range(len(batch)) if f"_x{k}" in called}
+    which = [next(j for j in sorted(pairs) if pairs[j][1:] == pairs[k][1:]) for k in range(len(batch))]
+    keys = [*by, *(["period"] if period else [])]
+    parts = [
+        t.select(*keys, _which=ibis.literal(k, "int32"), x=t[x], closed=t[c]).filter(_.x >= 0)
+        for k, (t, x, c) in pairs.items()
+        if k in which
+    ]
+    return (ibis.union(*parts) if len(parts) > 1 else parts[0]), keys, which

@@ -14,7 +14,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from ..custody.milestones import milestones, with_endings
+from ..custody.milestones import milestones, widened, with_endings
 from ..custody.spells import coded_spells
 from .lifetable import incidence
 from .rows import bound, named_table, period_column, rows, with_end
@@ -37,18 +37,17 @@ def office_cases(
 ) -> ibis.Table:  # milestones with w_dispatched, w_claimed, w_contacted, w_replied, w_closed, w_end
     "Milestones with their moments in office hours, kept in the engine."
     steps = ("dispatched", "claimed", "contacted", "replied", "closed", "end")
-    hours = lambda: log.calendar.office_hours(with_end(log, milestones(log)), {f"w_{c}": f"{c}_at" for c in steps})
-    return log.keep("waits", hours)
+    clock = lambda t: log.calendar.office_hours(with_end(log, t), {f"w_{c}": f"{c}_at" for c in steps}).drop("end_at")
+    return widened(log, "waits", milestones(log), clock)
 
 
 def office_spells(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
 ) -> ibis.Table:  # spells with w_dispatched, w_claimed, w_end
     "Spells with their moments in office hours, kept in the engine."
-    hours = lambda: log.calendar.office_hours(
-        with_end(log, coded_spells(log)), {f"w_{c}": f"{c}_at" for c in ("dispatched", "claimed", "end")}
-    )
-    return log.keep("stay_waits", hours)
+    steps = ("dispatched", "claimed", "end")
+    clock = lambda t: log.calendar.office_hours(with_end(log, t), {f"w_{c}": f"{c}_at" for c in steps}).drop("end_at")
+    return widened(log, "stay_waits", coded_spells(log), clock, key=("case", "spell"))
 
 # %% ../../nbs/indicators/speed.ipynb #c011
 STEPS = dict(claim="claimed", contact="contacted", reply="replied", close="closed")

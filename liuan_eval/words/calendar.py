@@ -47,8 +47,8 @@ def known_days(
     "Every day from 1990 to 2060: whether it is worked, and whether that rests on no notice."
     day = pd.date_range(*SPAN)
     known = (day.year >= noticed()[0]) & (day.year <= noticed()[1])
-    work = np.where(known, False, day.day_of_week < 5)
-    work[known] = [chinese_calendar.is_workday(d.date()) for d in day[known]]
+    noticed_free, noticed_worked = (pd.DatetimeIndex(list(d)) for d in (chinese_calendar.holidays, chinese_calendar.workdays))
+    work = ((day.day_of_week < 5) & ~(known & day.isin(noticed_free))) | (known & day.isin(noticed_worked))
     free, worked = pd.DatetimeIndex(holidays), pd.DatetimeIndex(workdays)
     work = pd.Series((work & ~day.isin(free)) | day.isin(worked)).astype("int32")
     return pd.DataFrame(dict(day=day, work=work, n=work.cumsum().astype("int32"), provisional=~day.year.isin(list(_known_years(holidays)))))
@@ -215,31 +215,36 @@ def _day_tables(holidays: tuple[str, ...], workdays: tuple[str, ...]) -> tuple[i
     "All days, and the working days by their number: made once, so that an engine is given them once."
     d = known_days(holidays, workdays)
     worked = d[d.work == 1][["day", "n"]]
-    days = ibis.memtable(d[["day", "work", "n"]], schema={"day": "date", "work": "int32", "n": "int32"})
+    days = ibis.memtable(d[["day", "work", "n"]], schema={"day": "date", "work": "int64", "n": "int64"})
     return days, ibis.memtable(worked, schema={"day": "date", "n": "int32"})
 
 
 @dataclass(frozen=True)
 class _Place:
-    "Where the times of a column stand among working days, as expressions of `table`."
+    "Where the times of a column stand among working days, as expressions."
 
-    table: ibis.Table
     clock: Any  # microseconds since midnight
     work: Any  # 1 on a working day, else 0
     n: Any  # working days up to and including the day
     office: Any  # office microseconds since the calendar began
 
 
-def _placed(office: Office, t: Any, column: str, tag: str) -> _Place:
-    "The places of a column of times; `tag` begins the names of the columns that this joins to the table."
-    day, work, n = (f"{tag}_{c}" for c in ("day", "work", "n"))
-    days = _day_tables(office.holidays, office.workdays)[0]
-    days = days.select(**{day: days.day, work: days.work, n: days.n})
-    t = t.mutate(**{day: wall(t[column], office.zone).date()}).left_join(days, day).drop(f"{day}_right")
-    at, worked, count = wall(t[column], office.zone), t[work].cast("int64"), t[n].cast("int64")
-    clock = at.delta(at.truncate("D"), unit="microsecond")
-    gone = reduce(lambda a, b: a + b, [(clock - o).clip(0, e - o) for o, e in office.spans])
-    return _Place(t, clock, worked, count, (count - worked) * office.size + worked * gone)
+def _place(office: Office, t: Any, column: str, tag: str) -> _Place:
+    "The place of a time whose day has been looked up; `tag` begins the names of the columns of its day."
+    work, n = t[f"{tag}_work"], t[f"{tag}_n"]
+    clock = wall(t[column], office.zone).delta(t[f"{tag}_day"].cast("timestamp"), unit="microsecond")
+    gone = reduce(lambda a, b: a + b, [ibis.least(ibis.greatest(clock - o, 0), e - o) for o, e in office.spans])
+    return _Place(clock, work, n, (n - work) * office.size + work * gone)
+
+
+def _placed(office: Office, t: Any, *columns: str) -> tuple[ibis.Table, list[_Place]]:
+    "The table with the days of some columns of times looked up, and the places of their times."
+    days, tags = _day_tables(office.holidays, office.workdays)[0], [f"__{i}" for i in range(len(columns))]
+    t = t.mutate(**{f"{tag}_day": wall(t[c], office.zone).date() for tag, c in zip(tags, columns)})
+    for tag in tags:
+        day = days.select(**{f"{tag}_found": days.day, f"{tag}_work": days.work, f"{tag}_n": days.n})
+        t = t.left_join(day, [(f"{tag}_day", f"{tag}_found")])
+    return t, [_place(office, t, c, tag) for tag, c in zip(tags, columns)]
 
 
 def _with(t: Any, own: Iterable[str], **columns: Any) -> ibis.Table:
@@ -254,10 +259,9 @@ def _elapsed(office: Office, t: Any, start: str, end: str, clock: Clock) -> tupl
         return t, elapsed(t[end], t[start], HOUR)
     if clock == "d":
         return t, wall(t[end], office.zone).date().delta(wall(t[start], office.zone).date(), unit="day") + same
-    a = _placed(office, t, start, "__start")
-    b = _placed(office, a.table, end, "__end")
+    t, (a, b) = _placed(office, t, start, end)
     hours, days = (b.office - a.office) / float(HOUR), (b.n - a.n + a.work * same).cast("int64")
-    return b.table, hours if clock == "wh" else days
+    return t, hours if clock == "wh" else days
 
 # %% ../../nbs/words/calendar.ipynb #n079
 @dataclass(frozen=True)
@@ -322,13 +326,13 @@ def _within_day(office: Office, used: Any) -> Any:
 # %% ../../nbs/words/calendar.ipynb #n083
 def _on_working_days(office: Office, t: Any, start: str, a: Allowance) -> tuple[Any, dict[str, Any]]:
     "When a limit runs out on the clocks of an office, as expressions of the table that comes with them."
-    at, size = _placed(office, t, start, "__start"), office.size
+    (t, (at,)), size = _placed(office, t, start), office.size
     late: Any = (at.clock >= _clock_time(office.cutoff)).cast("int32") if office.cutoff else ibis.literal(0, "int32")
     day = at.n + at.work * (late - int(office.first == "same")) + a.amount + _whole(a.pause)
     begun = (late * at.work == 1).ifelse(at.n * size, at.office)
     target = begun + _whole((a.amount + a.pause) * float(HOUR))
     whole = (target - 1) // size
-    t = at.table.mutate(
+    t = t.mutate(
         __end_n=ibis.cases((a.clock == "wd", day), else_=(whole + 1).cast("int64")).cast("int32"), __end_used=target - whole * size
     )
     worked = _day_tables(office.holidays, office.workdays)[1]
@@ -374,10 +378,8 @@ def _office_hours(office: Office, t: Any, columns: dict[str, str]) -> ibis.Table
     "`WorkCalendar.office_hours` on an Ibis table."
     days = office.days
     before = int(days.n[days.day.dt.year < noticed()[0]].iloc[-1]) * office.size
-    for name, column in columns.items():
-        own, at = t.columns, _placed(office, t, column, "__at")
-        t = _with(at.table, own, **{name: (at.office - before) / float(HOUR)})
-    return t
+    joined, places = _placed(office, t, *columns.values())
+    return _with(joined, t.columns, **{name: (at.office - before) / float(HOUR) for name, at in zip(columns, places)})
 
 
 class WorkCalendar(Office):
