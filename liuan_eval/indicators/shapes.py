@@ -568,7 +568,7 @@ class Wait(Indicator):
 
 # %% ../../nbs/indicators/shapes.ipynb #n049
 def _spell_times(log: CaseLog, i: Wait, k: int, by: list[str], period: str | None) -> tuple[ibis.Table, dict[str, str]]:
-    "keys, _x, _closed: one row a spell; what they are called."
+    "keys, _x, _closed: one row per spell; what they are called."
     some = i.among is not None or "closed" in i.needs
     cases, called = _asked_of_all(log, {k: i}, by, "spells") if some else (None, {})
     t = rows(log, by, i.levels, cases=cases, spells=_asked_of_spells(log, [i], by), carry=list(called))[0]

@@ -16,7 +16,6 @@ from typing import Any
 import ibis
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...words.face import briefly
 from ...words.text import LogError, Text
@@ -262,12 +261,11 @@ def set_aside(
 def stored(
     con: Any,  # DuckDB
     names: list[str],  # of the columns
-    rows: list[list[str | None]],  # of equal length
+    rows: Sequence[Sequence[str | None]],  # of equal length
     lines: list[int],  # of each
 ) -> ibis.Table:  # a temporary table, with LINE and PLACE
     "Rows of cells as a table of text in the engine."
-    columns = [pa.array(col, pa.string()) for col in (zip(*rows) if rows else [[] for _ in names])]
-    arrays = [pc.if_else(pc.equal(col, ""), None, col) for col in columns]
+    arrays = [pa.array([c or None for c in col], pa.string()) for col in (zip(*rows) if rows else [[] for _ in names])]
     frame = pa.table([*arrays, pa.array(lines, pa.int64()), pa.nulls(len(lines), pa.string())], [*names, LINE, PLACE])
     return con.create_table(ibis.util.gen_name("cells"), frame, temp=True)
 
