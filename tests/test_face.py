@@ -104,10 +104,10 @@ def test_everything_that_people_call_says_what_it_was_given_in_place_of_what_it_
 
 
 INNER = {  # takes a log or a language, and is called by our rooms only
-    "custody": {"widened", "with_scope"},
+    "custody": {"widened", "with_scope", "threads", "helpers"},
     "indicators": {"lacking", "level_of", "with_end", "rows", "narrow", "every_unit", "full_table", "named_table", "missing", "together", "values_per_case", "once", "office_cases", "office_spells", "same_topic", "same_area", "show"},
     "metrics": {"checked_table"},
-    "intake": {"closings", "sheets"},
+    "intake": {"closings", "sheets", "assisting", "acting", "runs", "whole_runs", "overlaps"},
     "effects": {"words", "deviations"},
     "figures": {"grouped", "row_labels", "page", "simulated", "span", "unit_labels", "no_case", "no_flow", "start_line", "open_share"},
     "words": {"apart", "in_one", "label", "limit_text", "words", "scope", "table", "__getitem__"},

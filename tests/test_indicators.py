@@ -10,7 +10,7 @@ import pytest
 from chinese_calendar import is_workday
 from city import MAPPING, city
 from ibis import _
-from oracle import NO_CUSTODY, Event, closing, custody
+from oracle import NO_CUSTODY, OWN, Event, closing, custody, helpers
 
 from liuan_eval import metrics
 from liuan_eval.indicators import limbo, phone, pingpong, punctuality, returns, shapes, speed, volume
@@ -149,15 +149,17 @@ def by(at, due):
     return at is not None and due is not None and at <= due
 
 
-def stays_of(held, hops, c):
+def stays_of(held, hops, c, beside):
     "One dict a stay with a unit: its returns, orders and what followed, in plain loops"
-    runs = []
+    runs, back = [], False
     for e in held:
-        if e.unit is None or e.activity in NO_CUSTODY:
+        if e.unit is None or e.activity in NO_CUSTODY or e.unit in beside:
             continue
-        if not runs or runs[-1][0] != e.unit:
-            runs.append((e.unit, []))
+        given = e.activity not in OWN
+        if not runs or runs[-1][0] != e.unit or (back and given):  # given again what it returned: a new stay
+            runs, back = [*runs, (e.unit, [])], False
         runs[-1][1].append(e)
+        back = e.activity == "returned" or (back and not given)
     own = [r for r in runs if r[0] not in MAPPING["dispatchers"]]
     out, ordered = [], {}
     for i, (unit, events) in enumerate(own):
@@ -246,9 +248,10 @@ def truth(tables):
             of[name][r["case_id"]].append(r)
     for e in own:
         of["events"][e.case_id].append(e)
-    last = {s["case_id"]: s["unit"] for s in spells}
+    last = {s["case_id"]: s["unit"] for s in spells if s["ends"]}
     topic = cases.set_index("case_id").topic
     ticket, extended_events = {c.case_id: c for c in cases.itertuples()}, granted_extensions(events)
+    beside = {i: helpers(sorted(of["events"][i], key=lambda e: e.timestamp), MAPPING["dispatchers"]) for i in ticket}
     history = sightings({c["case_id"]: first_of(of["events"][c["case_id"]], "closed") for c in found}, ticket)
     res = defaultdict(lambda: defaultdict(lambda: [0, 0]))
 
@@ -261,7 +264,7 @@ def truth(tables):
         units, passed = [s["unit"] for s in of["spells"][i]], of["hops"][i]
         held = closing(sorted(of["events"][i], key=lambda e: e.timestamp), False, None)[1]
         returned = {e.unit for e in held if e.activity == "returned"} - set(MAPPING["dispatchers"])
-        stays = stays_of(held, passed, c)
+        stays = stays_of(held, passed, c, beside[i])
         assert [s["unit"] for s in stays] == units
         for unit in [None, *set(units)] if units else []:
             mine = lambda u, unit=unit: unit is None or u == unit
@@ -393,7 +396,7 @@ def test_limbo_is_the_kaplan_meier_median_of_statsmodels_with_open_cases_censore
     from liuan_eval import custody as room
 
     c = room.coded_cases(log).filter(lambda t: (t.n_lateral + t.n_bounced) > 0).execute()
-    hours = (c.settled_at - c.entered_at).dt.total_seconds() / 3600
+    hours = (c.settled_at - c.began_at).dt.total_seconds() / 3600
     s = SurvfuncRight(hours.to_numpy(), c.closed_at.notna().astype(int).to_numpy())
     r = metrics.compute(log, "limbo_hours").iloc[0]
     assert [r.n, r.n_open] == [len(c), c.closed_at.isna().sum()] and r.n_open > 3

@@ -18,7 +18,7 @@ limbo_share = Ratio("limbo_share", top=_.limbo_seconds / (DAY / SECOND), bottom=
 # %% ../../nbs/indicators/limbo.ipynb #n011
 limbo_hours = Wait(
     "limbo_hours",
-    lasted=elapsed(_.settled_at, _.entered_at, HOUR),
+    lasted=elapsed(_.settled_at, _.began_at, HOUR),
     ended=_.closed_at.notnull(),
     among=(_.n_lateral + _.n_bounced) > 0,
 )
