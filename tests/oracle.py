@@ -22,13 +22,13 @@ def seconds(later, earlier):
     return None if later is None or earlier is None else (later - earlier).total_seconds()
 
 
-def closing(events, complete, said):
+def closing(events, complete, said, beside=()):
     "(closing time or None, the events up to it); `events` are in order, `said` is the attribute closed_at"
     if said is not None and said >= events[0].timestamp:
         return said, [e for e in events if e.timestamp <= said]
     if complete:
         return events[-1].timestamp, events
-    closed = [i for i, e in enumerate(events) if e.activity == "closed"]
+    closed = [i for i, e in enumerate(events) if e.activity == "closed" and i not in beside]
     if not closed:
         return None, events
     if any(e.activity in REOPENING for e in events[closed[-1] + 1 :]):
@@ -39,14 +39,27 @@ def closing(events, complete, said):
 OWN = set("claimed contacted replied extended returned closed".split())
 
 
-def helpers(events, dispatchers):
-    "The units that assist in a case: named so, and not leading"
-    own = [e for e in events if e.unit is not None and e.unit not in dispatchers]
-    named = {e.unit for e in own if e.activity == "assisted"}
-    given = [e.unit for e in own if e.activity not in NO_CUSTODY | OWN]
-    acted = [e.unit for e in own if e.activity not in NO_CUSTODY or e.activity == "assisted"]
-    order = [*(u for u in given if u not in named), *given, *(u for u in acted if u not in named), *acted]
-    return named - {order[0]} if named else set()
+def helping(events, dispatchers):
+    "The places of the rows of units that assist, from the words of the page `runs`; none where nobody else has the case"
+    named = {(e.unit, e.timestamp) for e in events if e.activity == "assisted"}
+    own = lambda e: e.unit is not None and e.unit not in dispatchers
+    first = next((e.unit for e in events if own(e) and e.activity not in NO_CUSTODY), None)
+    assists, has, res, led = set(), None, set(), False
+    for at, e in enumerate(events):
+        u, gives = e.unit, e.activity not in OWN | NO_CUSTODY
+        back, routed = has is not None and has.activity == "returned", has is not None and has.unit in dispatchers
+        if own(e):
+            if e.activity == "assisted" and not (has is not None and has.unit == u and not back):
+                assists.add(u)
+            elif e.activity == "dispatched" and (u, e.timestamp) in named and u != first and not back:
+                assists.add(u)
+            elif gives and (e.activity != "dispatched" or back or routed or has is None):
+                assists.discard(u)
+            if u in assists:
+                res.add(at)
+        if e.activity not in NO_CUSTODY and at not in res and (u is not None or e.activity == "returned"):
+            has, led = e, led or own(e)
+    return res if led else set()
 
 
 def stretches(events, dispatchers, beside=()):
@@ -56,7 +69,7 @@ def stretches(events, dispatchers, beside=()):
         if e.activity in NO_CUSTODY or (e.unit is None and e.activity not in ("returned", "return_rejected")):
             continue
         last, said, unit = unit, e.unit is not None, e.unit or unit
-        if unit is None or unit in beside:
+        if unit is None or at in beside:
             unit = last
             continue
         gives = e.activity not in OWN
@@ -290,8 +303,9 @@ def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at
     end = max(e.timestamp for e in events)
     for case_id in dict.fromkeys(e.case_id for e in events):
         own = sorted((e for e in events if e.case_id == case_id), key=lambda e: e.timestamp)  # stable: ties stay in the order of the source
-        done, until = closing(own, complete, closed_at.get(case_id))
-        spells = stays(until, done, dispatchers, together, clock, helpers(own, dispatchers))
+        beside = helping(own, dispatchers)
+        done, until = closing(own, complete, closed_at.get(case_id), beside)
+        spells = stays(until, done, dispatchers, together, clock, beside)
         units, ending = [s for s in spells if not s["is_dispatcher"]], [s for s in spells if s["ends"]]
         lead = [s for s in ending if not s["is_dispatcher"]]
         resolver = ending[-1]["unit"] if ending and done is not None else None

@@ -15,10 +15,10 @@ import ibis
 from ibis import _
 
 from .spells import coded_cases
-from ..intake.log import CaseLog, brief
+from ..intake.log import CaseLog, assisting, brief
 from ..intake.tables import COUNTED, ROW, known_words
 from ..words.rules import SCOPES
-from ..words.vocabulary import gives
+from ..words.vocabulary import Does, gives
 from ..words.face import face
 
 # %% ../../nbs/custody/milestones.ipynb #n005
@@ -59,18 +59,24 @@ def _arrived(log: CaseLog, c: ibis.Table) -> ibis.Table:
     return c.mutate(dispatched_at=ibis.coalesce(c.known_at, before)).drop("known_at")
 
 
+def _first_closing(log: CaseLog) -> ibis.Table:
+    "case, closed_event: its first closing, those of units that assist left out."
+    e = log.core.filter(log.core.act == Does.CLOSES)
+    e = e if (others := assisting(log)) is None else e.anti_join(others, ["case", "seq"])
+    return e.group_by("case").agg(closed_event=e.timestamp.min())
+
+
 def _milestones(log: CaseLog, c: ibis.Table) -> ibis.Table:
     "Coded cases with the first time of each step and the number of things done."
-    e = _events(log, "claimed", "contacted", "replied", "closed", "extended", "urged", "reopened")
+    e = _events(log, "claimed", "contacted", "replied", "extended", "urged", "reopened")
     granted = (e.activity == "extended") & ~e.result.lower().isin(REFUSED).fill_null(False)
     counts = dict(n_extended=granted, n_urged=e.activity == "urged", n_reopened=e.activity == "reopened")
     t = e.group_by("case").agg(
         **{f"{c}_at": e.timestamp.min(where=e.activity == c) for c in ("claimed", "contacted", "replied")},
-        closed_event=e.timestamp.min(where=e.activity == "closed"),
         extended_at=e.timestamp.min(where=granted),
         **{name: events.sum() for name, events in counts.items()},
     )
-    t = _arrived(log, c).left_join(t, "case").drop("case_right")
+    t = _arrived(log, c).left_join(t, "case").drop("case_right").left_join(_first_closing(log), "case").drop("case_right")
     first = ibis.coalesce(ibis.least(t.closed_event, ibis.coalesce(t.closed_at, t.closed_event)), t.closed_at)
     counted = {c: t[c].fill_null(0).cast("int32") for c in counts}
     told = {f"n_{activity}": c for c, activity in COUNTED.items() if c in t.columns and f"n_{activity}" in counts}

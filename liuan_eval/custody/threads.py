@@ -12,9 +12,9 @@ from typing import Any
 import ibis
 from ibis import _
 
-from ..intake.log import CaseLog, n_rows
+from ..intake.log import CaseLog, assisting, n_rows
 from ..intake.overlaps import overlaps
-from ..intake.runs import assisting, whole_runs
+from ..intake.runs import whole_runs
 from ..words.units import dispatchers
 from ..words.vocabulary import Does
 

@@ -76,7 +76,7 @@ def _at_once(log: CaseLog) -> ibis.Table:
     some = log.keep("sent_at_once", lambda: some.select("case").distinct())
     r = _units(log, whole_runs(log, some)).filter(_.sent)
     same = r.group_by("case", "entered_at").agg(
-        n=_.unit.nunique(), first=_.run.min(), last=_.run.max(), back=_.run.max(where=_.back_seq.notnull())
+        n=_.unit.nunique(), first=_.run.min(), last=_.run.max(), back=_.run.min(where=_.back_seq.notnull())
     )
     same = same.filter((same.n > 1) & (same.last - same["first"] == same.n - 1) & (same.back.isnull() | (same.back == same.last)))
     r = r.join(same, ["case", "entered_at"]).filter(_.run > _["first"])
