@@ -157,6 +157,43 @@ def compare_marks(log, events, want):
         assert {k: n[k] for k in expected} == {k: plain(v) for k, v in expected.items()}, case
 
 
+STEPS = "dispatched dispatched dispatched claimed claimed replied replied returned returned return_rejected designated closed reopened called".split()
+TOGETHER = [  # together, whether units assist, dispatchers, complete
+    ("evidence", True, ("H",), False),
+    ("always", True, (), False),
+    ("never", True, ("H",), True),
+    ("evidence", False, ("H",), False),
+    ("always", False, ("H",), True),
+]
+
+
+@pytest.mark.parametrize("seed", range(len(TOGETHER)))
+def test_threads_are_those_of_plain_loops_on_random_logs(seed):
+    together, assist, dispatchers, complete = TOGETHER[seed]
+    rng, events = np.random.default_rng([15, seed]), []
+    for i in range(400):
+        at, units = START, [*rng.choice(UNITS[:4], rng.integers(2, 4), replace=False), "H"]
+        for _step in range(rng.integers(2, 12)):
+            at += [timedelta(0), timedelta(hours=1), timedelta(minutes=7)][rng.integers(3)]
+            act = str(rng.choice([*STEPS, *["assisted"] * 2 * assist]))
+            nameless = act in ("returned", "return_rejected") and rng.random() < 0.3
+            events.append(Event(f"c{i:03d}", at, None if nameless else str(rng.choice(units)), act))
+    frame = pd.DataFrame(events, columns=Event._fields).astype({"unit": object})
+    made = dict(dispatchers=list(dispatchers), complete=complete, together=together, ties="oldest_first", repeats="keep")
+    want = custody(events, dispatchers, complete, together=together)
+    compare(CaseLog.from_frame(frame, **made), want)
+    assert (max(s["thread"] for s in want[0]) > 1) == (together != "never")
+
+
+def test_a_unit_that_assists_closes_its_own_part_only():
+    log = as_log(
+        events_of(a="A:dispatched B:assisted B:closed A:replied", b="A:dispatched B:assisted B:closed A:closed", c="B:assisted B:closed")
+    )
+    c = room.cases(log).execute().set_index("case_id")
+    assert c.closed_at.notna().to_dict() == dict(a=False, b=True, c=True) and c.n_hops.sum() == 0
+    assert (c.closed_at["b"], c.resolver["b"]) == (pd.Timestamp(START + timedelta(hours=3)), "A")
+
+
 def course(c):
     if not c["n_spells"]:
         return "none"

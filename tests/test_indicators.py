@@ -10,7 +10,7 @@ import pytest
 from chinese_calendar import is_workday
 from city import MAPPING, city
 from ibis import _
-from oracle import NO_CUSTODY, OWN, Event, closing, custody, helpers
+from oracle import NO_CUSTODY, OWN, Event, closing, custody, helping
 
 from liuan_eval import metrics
 from liuan_eval.indicators import limbo, phone, pingpong, punctuality, returns, shapes, speed, volume
@@ -152,8 +152,8 @@ def by(at, due):
 def stays_of(held, hops, c, beside):
     "One dict a stay with a unit: its returns, orders and what followed, in plain loops"
     runs, back = [], False
-    for e in held:
-        if e.unit is None or e.activity in NO_CUSTODY or e.unit in beside:
+    for at, e in enumerate(held):
+        if e.unit is None or e.activity in NO_CUSTODY or at in beside:
             continue
         given = e.activity not in OWN
         if not runs or runs[-1][0] != e.unit or (back and given):  # given again what it returned: a new stay
@@ -251,7 +251,7 @@ def truth(tables):
     last = {s["case_id"]: s["unit"] for s in spells if s["ends"]}
     topic = cases.set_index("case_id").topic
     ticket, extended_events = {c.case_id: c for c in cases.itertuples()}, granted_extensions(events)
-    beside = {i: helpers(sorted(of["events"][i], key=lambda e: e.timestamp), MAPPING["dispatchers"]) for i in ticket}
+    beside = {i: helping(sorted(of["events"][i], key=lambda e: e.timestamp), MAPPING["dispatchers"]) for i in ticket}
     history = sightings({c["case_id"]: first_of(of["events"][c["case_id"]], "closed") for c in found}, ticket)
     res = defaultdict(lambda: defaultdict(lambda: [0, 0]))
 

@@ -723,10 +723,10 @@ def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
 
 
 def _assisting(log: CaseLog) -> ibis.Table:
-    "As `assisting`, not yet kept: first as if every row told who has the case, then without the rows of units that assist."
+    "As `assisting`, not yet kept: first as if every row told who has the case, then, twice, without the rows of units that assist."
     codes = dispatchers(log.units)
     e = log.keep("rows_beside", lambda: _beside(log, codes))
-    for i in range(2):
+    for i in range(3):
         said = _named(e, codes)
         told = said.mutate(assists=_assists(said, codes)).select(e.columns)
         e = log.keep(f"rows_beside_{i}", told.view)
