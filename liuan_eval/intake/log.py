@@ -687,7 +687,7 @@ def _last_moved(e: ibis.Table) -> dict[str, Any]:
     return dict(moved_unit=(last // 2**4) % 2**24, moved_act=last % 2**4)
 
 
-def _named(e: ibis.Table, codes: list[int]) -> ibis.Table:
+def _telling(e: ibis.Table, codes: list[int]) -> ibis.Table:
     "Rows with `says`: 0 where the row says that its unit assists, 1 that it has the case, null where it says neither."
     e = e.mutate(**_last_moved(e))
     back, routed = e.moved_act == Does.RETURNS, (e.moved_unit.isin(codes) if codes else ibis.literal(False))
@@ -727,7 +727,7 @@ def _assisting(log: CaseLog) -> ibis.Table:
     codes = dispatchers(log.units)
     e = log.keep("rows_beside", lambda: _beside(log, codes))
     for i in range(3):
-        said = _named(e, codes)
+        said = _telling(e, codes)
         told = said.mutate(assists=_assists(said, codes)).select(e.columns)
         e = log.keep(f"rows_beside_{i}", told.view)
     leads = moves(e.act) & ~e.assists & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
