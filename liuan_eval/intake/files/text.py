@@ -94,7 +94,7 @@ def _utf16(head: bytes) -> str | None:
     "UTF-16 without a mark, by its zero bytes and the ends of its lines; None where there are none or they lie elsewhere."
     even, odd = head[::2].count(0), head[1::2].count(0)
     name = "utf-16-le" if odd > even else "utf-16-be"
-    ends, all_ends = (sum(map(t.count, e)) for t, e in ((head.decode(name, "ignore"), "\r\n"), (head, (13, 10))))
+    ends, all_ends = len(re.findall(r"[\r\n]", head.decode(name, "ignore"))), len(re.findall(rb"[\r\n]", head))
     one_side, often = min(even, odd) <= 0.05 * max(even, odd), even + odd >= 2 * all_ends  # not only in some cells
     return name if one_side and often and 10 * ends >= max(all_ends, 1) else None
 
