@@ -86,6 +86,16 @@ def test_encodings_and_ends_of_lines(tmp_path, encoding, ends):
     assert bool(got.notes) == (encoding in ("utf-16-le", "utf-16-be", "gb18030", "gbk"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_zero_byte_in_a_cell_makes_no_other_encoding(tmp_path, encoding):
+    row = ",".join(ROWS[3])
+    for cell in ROWS[3]:
+        for more in ("\0", "-\0"):
+            path = write(tmp_path / "a.csv", csv().replace(row, row.replace(cell, cell + more)), encoding)
+            with pytest.raises(LogError, match="line 5 holds binary content"):
+                opened(path)
+
+
 TAIWAN = [
     [f"T{i:03d}", f"2023-03-{i % 28 + 1:02d} 09:00", u, a]
     for i, (u, a) in enumerate([("環境保護局", "派工"), ("工務局養護工程處", "結案"), ("民政局社會救助科", "轉交")] * 5)

@@ -91,11 +91,12 @@ def _is_big5(path: Path) -> bool:
 
 # %% ../../../nbs/intake/files/text.ipynb #n054
 def _utf16(head: bytes) -> str | None:
-    "UTF-16 without a mark, by its zero bytes; None where there are none or they lie elsewhere."
+    "UTF-16 without a mark, by its zero bytes and the ends of its lines; None where there are none or they lie elsewhere."
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if min(even, odd) > 0.05 * max(even, odd) or not even + odd:
-        return None
-    return "utf-16-le" if odd > even else "utf-16-be"
+    name = "utf-16-le" if odd > even else "utf-16-be"
+    ends, all_ends = len(re.findall(r"[\r\n]", head.decode(name, "ignore"))), len(re.findall(rb"[\r\n]", head))
+    one_side, often = min(even, odd) <= 0.05 * max(even, odd), even + odd >= 2 * all_ends  # not only in some cells
+    return name if one_side and often and 10 * ends >= max(all_ends, 1) else None
 
 
 def _two_encodings(name: str, bad: int, utf8: int | None) -> LogError:
