@@ -705,8 +705,9 @@ def _telling(e: ibis.Table, codes: list[int]) -> ibis.Table:
 
 def _assists(e: ibis.Table, codes: list[int]) -> Any:
     "Whether the unit of a row that `says` something assists then, as an Ibis expression."
-    last = (e.seq * 2 + e.says).max().over(group_by=[e.case, e.unit], order_by=e.seq, rows=(None, 0))
-    return (last % 2 == 0).fill_null(False) & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True)).fill_null(False)
+    last: Any = (e.seq * 2 + e.says).max().over(group_by=[e.case, e.unit], order_by=e.seq, rows=(None, 0))
+    unit: Any = e.unit.notin(codes) if codes else ibis.literal(True)
+    return (last % 2 == 0).fill_null(False) & e.unit.notnull() & unit.fill_null(False)
 
 # %% ../../nbs/intake/log.ipynb #n035
 def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
