@@ -33,8 +33,15 @@ _LACKS = dict(
         "memory ran out. Take a part of the cases with --only (such as --only since=2022-01-01), or a larger machine; nothing was changed.",
     ),
 )
-_KINDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EACCES: "closed", errno.EPERM: "closed", errno.EROFS: "fixed"}
-_KINDS |= {errno.ENOMEM: "memory", errno.EAGAIN: "memory"}
+_KINDS = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EACCES: "closed",
+    errno.EPERM: "closed",
+    errno.EROFS: "fixed",
+    errno.ENOMEM: "memory",
+    errno.EAGAIN: "memory",
+}
 _TEXTS = {
     "No space left on device": "full",
     "Disk quota exceeded": "full",
