@@ -5,6 +5,7 @@ python tools/bench.py run NAME FOLDER        one task in this process; prints a 
 python tools/bench.py xes FOLDER             the same log as XES (needs PM4Py)
 python tools/bench.py keep                   the medians of JSON lines on standard input replace the stored ones (tools/measured/bench.csv)
 python tools/bench.py page                   Markdown of what is stored
+python tools/bench.py postgres FOLDER ADDRESS    the log in a server on this machine, with and without an index and memory to sort in (tools/measured/postgres.csv)
 """
 
 import csv
@@ -23,11 +24,12 @@ from pathlib import Path
 CASES, EVENTS, UNITS, SEED = 120_000, 1_000_000, 200, 20220217
 YEARS = 3 * 365 * 86_400  # in seconds: when cases begin
 INTERVALS = 10_000_000
+BEGIN = "2021-01-01"
 STORED = Path(__file__).parent / "measured" / "bench.csv"
 
 
 def _piece(k: int, pieces: int, events: int):
-    "One of so many pieces of the log, as a table of Arrow in the order of time: cases of its own, which begin in its part of the years."
+    "One of so many pieces of the log, as a table of Arrow: cases of its own, which begin in its part of the years."
     import numpy as np
     import pyarrow as pa
 
@@ -47,29 +49,35 @@ def _piece(k: int, pieces: int, events: int):
     seconds = start[case] + total - total[np.flatnonzero(first)][case]
     act = rng.choice(4, events, p=[0.5, 0.2, 0.2, 0.1])
     act[first], act[last] = 4, 5
-    order = np.argsort(seconds, kind="stable")
     took = dict(case_id=case, unit=unit, activity=act)
     words = dict(
         case_id=[f"C{k * cases + i:08d}" for i in range(cases)],
         unit=[f"unit {i:03d}" for i in range(UNITS)],
         activity=["replied", "claimed", "dispatched", "returned", "received", "closed"],
     )
-    columns = {c: pa.array(words[c]).take(pa.array(took[c][order])) for c in took}
-    at = np.datetime64("2021-01-01", "us") + seconds[order] * np.timedelta64(1_000_000, "us")
+    columns = {c: pa.array(words[c]).take(pa.array(took[c])) for c in took}
+    at = np.datetime64(BEGIN, "us") + seconds * np.timedelta64(1_000_000, "us")
     return pa.table(columns | dict(timestamp=pa.array(at))).select(["case_id", "timestamp", "unit", "activity"])
 
 
 def make(folder: Path, events: int = EVENTS):
-    "A simulated log of random walks over units: every case starts at the dispatcher; units return, pass on, and close. Written a million events at a time."
+    "A simulated log of random walks over units, in the order of time: every case starts at the dispatcher; units return, pass on, and close. Made a million events at a time."
+    import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
-    pieces, part, text = max(events // EVENTS, 1), folder / "events.part", pa.string()
-    schema = pa.schema(dict(case_id=text, timestamp=pa.timestamp("us"), unit=text, activity=text))
-    with pq.ParquetWriter(part, schema) as out:
-        for k in range(pieces):
-            out.write_table(_piece(k, pieces, events // pieces))
+    pieces, part = max(events // EVENTS, 1), folder / "events.part"
+    waiting = _piece(0, pieces, events // pieces)
+    with pq.ParquetWriter(part, waiting.schema) as out:
+        for k in range(1, pieces + 1):
+            waiting = waiting.sort_by("timestamp")
+            next_begins = pd.Timestamp(BEGIN) + pd.Timedelta(seconds=YEARS * k // pieces)
+            n = pc.sum(pc.less(waiting["timestamp"], next_begins)).as_py() if k < pieces else len(waiting)
+            out.write_table(waiting.slice(0, n))
+            if k < pieces:
+                waiting = pa.concat_tables([waiting.slice(n), _piece(k, pieces, events // pieces)])
     part.rename(folder / "events.parquet")
 
 
@@ -421,6 +429,69 @@ def keep():
         out.writerows(rows[key] for key in sorted(rows, key=lambda k: (k[1], list(TASKS).index(k[0]))))
 
 
+SERVER = {  # what is tried: (has the table an index, settings of the role)
+    "as it comes": (False, {}),
+    "index on case_id, timestamp": (True, {}),
+    "work_mem 256 MB": (False, dict(work_mem="256MB")),
+    "work_mem 256 MB, no jit": (False, dict(work_mem="256MB", jit="off")),
+    "these, temp_buffers 512 MB and the index": (True, dict(work_mem="256MB", jit="off", temp_buffers="512MB")),
+}
+
+
+def _loaded(con, folder: Path):
+    "The log as a table of a database, its rows as they lie in the file."
+    import pandas as pd
+
+    con.execute('drop table if exists bench; create table bench (case_id text, "timestamp" timestamp, unit text, activity text)')
+    with con.cursor() as cur, cur.copy("copy bench from stdin (format csv)") as copy:
+        copy.write(pd.read_parquet(folder / "events.parquet").to_csv(index=False, header=False))
+    con.execute("vacuum analyze bench")
+
+
+def _cpu_of(server: str) -> float:
+    "CPU seconds of a server: of the process, of those it started, and of those of them that have ended."
+    mine = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()[11:15]
+    below = [
+        Path(f"/proc/{p}/stat").read_text().rpartition(")")[2].split()[11:13]
+        for p in Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    ]
+    return sum(int(x) for part in (mine, *below) for x in part) / os.sysconf("SC_CLK_TCK")
+
+
+def server(folder: Path, address: str):
+    "Hand-overs and all indicators in a server of this machine: CPU seconds of the server, wall seconds."
+    import psycopg
+
+    from liuan_eval.intake.log import read_log
+
+    rows, tasks = [], (ours_edges, ours_indicators)
+    with psycopg.connect(address, autocommit=True) as con:
+        _loaded(con, folder)
+        backend = con.execute("select pg_backend_pid()").fetchone()[0]
+        pid = Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1]
+        for name, (index, settings) in SERVER.items():
+            con.execute('create index if not exists of_bench on bench (case_id, "timestamp")' if index else "drop index if exists of_bench")
+            con.execute("alter role current_user reset all")
+            for key, value in settings.items():
+                con.execute(f"alter role current_user set {key} = '{value}'")
+            begun, wall = _cpu_of(pid), time.perf_counter()
+            log = read_log(address, tables=dict(events="bench"), dispatchers=["unit 000"])
+            took = [dict(what="read", cpu=_cpu_of(pid) - begun, wall=time.perf_counter() - wall)]
+            for task in tasks:
+                begun, wall = _cpu_of(pid), time.perf_counter()
+                task(log)
+                took.append(dict(what=task.__name__.removeprefix("ours_"), cpu=_cpu_of(pid) - begun, wall=time.perf_counter() - wall))
+            del log
+            made = dict(server=con.info.server_version // 10000, events=_rows(folder), date=date.today().isoformat(), machine=_machine())
+            rows += [dict(tried=name) | {k: round(v, 2) if k in ("cpu", "wall") else v for k, v in t.items()} | made for t in took]
+            print(json.dumps(rows[-len(took) :]), flush=True)
+        con.execute("alter role current_user reset all; drop table bench")
+    with (STORED.parent / "postgres.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+
+
 QUESTIONS = {  # a question: the tasks of others that are asked the like
     "edges": ["pm4py_dfg", "pm4py_handover", "numpy_hops"],
     "durations": ["pm4py_durations"],
@@ -532,13 +603,14 @@ def page():
     rows = stored()
     print(INTRO)
     print(f"Simulated log of {UNITS} units, {CASES:,} cases to a million events, in Parquet and XES.")
-    told: dict[str, list] = {}
-    for r in rows.values():
-        told.setdefault(f"{r['date']}: {r['machine']}; {r['versions']}; medians of {r['runs']}", []).append(
-            f"{r['task']} {r['events'] // EVENTS} M"
-        )
-    for how, which in told.items():
-        print(f"\n* {how} ({', '.join(which)})")
+    for n in SIZES:
+        some = [r for (_, events), r in rows.items() if events == n]
+        parts = [sorted({str(r[k]) for r in some}) for k in ("date", "machine", "runs")]
+        if some:
+            tools = sorted({v for r in some for v in r["versions"].split(", ")})
+            print(
+                f"\n* {n / EVENTS:,.0f} M: {', '.join(parts[0])}; {'; '.join(parts[1])}; {', '.join(tools)}; medians of {' or '.join(parts[2])}"
+            )
     _reached(rows)
     for events in SIZES:
         if ("ours_edges", events) in rows:
@@ -558,5 +630,7 @@ if __name__ == "__main__":
             keep()
         case ["page"]:
             page()
+        case ["postgres", folder, address]:
+            server(Path(folder), address)
         case _:
             sys.exit(__doc__)
