@@ -2436,6 +2436,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'liuan_eval.intake.tables._alike': ('intake/tables.html#_alike', 'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._all_differ': ( 'intake/tables.html#_all_differ',
                                                                                     'liuan_eval/intake/tables.py'),
+                                          'liuan_eval.intake.tables._beside_alike': ( 'intake/tables.html#_beside_alike',
+                                                                                      'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._codes': ('intake/tables.html#_codes', 'liuan_eval/intake/tables.py'),
                                           'liuan_eval.intake.tables._counter': ( 'intake/tables.html#_counter',
                                                                                  'liuan_eval/intake/tables.py'),

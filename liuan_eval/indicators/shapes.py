@@ -594,4 +594,5 @@ def _all_times(log: CaseLog, batch: Sequence[Wait], by: list[str], period: str |
         for k, (t, x, c) in pairs.items()
         if k in which
     ]
+    parts = [p.cast(parts[0].schema()) for p in parts]  # a time that is kept has a precision
     return (ibis.union(*parts) if len(parts) > 1 else parts[0]), keys, which
