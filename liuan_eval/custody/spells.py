@@ -51,7 +51,7 @@ def _held(log: CaseLog) -> ibis.Table:
     few = several.join(_ending(log, several), "case").mutate(ends=_.thread == _.ending)
     few = few.select(*_OF_RUN, "spell", "thread", "ends")
     t = r.anti_join(several, "case").select(*_OF_RUN, **alone).union(few)
-    return log.keep("held", lambda: t.order_by("case", "thread", "spell"))
+    return t.order_by("case", "thread", "spell")
 
 
 def _ending(log: CaseLog, several: ibis.Table) -> ibis.Table:
@@ -74,6 +74,7 @@ def _in_line(log: CaseLog) -> ibis.Table:
 def _of_units(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "Spells of units with what stands beside them among such, kept in their order; `place` is their number in the thread."
     t = with_place(t.filter(~t.is_dispatcher), _LINE, "spell", "place")
+    t = t.mutate(hop=t.place) if threads(log) is None else _counted_on(t)
     line = Line(t, _LINE, "spell")
     beside = dict(follows=line.after(t.unit), follows2=line.after(t.unit, 2), before=line.before(t.unit), next_at=line.after(t.entered_at))
     return log.keep("spells_of_units", lambda: t.mutate(**beside))
@@ -103,15 +104,15 @@ def _neighbours(log: CaseLog) -> ibis.Table:
     "Spells with what stands beside them in their thread: `after` in any case, the rest of units only, dispatchers looked past."
     t = _in_line(log)
     own = _again(_of_units(log, t), t.filter(t.after.isnull()).select(*_LINE, last="unit"))
-    own = own.mutate(hop=own.place if threads(log) is None else _counted_on(own))
     routing = t.filter(t.is_dispatcher)
     routing = routing.mutate(**{c: ibis.null(own[c].type()) for c in own.columns if c not in t.columns})
     return _ordered(log, own.union(routing.select(own.columns)))
 
 
-def _counted_on(t: ibis.Table) -> Any:
-    "The number of a unit's spell in the case, one thread after the other."
-    return (ibis.row_number().over(group_by=t.case, order_by=[t.thread, t.spell]) + 1).cast("int32")
+def _counted_on(t: ibis.Table) -> ibis.Table:
+    "Spells of units with `hop`, the number of each in the case, one thread after the other."
+    t = t.mutate(nth_at=t.thread.cast("int64") * 2**32 + t.spell)
+    return with_place(t, ("case",), "nth_at", "hop").drop("nth_at")
 
 # %% ../../nbs/custody/spells.ipynb #n032
 def _left(t: ibis.Table) -> Any:
@@ -309,7 +310,7 @@ def _summed(log: CaseLog) -> ibis.Table:
     s = coded_spells(log)
     unit, counts = ~s.is_dispatcher, _counted(s)
     t = s.group_by("case").agg(
-        **{name: spells.sum() for name, spells in counts.items()},
+        **{name: s.count(where=spells) for name, spells in counts.items()},
         first_unit=s.unit.argmin(s.spell, where=unit & (s.thread == 1)),
         last_unit=s.unit.argmax(s.spell, where=s.ends),
         entered_at=s.entered_at.min(where=unit),
@@ -407,7 +408,7 @@ def cases(
     return brief(_named(log, coded_cases(log), "first_unit", "resolver").select(*own, *more))
 
 # %% ../../nbs/custody/spells.ipynb #n040
-_SHARED = ("closings", "times", "assisting", "rows_beside", "helpers", "runs", "may_overlap", "sent_at_once", "free", "overlaps")
+_SHARED = ("closings", "times", "assisting", "rows_beside", "helpers", "acting", "runs", "may_overlap", "sent_at_once", "free", "overlaps")
 
 
 @face

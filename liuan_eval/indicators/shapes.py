@@ -377,7 +377,7 @@ class Count(PerCase):
         return bound(t, self._asks(level)[0]).fill_null(False).cast("int32")
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
-        return dict(numerator=((x > 0) & counts).sum().fill_null(0))
+        return dict(numerator=x.count(where=(x > 0) & counts))
 
     def _table(self, log: CaseLog, sums: pd.DataFrame, by: list[str], grouped: bool) -> pd.DataFrame:
         return counted(full_table(log, sums[sums.numerator > 0] if grouped else sums, by, ["numerator"]))
@@ -428,7 +428,7 @@ class Rate(PerCase):
         return hit if of is None else bound(t, of).fill_null(False).ifelse(hit, ibis.null("int32"))
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
-        of = counts.sum().fill_null(0) if self.of_case is None and self.of_spell is None else x.count(where=counts)
+        of = counts.count(where=counts) if self.of_case is None and self.of_spell is None else x.count(where=counts)
         return dict(numerator=x.sum(where=counts).fill_null(0), denominator=of)
 
     def _table(self, log: CaseLog, sums: pd.DataFrame, by: list[str], grouped: bool) -> pd.DataFrame:
@@ -457,7 +457,7 @@ class Mean(PerCase):
 
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         squares = (x * x).sum(where=counts)
-        return dict(numerator=x.sum(where=counts).fill_null(0), denominator=counts.sum().fill_null(0), xx=squares)
+        return dict(numerator=x.sum(where=counts).fill_null(0), denominator=counts.count(where=counts), xx=squares)
 
     def _table(self, log: CaseLog, sums: pd.DataFrame, by: list[str], grouped: bool) -> pd.DataFrame:
         f = full_table(log, sums[sums.denominator > 0] if grouped else sums, by, ["denominator"]).fillna({"numerator": 0.0})
@@ -594,4 +594,5 @@ def _all_times(log: CaseLog, batch: Sequence[Wait], by: list[str], period: str |
         for k, (t, x, c) in pairs.items()
         if k in which
     ]
+    parts = [p.cast(parts[0].schema()) for p in parts]  # a time that is kept has a precision
     return (ibis.union(*parts) if len(parts) > 1 else parts[0]), keys, which

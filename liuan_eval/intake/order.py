@@ -15,6 +15,7 @@ from .mapping import Mapping
 from .source import LINE
 from .tables import ROW
 from ..words.text import Question, Text
+from ..words.time import engine
 from ..words.vocabulary import Does, act
 
 # %% ../../nbs/intake/order.ipynb #n006
@@ -33,6 +34,14 @@ def _runs(events: ibis.Table) -> tuple[int, int, int]:
     return int(found.forward), int(found.back), int(found.tie)
 
 
+def _run_on(events: ibis.Table) -> bool:
+    "Whether all rows of a file stand in the order of their times, whatever their case; false where the engine keeps no order."
+    if engine(events) != "duckdb":
+        return False
+    back = (events.timestamp < events.timestamp.lag().over(ibis.window())) | (events[ROW] < events[ROW].lag().over(ibis.window()))
+    return not events.select(back=back).agg(back=_.back.any()).execute().back[0]
+
+
 def newest_first(
     events: ibis.Table,  # with `aside`
     mapping: Mapping,  # of the log, with its answer if it has one
@@ -43,6 +52,8 @@ def newest_first(
     e = events.filter(events.aside.isnull())
     if mapping.layout == "stays":
         e = e.filter(e.activity == "dispatched")
+    if _run_on(e):
+        return False
     forward, back, ties = _runs(e)
     if not back or forward >= _CLEAR * (forward + back):
         return False

@@ -6,7 +6,6 @@
 __all__ = ['acting', 'whole_runs', 'runs']
 
 # %% ../../nbs/intake/runs.ipynb #n020
-from functools import partial
 from typing import Any
 
 import ibis
@@ -27,11 +26,11 @@ def _held(t: ibis.Table) -> ibis.Table:
 
 def acting(
     log: CaseLog,  # any
-) -> ibis.Table:  # case, seq, unit, timestamp, act, closed_at, unknown, said
+) -> ibis.Table:  # case, seq, unit, timestamp, act, said
     "The events that say who has a case, up to its closing, in their order."
-    t = log.core.join(closings(log), "case")
+    t = log.core.join(closings(log).select("case", "closed_at", "last_closed", "by_attribute"), "case")
     open_then = t.closed_at.isnull() | ibis.ifelse(t.by_attribute, t.timestamp <= t.closed_at, t.seq <= t.last_closed)
-    t = t.filter(moves(t.act) & open_then).select("case", "seq", "unit", "timestamp", "act", "closed_at", "unknown")
+    t = t.filter(moves(t.act) & open_then).select("case", "seq", "unit", "timestamp", "act")
     t = t if (others := assisting(log)) is None else t.anti_join(others, ["case", "seq"])
     nameless = log.core.filter(log.core.unit.isnull() & log.core.act.isin([Does.RETURNS, Does.REFUSES]))
     if n_rows(nameless.limit(1)):
@@ -74,25 +73,23 @@ def _summed(t: ibis.Table, **more: Any) -> ibis.Table:
         designated_at=t.timestamp.min(where=t.act == Does.DESIGNATES),
         claimed_at=t.timestamp.min(where=t.act == Does.CLAIMS),
         replied_at=t.timestamp.max(where=t.act.isin([Does.REPLIES, Does.CLOSES])),
-        closed_at=t.closed_at.max(),
-        unknown=t.unknown.any(),
         given=(t.given & t.start).any(),
         sent=((t.act == Does.DISPATCHES) & t.start).any(),
         **more,
     )
 
 
-def _counted(log: CaseLog, t: ibis.Table) -> ibis.Table:
-    "Acting events with `run`, which rises by one where a run begins."
-    t = _starts(log, t)
-    return t.mutate(run=Line(t, ("case",), "seq").so_far(t.start))
+def _counted(log: CaseLog) -> ibis.Table:
+    "Acting events with `run`, which rises by one where a run begins, kept in their order."
+    t = _starts(log, acting(log))
+    t = t.mutate(run=Line(t, ("case",), "seq").so_far(t.start)).drop("other")
+    return log.keep("acting", lambda: t)
 
 
-def _runs(log: CaseLog) -> ibis.Table:
-    "As `runs`, not yet kept."
-    t = _summed(_counted(log, acting(log))).order_by("case", "run")
-    t = with_place(t, ("case",), "run", "nth")
-    return t.drop("run").rename(run="nth")
+def _numbered(log: CaseLog, t: ibis.Table) -> ibis.Table:
+    "Summed runs with `run` from 1 in every case, and the closing of the case."
+    t = t.join(closings(log).select("case", "closed_at", "unknown"), "case").order_by("case", "run")
+    return with_place(t, ("case",), "run", "nth").drop("run").rename(run="nth")
 
 
 def whole_runs(
@@ -100,23 +97,20 @@ def whole_runs(
     cases: ibis.Table,  # case: those that are asked about
 ) -> ibis.Table:
     "Runs of some cases, and of each the first and the last row and the last rows in which the unit was given the case, returned it, answered and closed it (`_seq`)."
-    t = _counted(log, acting(log).semi_join(cases, "case").order_by("case", "seq"))
-    answers = t.act.isin([Does.REPLIES, Does.CLOSES])
-    t = _summed(
-        t,
+    t = _counted(log).semi_join(cases, "case")
+    more = dict(
         first_seq=t.seq.min(),
         last_seq=t.seq.max(),
         gave_seq=t.seq.max(where=t.given),
         back_seq=t.seq.max(where=t.act == Does.RETURNS),
-        reply_seq=t.seq.max(where=answers),
+        reply_seq=t.seq.max(where=t.act.isin([Does.REPLIES, Does.CLOSES])),
         close_seq=t.seq.max(where=t.act == Does.CLOSES),
-    ).order_by("case", "run")
-    t = with_place(t, ("case",), "run", "nth")
-    return t.drop("run").rename(run="nth")
+    )
+    return _numbered(log, _summed(t, **more))
 
 
 def runs(
     log: CaseLog,  # any
 ) -> ibis.Table:  # one row per run
     "Runs, kept in the engine in the order of case and run (1, 2, …): unit, closed_at and unknown of the case, and when the unit came and did what; `given`: it came by a row that gives it the case, `sent`: by a dispatcher's."
-    return log.keep("runs", partial(_runs, log))
+    return log.keep("runs", lambda: _numbered(log, _summed(_counted(log))))

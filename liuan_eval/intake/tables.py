@@ -144,6 +144,16 @@ def _alike(col: Any) -> Any:
     return col if plain else col.cast("string")
 
 
+def _beside_alike(table: ibis.Table, name: str | None) -> ibis.Table:
+    "The rows that may be equal to another: where all stand in the order of a column, those whose value there a neighbour has too."
+    if name is None or engine(table) != "duckdb":
+        return table
+    col = _alike(table[name])
+    before, after = col.lag().over(ibis.window()), col.lead().over(ibis.window())
+    unordered = table.select(x=col.isnull() | (col < before)).agg(x=_.x.any()).execute().x[0]
+    return table if unordered else table.mutate(__same__=(col == before) | (col == after)).filter(_["__same__"])
+
+
 def _all_differ(table: ibis.Table, names: list[str]) -> bool:
     "Whether no two rows are equal in all of these columns."
     rows = table.select(**{f"c{i}": _alike(table[c]) for i, c in enumerate(names)})
@@ -157,9 +167,12 @@ def _all_differ(table: ibis.Table, names: list[str]) -> bool:
 
 def _again(table: ibis.Table, mapping: Mapping) -> Any:
     "Whether each row is equal to an earlier one in every column of the source."
-    names = [c for c in table.columns if c not in HIDDEN]
-    first = [c for c in find_columns(mapping, table.columns).values() if c in names]  # if these differ, all rows do
-    if mapping.repeats == "keep" or any(_all_differ(table, some) for some in (first, names) if some):
+    if mapping.repeats == "keep":
+        return ibis.literal(False)
+    names, found = [c for c in table.columns if c not in HIDDEN], find_columns(mapping, table.columns)
+    first = [c for c in found.values() if c in names]  # if these differ, all rows do
+    some = _beside_alike(table, found.get("timestamp"))
+    if any(_all_differ(some, columns) for columns in (first, names) if columns):
         return ibis.literal(False)
     columns = [_alike(table[c]) for c in names]
     return ibis.row_number().over(group_by=columns, order_by=table[ROW]) > 0
