@@ -335,14 +335,14 @@ TASKS = {  # name: (task, what it starts from, modules loaded before the clock s
 }
 
 
-def _machine() -> str:
+def machine() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     return f"{cpu}, {os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB"
 
 
-def _versions(*packages: str) -> str:
+def versions(*packages: str) -> str:
     found = [f"Python {platform.python_version()}"]
     for p in packages:
         try:
@@ -394,9 +394,9 @@ def run(name: str, folder: Path):
         step = do(step)
         marks.append((_cpu(java), time.perf_counter()))
     (c0, w0), (c1, _), (c2, w2) = marks
-    packages = _versions("pm4py", "pandas") if name.startswith("pm4py") else _versions("duckdb", "ibis-framework", "pandas", "pyspark")
+    packages = versions("pm4py", "pandas") if name.startswith("pm4py") else versions("duckdb", "ibis-framework", "pandas", "pyspark")
     took = dict(read=c1 - c0, cpu=c2 - c1, wall=w2 - w0, mb=_peak(java))
-    print(json.dumps(dict(task=name, events=events, **took, machine=_machine(), versions=packages)))
+    print(json.dumps(dict(task=name, events=events, **took, machine=machine(), versions=packages)))
 
 
 NUMBERS = ("read", "cpu", "wall", "mb")
@@ -482,7 +482,7 @@ def server(folder: Path, address: str):
                 task(log)
                 took.append(dict(what=task.__name__.removeprefix("ours_"), cpu=_cpu_of(pid) - begun, wall=time.perf_counter() - wall))
             del log
-            made = dict(server=con.info.server_version // 10000, events=_rows(folder), date=date.today().isoformat(), machine=_machine())
+            made = dict(server=con.info.server_version // 10000, events=_rows(folder), date=date.today().isoformat(), machine=machine())
             rows += [dict(tried=name) | {k: round(v, 2) if k in ("cpu", "wall") else v for k, v in t.items()} | made for t in took]
             print(json.dumps(rows[-len(took) :]), flush=True)
         con.execute("alter role current_user reset all; drop table bench")

@@ -26,6 +26,7 @@ for size in $sizes; do
     done
   done
   "$ours" tools/bench.py keep < .bench/results.jsonl
+  [ "$size" != 1 ] || { "$ours" tools/reading.py make "$folder"; "$ours" tools/reading.py table "$folder" "$runs"; }
 done
 "$ours" tools/bench.py page > nbs/explanation/bench.md
 cat nbs/explanation/bench.md
