@@ -5,6 +5,7 @@ python tools/bench.py run NAME FOLDER        one task in this process; prints a 
 python tools/bench.py xes FOLDER             the same log as XES (needs PM4Py)
 python tools/bench.py keep                   the medians of JSON lines on standard input replace the stored ones (tools/measured/bench.csv)
 python tools/bench.py page                   Markdown of what is stored
+python tools/bench.py limits FOLDER          all indicators with less and less memory for the engine (tools/measured/memory.csv)
 python tools/bench.py postgres FOLDER ADDRESS    the log in a server on this machine, with and without an index and memory to sort in (tools/measured/postgres.csv)
 """
 
@@ -14,6 +15,7 @@ import os
 import platform
 import resource
 import statistics
+import subprocess
 import sys
 import time
 from datetime import date
@@ -380,11 +382,13 @@ def _rows(folder: Path) -> int:
     return pq.read_metadata(folder / "events.parquet").num_rows
 
 
-def run(name: str, folder: Path):
-    "CPU seconds of this process to read the log and to do the task, wall seconds of both, peak resident memory."
+def run(name: str, folder: Path, limit: str = ""):
+    "CPU seconds of this process to read the log and to do the task, wall seconds of both, peak resident memory; with a limit on what our engine may take."
     work, prepare, modules = TASKS[name]
     for m in modules.split():
         import_module(m)
+    if limit:
+        import_module("liuan_eval.intake.engine")._memory = lambda: limit
     if name.startswith("spark_"):
         _session().range(1).count()
     java, events = _java(), _rows(folder)
@@ -427,6 +431,23 @@ def keep():
         out = csv.DictWriter(file, ["task", "events", *NUMBERS, "runs", "date", "machine", "versions"], lineterminator="\n")
         out.writeheader()
         out.writerows(rows[key] for key in sorted(rows, key=lambda k: (k[1], list(TASKS).index(k[0]))))
+
+
+def limits(folder: Path):
+    "All indicators with less and less memory for the engine, until it says that it has not enough."
+    rows = []
+    for mib in (4000, 2000, 1000, 500, 250, 150, 100, 50):
+        command = [sys.executable, __file__, "run", "ours_indicators", str(folder), f"{mib}MiB"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        got = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else dict(events=_rows(folder), machine=machine())
+        times = [round(got["read"] + got["cpu"], 2), round(got["wall"], 2), round(got["mb"])] if "cpu" in got else ["", "", ""]
+        said = "" if "cpu" in got else done.stderr.strip().splitlines()[-1]
+        rows.append([mib, got["events"], *times, said, date.today().isoformat(), got["machine"]])
+        if said:
+            break
+    with (STORED.parent / "memory.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerows([["limit_mib", "events", "cpu", "wall", "mb", "said", "date", "machine"], *rows])
 
 
 SERVER = {  # what is tried: (has the table an index, settings of the role)
@@ -622,8 +643,10 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["make", folder, *events]:
             make(Path(folder), *map(int, events))
-        case ["run", name, folder]:
-            run(name, Path(folder))
+        case ["run", name, folder, *limit]:
+            run(name, Path(folder), *limit)
+        case ["limits", folder]:
+            limits(Path(folder))
         case ["xes", folder]:
             write_xes(Path(folder))
         case ["keep"]:
