@@ -49,7 +49,7 @@ execute: $(VENV)/.dev
 	$(BIN)/nbdev-clean
 
 bench: $(VENV)/.dev
-	PYTHON=$(BIN)/python BIG=$(BIG) bash tools/bench.sh
+	PYTHON=$(BIN)/python bash tools/bench.sh
 
 calibrate: $(VENV)/.dev
 	$(BIN)/python tools/calibrate.py

@@ -593,7 +593,7 @@ def _compared(rows: dict, events: int):
         found = [o for o in others if (o, events) in rows]
         for i, name in enumerate(found or [""]):
             other = rows.get((name, events))
-            ahead = f"{_all(other) / _all(mine):.1f} / {other['wall'] / mine['wall']:.1f}" if other else ""
+            ahead = f"{_all(other) / _all(mine):.2g} / {other['wall'] / mine['wall']:.2g}" if other else ""
             what = f"{name.partition('_')[0]}: {_asked(name)}" if name else ""
             print("| " + " | ".join([*(start if i == 0 else [""] * 5), what, _cell(other), ahead]) + " |")
 
