@@ -29,4 +29,6 @@ for size in $sizes; do
   [ "$size" != 1 ] || { "$ours" tools/reading.py make "$folder"; "$ours" tools/reading.py table "$folder" "$runs"; }
 done
 "$ours" tools/bench.py page > nbs/explanation/bench.md
+"$ours" tools/notebooks.py nbs/explanation/scale.ipynb  # which shows some of it
+"$(dirname "$ours")/nbdev-clean"
 cat nbs/explanation/bench.md
