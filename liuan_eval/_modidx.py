@@ -2168,6 +2168,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'liuan_eval.intake.log._several': ('intake/log.html#_several', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._silent': ('intake/log.html#_silent', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._telling': ('intake/log.html#_telling', 'liuan_eval/intake/log.py'),
+                                       'liuan_eval.intake.log._told': ('intake/log.html#_told', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._unclear': ('intake/log.html#_unclear', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._unit_table': ('intake/log.html#_unit_table', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._value': ('intake/log.html#_value', 'liuan_eval/intake/log.py'),

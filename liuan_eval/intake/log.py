@@ -723,17 +723,25 @@ def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
     return e.mutate(others=(e.unit != first).fill_null(False), both=both, assists=ibis.literal(False))
 
 
+def _told(e: ibis.Table, codes: list[int]) -> ibis.Table:
+    "Rows with `assists` told from the rows before, and `moved`: of a case of which that told something new."
+    said = _telling(e, codes)
+    t = said.mutate(now=_assists(said, codes))
+    t = t.mutate(moved=(t.now != t.assists).cast("int8").max().over(group_by=t.case) == 1, assists=t.now)
+    leads = moves(t.act) & ~t.assists & t.unit.notnull() & (t.unit.notin(codes) if codes else ibis.literal(True))
+    return t.mutate(led=leads.fill_null(False).cast("int8").max().over(group_by=t.case) == 1).select(*e.columns, "moved", "led")
+
+
 def _assisting(log: CaseLog) -> ibis.Table:
-    "As `assisting`, not yet kept: first as if every row told who has the case, then, twice, without the rows of units that assist."
-    codes = dispatchers(log.units)
-    e = log.keep("rows_beside", lambda: _beside(log, codes))
-    for i in range(3):
-        said = _telling(e, codes)
-        told = said.mutate(assists=_assists(said, codes)).select(e.columns)
-        e = log.keep(f"rows_beside_{i}", told.view)
-    leads = moves(e.act) & ~e.assists & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    e = e.mutate(led=leads.fill_null(False).cast("int8").max().over(group_by=e.case))
-    return e.filter(e.assists & (e.led == 1)).select("case", "seq", "unit", "timestamp", "act")
+    "As `assisting`, not yet kept: first as if every row told who has the case, then without the rows of units that assist, until a case tells nothing new."
+    codes, found, n = dispatchers(log.units), None, 0
+    e = log.keep("rows_beside", partial(_beside, log, codes))
+    while found is None or n_rows(e.limit(1)):
+        told = log.keep(f"rows_beside_{n}", partial(_told, e, codes))
+        t = told.filter(~told.moved & told.assists & told.led).select("case", "seq", "unit", "timestamp", "act")
+        found = log.keep(f"assisting_{n}", partial(t.union, found) if found is not None else t.view)
+        e, n = told.filter(told.moved).select(e.columns), n + 1
+    return found.view()
 
 
 def assisting(
