@@ -129,14 +129,19 @@ def threads(
 # %% ../../nbs/custody/threads.ipynb #n030
 def helpers(
     log: CaseLog,  # any
-) -> ibis.Table | None:  # case, unit, entered_at, claimed_at, replied_at, returned_at; None where no unit assists
+) -> (
+    ibis.Table | None
+):  # case, unit, entered_at, claimed_at, replied_at, returned_at (where that is its last word), last_at; None where no unit assists
     "The stints of units that assist, kept in the engine."
     if (t := assisting(log)) is None:
         return None
+    t = t.filter(t.unit.notin(codes)) if (codes := dispatchers(log.units)) else t
     t = t.group_by("case", "unit").agg(
         entered_at=t.timestamp.min(),
         claimed_at=t.timestamp.min(where=t.act == Does.CLAIMS),
         replied_at=t.timestamp.max(where=t.act.isin([Does.REPLIES, Does.CLOSES])),
-        returned_at=t.timestamp.min(where=t.act == Does.RETURNS),
+        last_at=t.timestamp.max(),
+        last_act=t.act.argmax(t.seq),
     )
-    return log.keep("helpers", lambda: t)
+    back = (t.last_act == Does.RETURNS).ifelse(t.last_at, ibis.null("timestamp"))
+    return log.keep("helpers", lambda: t.mutate(returned_at=back).drop("last_act"))

@@ -681,33 +681,35 @@ _NOBODY = 2**24 - 1  # no code of a unit
 
 
 def _last_moved(e: ibis.Table) -> dict[str, Any]:
-    "Unit and act of the last row before, in the case, that moves custody and is not of a unit that `assists`, as Ibis expressions."
+    "Unit and act of the last row before, in the case, that moves custody and is not of a unit that `assists`, as Ibis expressions; `part`: since then a unit that assists has returned its part."
     place = e.seq.cast("int64") * 2**28 + e.unit.fill_null(_NOBODY).cast("int64") * 2**4 + e.act
-    last = (moves(e.act) & ~e.assists).ifelse(place, ibis.null("int64")).max().over(group_by=e.case, order_by=e.seq, rows=(None, -1))
-    return dict(moved_unit=(last // 2**4) % 2**24, moved_act=last % 2**4)
+    before: dict[str, Any] = dict(group_by=e.case, order_by=e.seq, rows=(None, -1))
+    last = (moves(e.act) & ~e.assists).ifelse(place, ibis.null("int64")).max().over(**before)
+    returned = e.seq.cast("int64") * 2 + (e.assists & (e.act == Does.RETURNS)).cast("int64")
+    part = (e.is_unit & (gives(e.act) | (e.act == Does.ASSISTS) | e.assists)).ifelse(returned, ibis.null("int64")).max().over(**before)
+    return dict(moved_unit=(last // 2**4) % 2**24, moved_act=last % 2**4, part=(part % 2 == 1).fill_null(False))
 
 
 def _telling(e: ibis.Table, codes: list[int]) -> ibis.Table:
-    "Rows with `says`: 0 where the row says that its unit assists, 1 that it has the case, null where it says neither."
+    "Rows with `says`: 0 where the row says that its unit assists, 1 that it has the case, null where it says neither; `about`: a dispatcher's, of a part that was returned."
     e = e.mutate(**_last_moved(e))
     back, routed = e.moved_act == Does.RETURNS, (e.moved_unit.isin(codes) if codes else ibis.literal(False))
     back, free = back.fill_null(False), (back | routed).fill_null(True)
     sent, own = e.act == Does.DISPATCHES, (e.moved_unit == e.unit).fill_null(False) & ~back
-    return e.mutate(
-        says=ibis.cases(
-            ((e.act == Does.ASSISTS) & ~own, 0),
-            (sent & e.both & e.others & ~back, 0),
-            (gives(e.act) & (~sent | free), 1),
-            else_=ibis.null("int8"),
-        )
+    says = ibis.cases(
+        ((e.act == Does.ASSISTS) & ~own, 0),
+        (sent & e.both & e.others & ~back, 0),
+        (gives(e.act) & e.part & ~free & ~own, 0),
+        (gives(e.act) & (e.act != Does.REFUSES) & (~sent | free), 1),
+        else_=ibis.null("int8"),
     )
+    return e.mutate(says=says, about=e.part & ~free & moves(e.act) & (e.act != Does.CLOSES) & ~e.is_unit & e.unit.notnull())
 
 
-def _assists(e: ibis.Table, codes: list[int]) -> Any:
+def _assists(e: ibis.Table) -> Any:
     "Whether the unit of a row that `says` something assists then, as an Ibis expression."
     last: Any = (e.seq * 2 + e.says).max().over(group_by=[e.case, e.unit], order_by=e.seq, rows=(None, 0))
-    unit: Any = e.unit.notin(codes) if codes else ibis.literal(True)
-    return (last % 2 == 0).fill_null(False) & e.unit.notnull() & unit.fill_null(False)
+    return (last % 2 == 0).fill_null(False) & e.is_unit | e.about
 
 # %% ../../nbs/intake/log.ipynb #n035
 def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
@@ -717,19 +719,19 @@ def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
     e = core.filter(moves(core.act) & (core.unit.notnull() | (core.act == Does.RETURNS)) | (core.act == Does.ASSISTS)).semi_join(
         some, "case"
     )
-    held = moves(e.act) & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    first = held.ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64")).min().over(group_by=e.case) % 2**24
+    is_unit = (e.unit.notin(codes) if codes else e.unit.notnull()).fill_null(False)
+    first = (moves(e.act) & is_unit).ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64")).min().over(group_by=e.case) % 2**24
     both = (e.act == Does.ASSISTS).cast("int8").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1
-    return e.mutate(others=(e.unit != first).fill_null(False), both=both, assists=ibis.literal(False))
+    return e.mutate(is_unit=is_unit, others=(e.unit != first).fill_null(False), both=both, assists=ibis.literal(False))
 
 
 def _told(e: ibis.Table, codes: list[int]) -> ibis.Table:
     "Rows with `assists` told from the rows before, and `moved`: of a case of which that told something new."
     said = _telling(e, codes)
-    t = said.mutate(now=_assists(said, codes))
+    t = said.mutate(now=_assists(said))
     t = t.mutate(moved=(t.now != t.assists).cast("int8").max().over(group_by=t.case) == 1, assists=t.now)
-    leads = moves(t.act) & ~t.assists & t.unit.notnull() & (t.unit.notin(codes) if codes else ibis.literal(True))
-    return t.mutate(led=leads.fill_null(False).cast("int8").max().over(group_by=t.case) == 1).select(*e.columns, "moved", "led")
+    leads = moves(t.act) & ~t.assists & t.is_unit
+    return t.mutate(led=leads.cast("int8").max().over(group_by=t.case) == 1).select(*e.columns, "moved", "led")
 
 
 def _assisting(log: CaseLog) -> ibis.Table:
@@ -747,7 +749,7 @@ def _assisting(log: CaseLog) -> ibis.Table:
 def assisting(
     log: CaseLog,  # any
 ) -> ibis.Table | None:  # case, seq, unit, timestamp, act; None where no unit of the log assists
-    "The rows of units that assist in a case, kept in the engine; where nobody else has the case, they have it."
+    "The rows of units that assist in a case, and of dispatchers about a part that one returned, kept in the engine; where nobody else has the case, they have it."
     if not log.has("assisted"):
         return None
     t = log.keep("assisting", partial(_assisting, log))
