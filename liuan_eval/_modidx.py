@@ -2339,6 +2339,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'liuan_eval/intake/overlaps.py'),
                                             'liuan_eval.intake.overlaps._own': ( 'intake/overlaps.html#_own',
                                                                                  'liuan_eval/intake/overlaps.py'),
+                                            'liuan_eval.intake.overlaps._sent': ( 'intake/overlaps.html#_sent',
+                                                                                  'liuan_eval/intake/overlaps.py'),
                                             'liuan_eval.intake.overlaps._told': ( 'intake/overlaps.html#_told',
                                                                                   'liuan_eval/intake/overlaps.py'),
                                             'liuan_eval.intake.overlaps._units': ( 'intake/overlaps.html#_units',

@@ -46,6 +46,8 @@ def helping(events, dispatchers):
     first = next((e.unit for e in events if own(e) and e.activity not in NO_CUSTODY), None)
     assists, has, res, led, part = set(), None, set(), False, False  # `part`: one that assists has returned its part
     for at, e in enumerate(events):
+        if e.activity in NO_CUSTODY - {"assisted"}:
+            continue
         u, gives = e.unit, e.activity not in OWN | NO_CUSTODY
         back, routed = has is not None and has.activity == "returned", has is not None and has.unit in dispatchers
         leads = has is not None and not back and not routed
@@ -62,7 +64,7 @@ def helping(events, dispatchers):
                 res.add(at)
             if gives or u in assists or e.activity == "assisted":
                 part = u in assists and e.activity == "returned"
-        elif u is not None and part and leads and e.activity not in NO_CUSTODY | {"closed"}:
+        elif u is not None and part and leads and e.activity not in ("assisted", "closed"):
             res.add(at)
         if e.activity not in NO_CUSTODY and at not in res and (u is not None or e.activity == "returned"):
             has, led = e, led or own(e)
@@ -137,14 +139,14 @@ def overlapping(runs, clock):
         later = next((k for k in range(i, len(own)) if own[k]["unit"] == own[i - 1]["unit"]), None)
         last = max(k for k in range(i) if own[k]["unit"] == r["unit"])
         answered = pos(other, lambda e, given: e.activity in ("replied", "closed")) > pos(other, lambda e, given: given)
-        sent = [max((o["rows"][0][1].timestamp for o in some if o["sent"]), default=None) for some in (other, mine(i))]
+        sent = [max((o["rows"][0][1].timestamp for o in some if o["sent"]), default=None) for some in (other, [*mine(i), r])]
         told = answered or (later is not None and free(later)) or (holds(last + 1) and free(last + 1))
         once = clock and sent[0] is not None and sent[0] == sent[1]
         claims = any(e.activity == "claimed" and e.timestamp == r["rows"][0][1].timestamp for _, e, _, _ in r["rows"])
-        chain = chain or (told and not r["given"]) or (once and (claims or not r["given"]))
+        chain = chain or (told and not r["given"]) or (once and (claims or r["sent"] or not r["given"]))
         if chain or not r["given"]:
             res.append((runs.index(r), chain, False))
-    return res + at_once(runs, clock)
+    return res + [o for o in at_once(runs, clock) if o[0] not in {i for i, _, _ in res}]
 
 
 def at_once(runs, clock):
@@ -279,7 +281,7 @@ def hands(events, spells, dispatchers, closed_at):
     for at in sorted(helping(events, dispatchers)):
         if events[at].unit not in dispatchers:
             stints.setdefault(events[at].unit, []).append(events[at])
-    for i, (unit, rows) in enumerate(sorted(stints.items(), key=lambda o: o[1][0].timestamp)):
+    for i, (unit, rows) in enumerate(stints.items()):
         at = lambda *acts, rows=rows: [e.timestamp for e in rows if e.activity in acts]
         took = min((s["entered_at"] for s in spells if s["unit"] == unit and s["entered_at"] >= rows[-1].timestamp), default=None)
         replied, back = max(at("replied", "closed"), default=None), rows[-1].timestamp if rows[-1].activity == "returned" else None

@@ -66,3 +66,38 @@ def test_who_assists_is_what_a_walk_along_the_case_says_however_often_units_take
     for case, rows in own.items():
         assert got.get(case, set()) == helping(rows, ("H",)), (case, rows)
     assert sum(k.startswith("rows_beside_") for k in log.kept) > 10  # a case of eight turns needs many passes, and gets them
+
+
+@pytest.mark.parametrize("together", ["evidence", "always", "never"])
+def test_hands_are_those_of_plain_loops_assisting_units_too(together):
+    events, rng = random_cases(2, 400), np.random.default_rng(2)
+    due = {case: START + timedelta(hours=int(rng.integers(14))) for case in by_case(events) if rng.random() < 0.8}
+    cases = pd.DataFrame(dict(case_id=[*by_case(events)])).assign(due_at=lambda t: pd.to_datetime(t.case_id.map(due)))
+    cases["due_at"] += pd.Timedelta(minutes=1)  # a due date at midnight would end with its day
+    log = as_log(events, cases, together=together)
+    spells, _, found = custody(events, ("H",), together=together)
+    end, n = max(e.timestamp for e in events), coded_cases(log).join(log.case_ids, "case").execute().set_index("case_id")
+    want, closed = [], {c["case_id"]: c["closed_at"] for c in found}
+    for case, rows in by_case(events).items():
+        own = hands(rows, [s for s in spells if s["case_id"] == case], ("H",), closed[case])
+        limit = due[case] + timedelta(minutes=1) if case in due else None
+        want += [dict(case_id=case, **h, late=late(h, limit, end)) for h in own]
+        r = n.loc[case]
+        assert (r.n_hands, plain(r.first_reply_at), plain(r.last_reply_at)) == replies(own), rows
+    columns = "case_id thread unit lead assists entered_at claimed_at replied_at left_at late".split()
+    key = lambda rows: sorted(table(rows, columns), key=str)
+    got, loops = key(hands_of(log).execute().to_dict("records")), key(want)
+    for g, w in zip(got, loops, strict=True):
+        assert dict(zip(columns, g)) == dict(zip(columns, w)), [(e.unit, e.activity) for e in by_case(events)[w[0]]]
+    assert sum(h["late"] is True for h in want) > 50 < sum(h["late"] is False for h in want)
+    assert coded_hands(log).count().execute() == len(want)
+
+
+def test_how_a_case_ended_is_said_by_the_unit_that_had_it_not_by_one_that_assisted():
+    events = of(a="A:dispatched K:assisted A:closed K:closed", b="A:dispatched K:assisted K:closed", c="K:assisted K:closed")
+    said = [dict(A="解决", K="解释").get(e.unit) if e.activity == "closed" else None for e in events]
+    frame = pd.DataFrame(events, columns=Event._fields).assign(result=said)
+    log = CaseLog.from_frame(frame, **LOOSE)
+    t = endings(log).join(log.case_ids, "case").execute().set_index("case_id").ending
+    assert t.fillna("").to_dict() == dict(a="resolved", b="", c="explained")
+    assert room.cases(log).execute().set_index("case_id").closed_at["a"] == pd.Timestamp(START + timedelta(hours=2))

@@ -30,7 +30,7 @@ def _all(log: CaseLog) -> ibis.Table:
     if (h := helpers(log)) is None:
         return s
     h = h.join(coded_cases(log).select("case", "closed_at", "n_hands"), "case")
-    n, last = ibis._.n_hands.cast("int32"), ibis.row_number().over(group_by=h.case, order_by=[h.entered_at.desc(), h.unit.desc()])
+    n, last = ibis._.n_hands.cast("int32"), ibis.row_number().over(group_by=h.case, order_by=h.first_seq.desc())
     h = h.mutate(thread=(n - last).cast("int32"), lead=ibis.literal(False), assists=ibis.literal(True))
     h = h.left_join(_took(h, s), ["case", "unit"]).drop("case_right", "unit_right")
     h = h.mutate(

@@ -131,7 +131,7 @@ def helpers(
     log: CaseLog,  # any
 ) -> (
     ibis.Table | None
-):  # case, unit, entered_at, claimed_at, replied_at, returned_at (where that is its last word), last_at; None where no unit assists
+):  # case, unit, entered_at, claimed_at, replied_at, returned_at (where that is its last word), last_at, first_seq; None where no unit assists
     "The stints of units that assist, kept in the engine."
     if (t := assisting(log)) is None:
         return None
@@ -141,6 +141,7 @@ def helpers(
         claimed_at=t.timestamp.min(where=t.act == Does.CLAIMS),
         replied_at=t.timestamp.max(where=t.act.isin([Does.REPLIES, Does.CLOSES])),
         last_at=t.timestamp.max(),
+        first_seq=t.seq.min(),
         last_act=t.act.argmax(t.seq),
     )
     back = (t.last_act == Does.RETURNS).ifelse(t.last_at, ibis.null("timestamp"))

@@ -25,8 +25,19 @@ def _units(log: CaseLog, r: ibis.Table) -> ibis.Table:
 
 def _by_itself(r: ibis.Table) -> Any:
     "Whether a run may have begun by the unit's own act, as an Ibis expression: nobody gave it the case, or it claimed after a dispatcher's row."
-    claims: Any = r.claimed_at == r.entered_at
-    return ~r.given | claims.fill_null(False)
+    return ~r.given | (r.claimed_at <= r.entered_at).fill_null(False)
+
+
+def _by_clock(log: CaseLog) -> bool:
+    "Whether the times of dispatches are times of the clock, not days."
+    return not {"timestamp", "dispatched"} & log.by_day
+
+
+def _sent(log: CaseLog) -> ibis.Table:
+    "case: those that a dispatcher gave to several units at the same time of the clock."
+    r = _units(log, runs(log)).filter(_.sent & _by_clock(log))
+    some = r.group_by("case", "entered_at").agg(n=_.unit.nunique()).filter(_.n > 1)
+    return log.keep("sent_at_once", lambda: some.select("case").distinct())
 
 
 def _own(log: CaseLog) -> ibis.Table:
@@ -35,7 +46,7 @@ def _own(log: CaseLog) -> ibis.Table:
     told = (r.given | r.claimed_at.notnull()).any()
     some = r.group_by("case", "unit").agg(told=told, first=r.run.min(), own=r.run.max(where=_by_itself(r)))
     some = some.group_by("case").agg(told=_.told.any(), late=(_.own > _["first"]).any()).filter(_.told & _.late)
-    return _units(log, whole_runs(log, log.keep("may_overlap", lambda: some.select("case"))))
+    return _units(log, whole_runs(log, log.keep("may_overlap", lambda: some.select("case").union(_sent(log), distinct=True))))
 
 
 def _free(r: ibis.Table) -> ibis.Table:
@@ -43,14 +54,10 @@ def _free(r: ibis.Table) -> ibis.Table:
     before: dict[str, Any] = dict(group_by=[r.case, r.unit], order_by=r.run, rows=(None, -1))
     had = ibis.coalesce(r.gave_seq.max().over(**before), r.first_seq.min().over(**before))
     back = r.back_seq.max().over(**before).fill_null(-1)
-    return r.mutate(holds=(had > back).fill_null(False), free=(~r.given & (had > back)).fill_null(False))
+    r = r.mutate(holds=had > back)
+    return r.mutate(holds=r.holds.fill_null(False), free=(~r.given & r.holds).fill_null(False))
 
 # %% ../../nbs/intake/overlaps.ipynb #n008
-def _by_clock(log: CaseLog) -> bool:
-    "Whether the times of dispatches are times of the clock, not days."
-    return not {"timestamp", "dispatched"} & log.by_day
-
-
 def _told(log: CaseLog) -> ibis.Table:
     "Runs of the cases that may have an overlap, with what is known of the unit that had the case before; `acted`: the unit acts by itself while another has the case."
     r = log.keep("free", lambda: _free(_own(log)))
@@ -66,8 +73,7 @@ def _told(log: CaseLog) -> ibis.Table:
     r = r.mutate(acted=r.free & r.other)
     followed = r.acted.lead().over(group_by=r.case, order_by=r.run).fill_null(False)
     r = r.mutate(followed=followed)
-    own: dict[str, Any] = dict(group_by=[r.case, r.unit], order_by=r.run)
-    return r.mutate(told=r.followed.lag().over(**own).fill_null(False), sent_own=r.sent_at.lag().over(**own))
+    return r.mutate(told=r.followed.lag().over(group_by=[r.case, r.unit], order_by=r.run).fill_null(False))
 
 # %% ../../nbs/intake/overlaps.ipynb #n012
 def _evident(log: CaseLog, r: ibis.Table) -> Any:
@@ -76,7 +82,7 @@ def _evident(log: CaseLog, r: ibis.Table) -> Any:
         return r.acted
     evident = r.acted & (r.answered_before | r.again_before | r.told)
     if _by_clock(log):
-        evident = evident | (r.other & r.holds & _by_itself(r) & (r.sent_own == r.sent_at_before))
+        evident = evident | (r.other & r.holds & (_by_itself(r) | r.sent) & (r.sent_at == r.sent_at_before))
     return evident.fill_null(False)
 
 
@@ -92,10 +98,7 @@ def _acted(log: CaseLog) -> ibis.Table:
 
 def _at_once(log: CaseLog) -> ibis.Table:
     "Runs that a dispatcher's row began at the same time as the run before them, of another unit that had not returned the case."
-    r = _units(log, runs(log)).filter(_.sent)
-    some = r.group_by("case", "entered_at").agg(n=_.unit.nunique()).filter(_.n > 1)
-    some = log.keep("sent_at_once", lambda: some.select("case").distinct())
-    r = _units(log, whole_runs(log, some)).filter(_.sent)
+    r = _units(log, whole_runs(log, _sent(log))).filter(_.sent)
     same = r.group_by("case", "entered_at").agg(
         n=_.unit.nunique(), first=_.run.min(), last=_.run.max(), back=_.run.min(where=_.back_seq.notnull())
     )
@@ -106,11 +109,12 @@ def _at_once(log: CaseLog) -> ibis.Table:
 
 def _overlaps(log: CaseLog) -> ibis.Table:
     "As `overlaps`, not yet kept."
-    r = _units(log, runs(log))
+    r, once = _units(log, runs(log)), _at_once(log)
     alone = r.filter(_by_itself(r) & (r.run > 2))
-    found = [_acted(log)] if n_rows(alone.limit(1)) else []
-    found += [_at_once(log)] if _by_clock(log) or not found else []
-    return found[0].union(found[1]) if len(found) > 1 else found[0]
+    if not n_rows(alone.limit(1)) and not n_rows(_sent(log).limit(1)):
+        return once
+    acted = log.keep("acted", lambda: _acted(log))
+    return acted.union(once.anti_join(acted, ["case", "run"]))
 
 
 def overlaps(
