@@ -2318,6 +2318,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'liuan_eval/intake/order.py'),
                                          'liuan_eval.intake.order._which_way': ( 'intake/order.html#_which_way',
                                                                                  'liuan_eval/intake/order.py'),
+                                         'liuan_eval.intake.order.begins': ('intake/order.html#begins', 'liuan_eval/intake/order.py'),
                                          'liuan_eval.intake.order.continues': ('intake/order.html#continues', 'liuan_eval/intake/order.py'),
                                          'liuan_eval.intake.order.newest_first': ( 'intake/order.html#newest_first',
                                                                                    'liuan_eval/intake/order.py'),

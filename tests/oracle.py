@@ -415,3 +415,33 @@ def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at
         all_spells += [dict(case_id=case_id, **s) for s in spells]
         all_hops += [dict(case_id=case_id, **h) for h in hops]
     return all_spells, all_hops, all_cases
+
+
+class Stay(NamedTuple):
+    case_id: str
+    unit: str
+    came: datetime
+    left: datetime | None  # None: it has not ended
+    outcome: str | None
+
+
+def side_by_side(stays):
+    "(threads as lists of (unit, came), hops as (from, to, at, ping-pong)) of the stays of one case, from their intervals"
+    points = [(s.came, 1, 2 * i, i) for i, s in enumerate(stays)]
+    points += [(s.left, int(s.left == s.came), 2 * i + 1, i) for i, s in enumerate(stays) if s.left is not None]
+    points.sort()
+    closed = max((n for n, (*_, row, i) in enumerate(points) if row % 2 and stays[i].outcome == "closed"), default=len(points))
+    lines, let_go, of = [], [], {}
+    for _, _, row, i in points[: closed + 1]:
+        if row % 2:
+            let_go.append(of[i])
+        else:
+            of[i] = let_go.pop() if let_go else len(lines)
+            lines += [[]] if of[i] == len(lines) else []
+            lines[of[i]].append(stays[i])
+    hops = []
+    for line in lines:
+        units = [s.unit for s in line]
+        for j, (a, b) in enumerate(pairwise(line)):
+            hops.append((a.unit, b.unit, b.came, a.unit != b.unit and units[j + 2 : j + 3] == [a.unit]))
+    return [[(s.unit, s.came) for s in line] for line in lines], hops

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import Event, custody, hands, helping, late, replies
+from oracle import Event, Stay, custody, hands, helping, late, replies, side_by_side
 from test_custody import COLUMNS, START, compare, plain, table
 
 from liuan_eval import custody as room
@@ -101,3 +101,44 @@ def test_how_a_case_ended_is_said_by_the_unit_that_had_it_not_by_one_that_assist
     t = endings(log).join(log.case_ids, "case").execute().set_index("case_id").ending
     assert t.fillna("").to_dict() == dict(a="resolved", b="", c="explained")
     assert room.cases(log).execute().set_index("case_id").closed_at["a"] == pd.Timestamp(START + timedelta(hours=2))
+
+
+def log_of_stays(stays, **more):
+    frame = pd.DataFrame(stays, columns=["case_id", "unit", "received_at", "sent_at", "outcome"])
+    return CaseLog.from_frame(frame.astype({"outcome": object}), layout="stays", **LOOSE | more)
+
+
+def random_stays(seed, n):
+    "Stays whose intervals touch, overlap, last no time or have not ended; those of one unit do not overlap"
+    rng, res = np.random.default_rng([151, seed]), []
+    for i in range(n):
+        free, at, last = dict.fromkeys("ABCD", START), START, None
+        for _ in range(rng.integers(1, 7)):
+            at += timedelta(hours=int(rng.integers(3)))
+            units = [u for u, since in free.items() if since is not None and since <= at and u != last]
+            if not units:
+                continue
+            last = str(rng.choice(units))
+            left = None if rng.random() < 0.1 else at + timedelta(hours=int(rng.integers(5)))
+            outcome = None if left is None else rng.choice(["returned", "replied", "transferred", "replied", None, "closed"])
+            free[last] = left and left + timedelta(hours=1)
+            res.append(Stay(f"c{i:04d}", last, at, left, outcome))
+    return res
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_stays_that_overlap_in_time_are_threads_as_their_intervals_say(seed):
+    stays = random_stays(seed, 500)
+    log = log_of_stays(stays)
+    spells = room.spells(log).order_by("case_id", "thread", "spell").execute()
+    hops = room.hops(log).order_by("case_id", "hop").execute()
+    several = 0
+    for case in dict.fromkeys(s.case_id for s in stays):
+        own = [s for s in stays if s.case_id == case]
+        lines, passed = side_by_side(own)
+        got = spells[spells.case_id == case].groupby("thread")[["unit", "entered_at"]].apply(lambda t: [*map(tuple, t.values.tolist())])
+        assert [[(u, plain(at)) for u, at in line] for line in got] == lines, own
+        h = hops[hops.case_id == case][["from_unit", "to_unit", "at", "pingpong"]].values.tolist()
+        assert [(a, b, plain(at), p) for a, b, at, p in h] == passed, own
+        several += len(lines) > 1
+    assert several > 100

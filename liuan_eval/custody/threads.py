@@ -31,13 +31,17 @@ def _together(log: CaseLog) -> ibis.Table | None:
 
 
 def _left(log: CaseLog, r: ibis.Table) -> ibis.Table:
-    "case, run, sent_seq: of stays that were sent on after another had begun, the row that says so."
-    ends = log.core.filter(log.core.act == Does.LEAVES).select("case", "unit", "seq", "timestamp")
-    line: dict[str, Any] = dict(group_by=r.case, order_by=r.run)
+    "case, run, sent_seq: of stays that were sent on after another had begun, or that have not ended, the last row of the case up to then."
+    e, line = log.core, dict(group_by=r.case, order_by=r.run)
     own = r.mutate(next_at=r.entered_at.lead().over(**line), again=r.first_seq.lead().over(group_by=[r.case, r.unit], order_by=r.run))
-    t = own.join(ends, ["case", "unit"])
+    t = own.join(e.filter(e.act == Does.LEAVES).select("case", "unit", "seq", "timestamp"), ["case", "unit"])
     t = t.filter((t.seq > t.first_seq) & (t.again.isnull() | (t.seq < t.again)) & (t.timestamp > t.next_at))
-    return t.group_by("case", "run").agg(sent_seq=t.seq.max())
+    sent = t.select("case", "run", sent_seq="seq")
+    if n_rows(e.filter(e.act != Does.DISPATCHES).limit(1)):  # else the log does not say when stays end
+        begun = e.filter(e.unit.notnull()).group_by("case", "unit").agg(open=(e.act == Does.DISPATCHES).sum() * 2 > _.count())
+        last = own.filter(own.again.isnull() & own.next_at.notnull()).join(begun.filter(_.open), ["case", "unit"])
+        sent = sent.union(last.join(e.group_by("case").agg(sent_seq=e.seq.max()), "case").select("case", "run", "sent_seq"))
+    return sent.group_by("case", "run").agg(sent_seq=_.sent_seq.max())
 
 # %% ../../nbs/custody/threads.ipynb #n023
 def _several(log: CaseLog) -> ibis.Table | None:

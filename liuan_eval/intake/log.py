@@ -24,7 +24,7 @@ from .address import is_address, masked
 from .engine import of_engine
 from .mapping import Mapping, REQUIRED, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
-from .order import continues, newest_first, reversed_rows
+from .order import begins, continues, newest_first, reversed_rows
 from liuan_eval.intake.source import (
     Elsewhere,
     LINE,
@@ -371,8 +371,10 @@ def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Tabl
     still = Does.LEAVES if mapping.layout == "stays" else Does.NOTHING
     does = act(e.activity) if moved is None else moved.ifelse(int(still), act(e.activity)).cast("int8")
     slim = e.select(*dict.fromkeys(["case_id", "unit", "timestamp", ROW, *ties]), act=does)
+    slim = slim.mutate(later=begins(slim)) if mapping.layout == "stays" else slim
     e = slim.join(case_ids, "case_id").left_join(dim, "unit")
-    e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=[_.timestamp, _[ROW], *[_[c] for c in ties]]).cast("int32"))
+    order = [_.timestamp, *[_[c] for c in slim.columns if c == "later"], _[ROW], *[_[c] for c in ties]]
+    e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=order).cast("int32"))
     return kept(e.select("case", "seq", "timestamp", "act", unit="code"))
 
 
