@@ -179,6 +179,16 @@ def stays(events, closed_at, dispatchers, together="evidence", clock=True, besid
             let_go.append(i)
         else:
             chain[i] = chain[let_go.pop()] if let_go and not res[i]["at_once"] else i
+    lasts, ids = {}, []
+    for i, s in enumerate(res):
+        before = lasts.get(chain[i])
+        returned = before and pos([before], lambda e, given: e.activity == "returned") > pos([before], lambda e, given: given)
+        if before and before["unit"] == s["unit"] and not returned:  # it goes on
+            before["rows"].extend(s["rows"])
+        else:
+            lasts[chain[i]] = s
+            ids.append(i)
+    chain, res = {n: chain[i] for n, i in enumerate(ids)}, [res[i] for i in ids]
     roots = sorted(
         {*chain.values()}, key=lambda k: (min((i for i in chain if chain[i] == k and not res[i]["is_dispatcher"]), default=99), k)
     )
@@ -438,7 +448,9 @@ def side_by_side(stays):
         else:
             of[i] = let_go.pop() if let_go else len(lines)
             lines += [[]] if of[i] == len(lines) else []
-            lines[of[i]].append(stays[i])
+            before = lines[of[i]][-1:]
+            if not before or before[0].unit != stays[i].unit or before[0].outcome == "returned":  # else it goes on
+                lines[of[i]].append(stays[i])
     hops = []
     for line in lines:
         units = [s.unit for s in line]

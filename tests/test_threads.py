@@ -109,20 +109,20 @@ def log_of_stays(stays, **more):
 
 
 def random_stays(seed, n):
-    "Stays whose intervals touch, overlap, last no time or have not ended; those of one unit do not overlap"
+    "Stays whose intervals touch, overlap, last no time or have not ended; of one unit another stay begins only when others have since its last ended"
     rng, res = np.random.default_rng([151, seed]), []
     for i in range(n):
-        free, at, last = dict.fromkeys("ABCD", START), START, None
+        at, own = START, []
         for _ in range(rng.integers(1, 7)):
             at += timedelta(hours=int(rng.integers(3)))
-            units = [u for u, since in free.items() if since is not None and since <= at and u != last]
-            if not units:
+            last = {s.unit: s.left for s in own}
+            later = lambda u, last=last, own=own: u not in last or (last[u] and any(s.unit != u and s.came > last[u] for s in own))
+            if not (units := [u for u in "ABCD" if later(u)]):
                 continue
-            last = str(rng.choice(units))
             left = None if rng.random() < 0.1 else at + timedelta(hours=int(rng.integers(5)))
             outcome = None if left is None else rng.choice(["returned", "replied", "transferred", "replied", None, "closed"])
-            free[last] = left and left + timedelta(hours=1)
-            res.append(Stay(f"c{i:04d}", last, at, left, outcome))
+            own.append(Stay(f"c{i:04d}", str(rng.choice(units)), at, left, outcome))
+        res += own
     return res
 
 

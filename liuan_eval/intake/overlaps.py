@@ -29,8 +29,8 @@ def _by_itself(r: ibis.Table) -> Any:
 
 
 def _by_clock(log: CaseLog) -> bool:
-    "Whether the times of dispatches are times of the clock, not days."
-    return not {"timestamp", "dispatched"} & log.by_day
+    "Whether the times of dispatches are times of the clock, not days; stays say by their ends which of them overlap."
+    return log.mapping.layout != "stays" and not {"timestamp", "dispatched"} & log.by_day
 
 
 def _sent(log: CaseLog) -> ibis.Table:
