@@ -43,7 +43,8 @@ def helping(events, dispatchers):
     "The places of the rows of units that assist, from the words of the page `runs`, and of dispatchers about their parts; none where nobody else has the case"
     named = {(e.unit, e.timestamp) for e in events if e.activity == "assisted"}
     own = lambda e: e.unit is not None and e.unit not in dispatchers
-    first = next((e.unit for e in events if own(e) and e.activity not in NO_CUSTODY), None)
+    moved = [e for e in events if own(e) and e.activity not in NO_CUSTODY]
+    first = next((e.unit for e in [e for e in moved if (e.unit, e.timestamp) not in named or e.activity != "dispatched"] + moved), None)
     assists, has, res, led, part = set(), None, set(), False, False  # `part`: one that assists has returned its part
     for at, e in enumerate(events):
         if e.activity in NO_CUSTODY - {"assisted"}:
@@ -140,7 +141,9 @@ def overlapping(runs, clock):
         last = max(k for k in range(i) if own[k]["unit"] == r["unit"])
         answered = pos(other, lambda e, given: e.activity in ("replied", "closed")) > pos(other, lambda e, given: given)
         sent = [max((o["rows"][0][1].timestamp for o in some if o["sent"]), default=None) for some in (other, [*mine(i), r])]
-        told = answered or (later is not None and free(later)) or (holds(last + 1) and free(last + 1))
+        idle = own[i - 1]["sent"] and own[i - 1]["rows"][-1][3] and any(o["sent"] for o in mine(i))
+        never = pos(other, lambda e, given: given) < 0
+        told = idle or never or answered or (later is not None and free(later)) or (holds(last + 1) and free(last + 1))
         once = clock and sent[0] is not None and sent[0] == sent[1]
         claims = any(e.activity == "claimed" and e.timestamp == r["rows"][0][1].timestamp for _, e, _, _ in r["rows"])
         chain = chain or (told and not r["given"]) or (once and (claims or r["sent"] or not r["given"]))

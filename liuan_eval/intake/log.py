@@ -715,16 +715,18 @@ def _assists(e: ibis.Table) -> Any:
 
 # %% ../../nbs/intake/log.ipynb #n035
 def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
-    "Rows that move custody or name a unit that assists, of the cases with such a unit; `others`: not of the first unit of all, `both`: dispatched to and named at one time."
+    "Rows that move custody or name a unit that assists, of the cases with such a unit; `both`: named as assisting at that time, `others`: not of the first unit that had the case otherwise, or else of all."
     core = log.core
     some = core.filter(core.act == Does.ASSISTS).select("case").distinct()
     e = core.filter(moves(core.act) & (core.unit.notnull() | (core.act == Does.RETURNS)) | (core.act == Does.ASSISTS)).semi_join(
         some, "case"
     )
     is_unit = (e.unit.notin(codes) if codes else e.unit.notnull()).fill_null(False)
-    first = (moves(e.act) & is_unit).ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64")).min().over(group_by=e.case) % 2**24
-    both = (e.act == Does.ASSISTS).cast("int8").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1
-    return e.mutate(is_unit=is_unit, others=(e.unit != first).fill_null(False), both=both, assists=ibis.literal(False))
+    e = e.mutate(is_unit=is_unit, both=(e.act == Does.ASSISTS).cast("int8").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1)
+    place = (moves(e.act) & e.is_unit).ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64"))
+    given = ((e.act == Does.DISPATCHES) & e.both).ifelse(ibis.null("int64"), place)
+    first: Any = ibis.coalesce(given.min().over(group_by=e.case), place.min().over(group_by=e.case))
+    return e.mutate(others=(e.unit != first % 2**24).fill_null(False), assists=ibis.literal(False))
 
 
 def _told(e: ibis.Table, codes: list[int]) -> ibis.Table:

@@ -59,15 +59,16 @@ def _free(r: ibis.Table) -> ibis.Table:
 
 # %% ../../nbs/intake/overlaps.ipynb #n008
 def _told(log: CaseLog) -> ibis.Table:
-    "Runs of the cases that may have an overlap, with what is known of the unit that had the case before; `acted`: the unit acts by itself while another has the case."
+    "Runs of the cases that may have an overlap, with what is known of the unit that had the case before (`answered`: or was never given it, `idle`: was sent it and has done nothing); `acted`: the unit acts by itself while another has the case."
     r = log.keep("free", lambda: _free(_own(log)))
     so_far: dict[str, Any] = dict(group_by=[r.case, r.unit], order_by=r.run, rows=(None, 0))
-    answered = (r.reply_seq.max().over(**so_far) > r.gave_seq.max().over(**so_far).fill_null(-1)).fill_null(False)
+    gave = r.gave_seq.max().over(**so_far)
+    answered = (r.reply_seq.max().over(**so_far) > gave.fill_null(-1)).fill_null(False)
     sent = r.sent.ifelse(r.entered_at, ibis.null("timestamp")).max().over(**so_far)
     again = r.free.lead().over(group_by=[r.case, r.unit], order_by=r.run).fill_null(False)
-    r = r.mutate(answered=answered, again=again, sent_at=sent)
+    r = r.mutate(answered=answered | gave.isnull(), again=again, sent_at=sent, idle=r.sent & (r.last_seq == r.gave_seq))
     line: dict[str, Any] = dict(group_by=r.case, order_by=r.run)
-    before = {c: r[c].lag().over(**line) for c in ("unit", "answered", "again", "sent_at")}
+    before = {c: r[c].lag().over(**line) for c in ("unit", "answered", "again", "sent_at", "idle")}
     r = r.mutate(**{f"{c}_before": b for c, b in before.items()})
     r = r.mutate(other=(r.unit_before != r.unit).fill_null(False))
     r = r.mutate(acted=r.free & r.other)
@@ -80,7 +81,7 @@ def _evident(log: CaseLog, r: ibis.Table) -> Any:
     "Whether it is evident of a run by itself that both units hold the case, as an Ibis expression."
     if log.mapping.layout == "stays":
         return r.acted
-    evident = r.acted & (r.answered_before | r.again_before | r.told)
+    evident = r.acted & (r.answered_before | r.again_before | r.told | (r.idle_before & r.sent_at.notnull()))
     if _by_clock(log):
         evident = evident | (r.other & r.holds & (_by_itself(r) | r.sent) & (r.sent_at == r.sent_at_before))
     return evident.fill_null(False)
