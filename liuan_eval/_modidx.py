@@ -2163,6 +2163,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'liuan_eval.intake.log._extracted': ('intake/log.html#_extracted', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._fates': ('intake/log.html#_fates', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._from_files': ('intake/log.html#_from_files', 'liuan_eval/intake/log.py'),
+                                       'liuan_eval.intake.log._in_order': ('intake/log.html#_in_order', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._labels': ('intake/log.html#_labels', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._last_moved': ('intake/log.html#_last_moved', 'liuan_eval/intake/log.py'),
                                        'liuan_eval.intake.log._log': ('intake/log.html#_log', 'liuan_eval/intake/log.py'),

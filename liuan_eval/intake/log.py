@@ -24,6 +24,7 @@ from .address import is_address, masked
 from .engine import of_engine
 from .mapping import Mapping, REQUIRED, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
+from .neighbours import with_place
 from .order import begins, continues, newest_first, reversed_rows
 from liuan_eval.intake.source import (
     Elsewhere,
@@ -63,7 +64,7 @@ from ..words.rules import Rules
 from ..words.safe import one_line
 from ..words.text import DATA, Lang, LogError, Question, Text, packaged
 from ..words.face import face
-from ..words.time import day, standard, wall
+from ..words.time import day, engine, standard, wall
 from ..words.units import apart, dispatchers
 from ..words.vocabulary import Does, act, activities, gives, moves
 
@@ -362,8 +363,15 @@ def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
     return kept(ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")))
 
 
+def _in_order(e: ibis.Table, order: list[str]) -> ibis.Table:
+    "Events with `seq`, their place in the case from 0; on DuckDB sorted once, in this order."
+    if engine(e) != "duckdb":
+        return e.mutate(seq=ibis.row_number().over(group_by=e.case, order_by=[e[c] for c in order]).cast("int32"))
+    return with_place(e.order_by("case", *order), ("case",), ROW, "nth").mutate(seq=_.nth - 1)
+
+
 def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
-    "case, seq, timestamp, act, unit (a code): the events that are used."
+    "case, seq, timestamp, act, unit (a code): the events that are used, on DuckDB in the order of case and seq."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
     ties = [LINE] if lined else ["activity", "unit"]
     e = events.filter(events.aside.isnull())
@@ -373,9 +381,8 @@ def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Tabl
     slim = e.select(*dict.fromkeys(["case_id", "unit", "timestamp", ROW, *ties]), act=does)
     slim = slim.mutate(later=begins(slim)) if mapping.layout == "stays" else slim
     e = slim.join(case_ids, "case_id").left_join(dim, "unit")
-    order = [_.timestamp, *[_[c] for c in slim.columns if c == "later"], _[ROW], *[_[c] for c in ties]]
-    e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=order).cast("int32"))
-    return kept(e.select("case", "seq", "timestamp", "act", unit="code"))
+    order = [c for c in dict.fromkeys(("timestamp", "later", ROW, *ties)) if c in slim.columns]
+    return kept(_in_order(e, order).select("case", "timestamp", "act", seq=_.seq.cast("int32"), unit="code").relocate("seq", after="case"))
 
 
 def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
