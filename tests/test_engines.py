@@ -24,7 +24,8 @@ from liuan_eval.intake.mapping import Mapping
 from liuan_eval.words.calendar import WorkCalendar
 from liuan_eval.words.text import LogError
 
-SERVED = [i for i in metrics.INDICATORS if i != "assist_late_rate"]  # in the city no unit assists
+ASSISTS = {"assist_late_rate", "assist_reply_hours"}  # in the city no unit assists; in that of several hands many do
+SERVED = [i for i in metrics.INDICATORS if i not in ASSISTS]
 BY_HOPS = ["n_cases", "bounce_rate", "pingpong_rate", "boomerang_rate"]
 GROUPS = {
     "all": {},
