@@ -265,9 +265,13 @@ def clean(
     mapping: Mapping,  # of the log
 ) -> tuple[dict[str, ibis.Table], tuple[Cleaned, ...]]:  # the tables with clean names, and which columns needed it
     "All names of a log in their normal form; raises `LogError` (of `_spoilt`) for case numbers that are lost."
+    ids_of = {k: c for k, t in tables.items() for c, r in _roles(mapping, t.columns).items() if "case_id" in r and t[c].type().is_string()}
+    once = [_values(tables[k], tables[k][c]) for k, c in ids_of.items()]  # kept in the engine for both questions below
     found = {k: _names(t, mapping) for k, t in tables.items()}
     case = {k: c for k, (c, _) in found.items() if c}
-    if _two_ways({k: t.mutate(**found[k][1]) for k, t in tables.items()}, case):
+    twice = _two_ways({k: t.mutate(**found[k][1]) if found[k][1] else t for k, t in tables.items()}, case)
+    del once
+    if twice:
         for k, c in case.items():
             found[k][1][c] = text(found[k][1].get(c, tables[k][c])).upper()
     done = {k: t.mutate(**found[k][1]) if found[k][1] else t for k, t in tables.items()}

@@ -16,7 +16,7 @@ from ibis import _
 
 from .mapping import CASE_COLUMNS, EVENT_COLUMNS, REQUIRED, Mapping, find_columns
 from .names import graded, text
-from .source import LINE, PLACE
+from .source import LINE, PLACE, kept
 from .times import BAD, READ, TIME, WHY, time_of, why_of
 from ..words.text import LogError, Question, Text, packaged
 from ..words.time import engine, standard, wall
@@ -172,10 +172,14 @@ def _again(table: ibis.Table, mapping: Mapping) -> Any:
     names, found = [c for c in table.columns if c not in HIDDEN], find_columns(mapping, table.columns)
     first = [c for c in found.values() if c in names]  # if these differ, all rows do
     some = _beside_alike(table, found.get("timestamp"))
-    if any(_all_differ(some, columns) for columns in (first, names) if columns):
+    asked = [first] if {*first} == {*names} else [first, names]
+    if any(_all_differ(some, columns) for columns in asked if columns):
         return ibis.literal(False)
-    columns = [_alike(table[c]) for c in names]
-    return ibis.row_number().over(group_by=columns, order_by=table[ROW]) > 0
+    rows = some if engine(table) == "duckdb" else table  # elsewhere rows may have no number that tells them apart
+    nth = ibis.row_number().over(group_by=[_alike(rows[c]) for c in names], order_by=rows[ROW])
+    if rows is table:
+        return nth > 0
+    return table[ROW].isin(kept(rows.select(ROW, nth=nth).filter(_.nth > 0).select(ROW))[ROW])
 
 
 def numbered(
