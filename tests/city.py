@@ -175,7 +175,6 @@ def city(seed=20220217, n=300):
     )
 
 
-
 def _held(rng, units, many):
     "What happens to a case, as (hours since the row before, unit, activity): dispatches, and those who then hold it or work on it at once"
     lead, other, third = rng.permutation(units)[:3]
@@ -237,7 +236,9 @@ def together(seed=20251127, n=240):
     events = pd.DataFrame(rows, columns=EVENT_COLUMNS)
     events = events.sort_values("timestamp", kind="stable", ignore_index=True)
     events["order"] = range(len(events))
-    events["reason"] = pd.Series(["不属于本单位职责", None], dtype=object)[events.order % 2].where(events.activity == "退单", None).to_numpy()
+    events["reason"] = (
+        pd.Series(["不属于本单位职责", None], dtype=object)[events.order % 2].where(events.activity == "退单", None).to_numpy()
+    )
     for c in ("unit", "result"):
         events[c] = events[c].astype(object).where(events[c].notna(), None)
     return events, cases, calls

@@ -492,7 +492,7 @@ def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | Non
     if told or (about is not None and "closed_at" in about.columns) or n_rows(core.filter(core.act == Does.CLOSES).limit(1)):
         return
     last, end = core.group_by("case").agg(at=_.timestamp.max()), core.timestamp.max()
-    found = last.agg(n=_.count(), silent=(_.at < end.as_scalar() - ibis.interval(days=30)).cast("int64").mean()).execute().iloc[0]
+    found = last.agg(n=_.count(), silent=(_.at < end.as_scalar() - ibis.interval(days=30)).cast("int32").mean()).execute().iloc[0]
     if found.n < 20 or found.silent <= 0.5:
         return
     words = events.group_by("activity").agg(n=_.count()).order_by([_.n.desc(), _.activity]).limit(3).execute()
@@ -719,7 +719,7 @@ def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
     )
     held = moves(e.act) & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
     first = held.ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64")).min().over(group_by=e.case) % 2**24
-    both = (e.act == Does.ASSISTS).cast("int8").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1
+    both = (e.act == Does.ASSISTS).cast("int32").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1
     return e.mutate(others=(e.unit != first).fill_null(False), both=both, assists=ibis.literal(False))
 
 
@@ -732,7 +732,7 @@ def _assisting(log: CaseLog) -> ibis.Table:
         told = said.mutate(assists=_assists(said, codes)).select(e.columns)
         e = log.keep(f"rows_beside_{i}", told.view)
     leads = moves(e.act) & ~e.assists & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    e = e.mutate(led=leads.fill_null(False).cast("int8").max().over(group_by=e.case))
+    e = e.mutate(led=leads.fill_null(False).cast("int32").max().over(group_by=e.case))
     return e.filter(e.assists & (e.led == 1)).select("case", "seq", "unit", "timestamp", "act")
 
 
