@@ -232,13 +232,13 @@ def together(seed=20251127, n=240):
             whole = rng.random() < 0.2  # times that are equal, and times to the hour
             at += pd.Timedelta(seconds=int(hours * 3600 * (1 if whole else rng.integers(1, 12))) if hours else 0)
             name = "工商局" if unit == "市场局" and activity == "派单" else None if rng.random() < 0.04 else str(unit)
-            rows.append((case, at, name, activity, None))
+            rows.append((case, at, name, activity, "解决" if activity == "办结" else None))
     events = pd.DataFrame(rows, columns=EVENT_COLUMNS)
     events = events.sort_values("timestamp", kind="stable", ignore_index=True)
     events["order"] = range(len(events))
     events["reason"] = (
         pd.Series(["不属于本单位职责", None], dtype=object)[events.order % 2].where(events.activity == "退单", None).to_numpy()
     )
-    for c in ("unit", "result"):
+    for c in ("unit", "result", "reason"):
         events[c] = events[c].astype(object).where(events[c].notna(), None)
     return events, cases, calls

@@ -101,7 +101,7 @@ def equal(got, want, keys, floats):
 
 def same_custody(log, duck):
     spell = ["case_id", "spell"]
-    hand = ["case_id", "unit", "thread", "entered_at"]
+    hand = ["case_id", "unit", "thread", "entered_at", "left_at", "claimed_at"]
     for name, keys in dict(spells=spell, waits=spell, hops=["case_id", "hop"], cases=["case_id"], hands=hand).items():
         want = getattr(custody, name)(duck).execute()
         equal(getattr(custody, name)(log).execute(), want, keys, {c for c in want.columns if c.endswith("_seconds")})

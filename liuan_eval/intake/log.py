@@ -51,7 +51,7 @@ from liuan_eval.intake.tables import (
     events,
     known_words,
     numbered,
-    present_name,
+    present_names,
     refuse_unused,
     stay_events,
     wide_events,
@@ -548,7 +548,8 @@ def _events(first: ibis.Table, mapping: Mapping) -> ibis.Table:
     e = taken_apart(with_aside(made), mapping)
     if mapping.aliases:
         check_aliases(units_seen(e), mapping)
-    return e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
+    e = present_names(e, mapping)
+    return e.mutate(activity=coded(e, e.activity, mapping, "activity"))
 
 
 def _when(table: ibis.Table) -> Any:
