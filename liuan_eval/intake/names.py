@@ -259,7 +259,7 @@ def _names(table: ibis.Table, mapping: Mapping) -> tuple[str | None, dict[str, A
             new[c] = cleaned(table, table[c], missing)
     return case, {c: e for c, e in new.items() if not e.equals(table[c])}
 
-
+# %% ../../nbs/intake/names.ipynb #n011
 def clean(
     tables: dict[str, ibis.Table],  # the tables of a log, as they were opened
     mapping: Mapping,  # of the log
