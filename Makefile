@@ -5,7 +5,7 @@
 # make mutants  does a test notice a small change to ROOM=custody/spells? with N=100 so many changes, drawn by SEED
 # make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first, and what differs is stored
 # make calibrate  measure how often each design of effects is wrong (about twenty minutes)
-# make bench    speed and memory beside other tools
+# make bench    speed and memory beside other tools, on 1 and 10 million events; with BIG=1 also 100 million, ours only; RUNS=1, SIZES="1 10" choose
 # make clean    remove everything made here
 VENV := .venv
 BIN := $(VENV)/bin

@@ -236,9 +236,7 @@ def together(seed=20251127, n=240):
     events = pd.DataFrame(rows, columns=EVENT_COLUMNS)
     events = events.sort_values("timestamp", kind="stable", ignore_index=True)
     events["order"] = range(len(events))
-    events["reason"] = (
-        pd.Series(["不属于本单位职责", None], dtype=object)[events.order % 2].where(events.activity == "退单", None).to_numpy()
-    )
+    events["reason"] = pd.Series("不属于本单位职责", events.index).where((events.activity == "退单") & (events.order % 2 == 0), None)
     for c in ("unit", "result", "reason"):
         events[c] = events[c].astype(object).where(events[c].notna(), None)
     return events, cases, calls

@@ -40,23 +40,33 @@ OWN = set("claimed contacted replied extended returned closed".split())
 
 
 def helping(events, dispatchers):
-    "The places of the rows of units that assist, from the words of the page `runs`; none where nobody else has the case"
+    "The places of the rows of units that assist, from the words of the page `runs`, and of dispatchers about their parts; none where nobody else has the case"
     named = {(e.unit, e.timestamp) for e in events if e.activity == "assisted"}
     own = lambda e: e.unit is not None and e.unit not in dispatchers
-    first = next((e.unit for e in events if own(e) and e.activity not in NO_CUSTODY), None)
-    assists, has, res, led = set(), None, set(), False
+    moved = [e for e in events if own(e) and e.activity not in NO_CUSTODY]
+    first = next((e.unit for e in [e for e in moved if (e.unit, e.timestamp) not in named or e.activity != "dispatched"] + moved), None)
+    assists, has, res, led, part = set(), None, set(), False, False  # `part`: one that assists has returned its part
     for at, e in enumerate(events):
+        if e.activity in NO_CUSTODY - {"assisted"}:
+            continue
         u, gives = e.unit, e.activity not in OWN | NO_CUSTODY
         back, routed = has is not None and has.activity == "returned", has is not None and has.unit in dispatchers
+        leads = has is not None and not back and not routed
         if own(e):
             if e.activity == "assisted" and not (has is not None and has.unit == u and not back):
                 assists.add(u)
             elif e.activity == "dispatched" and (u, e.timestamp) in named and u != first and not back:
                 assists.add(u)
-            elif gives and (e.activity != "dispatched" or back or routed or has is None):
+            elif gives and part and leads and has.unit != u:
+                assists.add(u)
+            elif gives and e.activity != "return_rejected" and (e.activity != "dispatched" or not leads):
                 assists.discard(u)
             if u in assists:
                 res.add(at)
+            if gives or u in assists or e.activity == "assisted":
+                part = u in assists and e.activity == "returned"
+        elif u is not None and part and leads and e.activity not in ("assisted", "closed"):
+            res.add(at)
         if e.activity not in NO_CUSTODY and at not in res and (u is not None or e.activity == "returned"):
             has, led = e, led or own(e)
     return res if led else set()
@@ -103,28 +113,43 @@ def pos(runs, test):
 def overlapping(runs, clock):
     "(place of the run, evident, at once) for each run that begins while another unit may have the case too"
     own = [r for r in runs if not r["is_dispatcher"]]
-    if not any(r["given"] for r in own):
+    if not any(r["given"] or any(e.activity == "claimed" for _, e, _, _ in r["rows"]) for r in own):
         return at_once(runs, clock)
 
-    def free(i):
-        earlier = [o for o in own[:i] if o["unit"] == own[i]["unit"]]
-        if own[i]["given"] or not earlier:
+    def mine(i):
+        return [o for o in own[:i] if o["unit"] == own[i]["unit"]]
+
+    def holds(i):
+        earlier = mine(i)
+        if not earlier or own[i - 1]["unit"] == own[i]["unit"]:
             return False
         gave, back = pos(earlier, lambda e, given: given), pos(earlier, lambda e, given: e.activity == "returned")
         return (gave if gave >= 0 else earlier[0]["rows"][0][0]) > back
 
+    def free(i):
+        earlier = mine(i)
+        gave, back = pos(earlier, lambda e, given: given), pos(earlier, lambda e, given: e.activity == "returned")
+        return bool(earlier) and not own[i]["given"] and (gave if gave >= 0 else earlier[0]["rows"][0][0]) > back
+
     res, chain = [], False
     for i, r in enumerate(own):
-        if not free(i) or own[i - 1]["unit"] == r["unit"]:
+        if not holds(i):
             chain = False
             continue
-        other, mine = ([o for o in own[:k] if o["unit"] == u] for k, u in ((i, own[i - 1]["unit"]), (i + 1, r["unit"])))
+        other = [o for o in own[:i] if o["unit"] == own[i - 1]["unit"]]
         later = next((k for k in range(i, len(own)) if own[k]["unit"] == own[i - 1]["unit"]), None)
+        last = max(k for k in range(i) if own[k]["unit"] == r["unit"])
         answered = pos(other, lambda e, given: e.activity in ("replied", "closed")) > pos(other, lambda e, given: given)
-        sent = [max((o["rows"][0][1].timestamp for o in some if o["sent"]), default=None) for some in (other, mine)]
-        chain = chain or answered or (later is not None and free(later)) or (clock and sent[0] is not None and sent[0] == sent[1])
-        res.append((runs.index(r), chain, False))
-    return res + at_once(runs, clock)
+        sent = [max((o["rows"][0][1].timestamp for o in some if o["sent"]), default=None) for some in (other, [*mine(i), r])]
+        idle = own[i - 1]["sent"] and own[i - 1]["rows"][-1][3] and any(o["sent"] for o in mine(i))
+        never = pos(other, lambda e, given: given) < 0
+        told = idle or never or answered or (later is not None and free(later)) or (holds(last + 1) and free(last + 1))
+        once = clock and sent[0] is not None and sent[0] == sent[1]
+        claims = any(e.activity == "claimed" and e.timestamp == r["rows"][0][1].timestamp for _, e, _, _ in r["rows"])
+        chain = chain or (told and not r["given"]) or (once and (claims or r["sent"] or not r["given"]))
+        if chain or not r["given"]:
+            res.append((runs.index(r), chain, False))
+    return res + [o for o in at_once(runs, clock) if o[0] not in {i for i, _, _ in res}]
 
 
 def at_once(runs, clock):
@@ -157,6 +182,16 @@ def stays(events, closed_at, dispatchers, together="evidence", clock=True, besid
             let_go.append(i)
         else:
             chain[i] = chain[let_go.pop()] if let_go and not res[i]["at_once"] else i
+    lasts, ids = {}, []
+    for i, s in enumerate(res):
+        before = lasts.get(chain[i])
+        returned = before and pos([before], lambda e, given: e.activity == "returned") > pos([before], lambda e, given: given)
+        if before and before["unit"] == s["unit"] and not returned:  # it goes on
+            before["rows"].extend(s["rows"])
+        else:
+            lasts[chain[i]] = s
+            ids.append(i)
+    chain, res = {n: chain[i] for n, i in enumerate(ids)}, [res[i] for i in ids]
     roots = sorted(
         {*chain.values()}, key=lambda k: (min((i for i in chain if chain[i] == k and not res[i]["is_dispatcher"]), default=99), k)
     )
@@ -175,7 +210,9 @@ def stays(events, closed_at, dispatchers, together="evidence", clock=True, besid
         after = [o for o in res if o["thread"] == s["thread"] and o["spell"] > s["spell"]]
         own = [o["unit"] for o in after if not o["is_dispatcher"]]
         replied = max((e.timestamp for e in s["events"] if e.activity in ("replied", "closed")), default=None)
-        last = closed_at if s["ends"] or s["thread"] == 1 or replied is None else replied
+        back = max((e.timestamp for e in s["said"] if e.activity == "returned"), default=None)
+        s["gave_back"] = not s["ends"] and not after and back is not None and (replied is None or back >= replied)
+        last = back if s["gave_back"] else closed_at if s["ends"] or s["thread"] == 1 or replied is None else replied
         s["left_at"] = after[0]["entered_at"] if after else last
         # where the case went: for a unit the next unit, past dispatchers; for a dispatcher whoever came next
         s["next_unit"] = own[0] if own and not s["is_dispatcher"] else after[0]["unit"] if after else None
@@ -233,6 +270,65 @@ def passes(spells, done, parent):
         for h, g in pairwise(res[first:]):
             h["pingpong"] = h["from_unit"] != h["to_unit"] and (g["from_unit"], g["to_unit"]) == (h["to_unit"], h["from_unit"])
     return res
+
+
+def hands(events, spells, dispatchers, closed_at):
+    "The hands of one case as dicts, from the words of the page `hands`; `events` are all of the case, in order, `stays`: the unit had it to the end"
+    n = len({s["thread"] for s in spells if not s["is_dispatcher"]})
+    res = [
+        dict(
+            unit=s["unit"],
+            thread=s["thread"],
+            lead=s["thread"] == 1,
+            assists=False,
+            entered_at=s["entered_at"],
+            claimed_at=min(times(s, "claimed"), default=None),
+            replied_at=max(times(s, "replied") + times(s, "closed"), default=None),
+            left_at=s["left_at"],
+            stays=s["exit"] in ("open", "resolved", "assisted") and not s["gave_back"],
+        )
+        for s in spells
+        if not s["is_dispatcher"]
+    ]
+    stints = {}
+    for at in sorted(helping(events, dispatchers)):
+        if events[at].unit not in dispatchers:
+            stints.setdefault(events[at].unit, []).append(events[at])
+    for i, (unit, rows) in enumerate(stints.items()):
+        at = lambda *acts, rows=rows: [e.timestamp for e in rows if e.activity in acts]
+        took = min((s["entered_at"] for s in spells if s["unit"] == unit and s["entered_at"] >= rows[-1].timestamp), default=None)
+        replied, back = max(at("replied", "closed"), default=None), rows[-1].timestamp if rows[-1].activity == "returned" else None
+        res.append(
+            dict(
+                unit=unit,
+                thread=n + i + 1,
+                lead=False,
+                assists=True,
+                entered_at=rows[0].timestamp,
+                claimed_at=min(at("claimed"), default=None),
+                replied_at=replied,
+                left_at=took or back or replied or closed_at,
+                stays=took is None and back is None,
+            )
+        )
+    return res
+
+
+def late(hand, due, end):
+    "Whether a hand answered late; None where it did not keep the case or nothing was due yet"
+    done = hand["replied_at"] or hand["left_at"]
+    if due is None or not hand["stays"] or (done is None and due > end):
+        return None
+    return (done or end) > due
+
+
+def replies(own):
+    "(number of hands, first and last reply) of a case: of each thread and each assisting unit its last"
+    last = {}
+    for h in own:
+        last[h["thread"]] = max((t for t in (last.get(h["thread"]), h["replied_at"]) if t is not None), default=None)
+    said = [t for t in last.values() if t is not None]
+    return len(last), min(said, default=None), max(said, default=None)
 
 
 def times(spell, activity):
@@ -332,3 +428,35 @@ def custody(events, dispatchers=(), complete=False, closed_at=None, submitted_at
         all_spells += [dict(case_id=case_id, **s) for s in spells]
         all_hops += [dict(case_id=case_id, **h) for h in hops]
     return all_spells, all_hops, all_cases
+
+
+class Stay(NamedTuple):
+    case_id: str
+    unit: str
+    came: datetime
+    left: datetime | None  # None: it has not ended
+    outcome: str | None
+
+
+def side_by_side(stays):
+    "(threads as lists of (unit, came), hops as (from, to, at, ping-pong)) of the stays of one case, from their intervals"
+    points = [(s.came, 1, 2 * i, i) for i, s in enumerate(stays)]
+    points += [(s.left, int(s.left == s.came), 2 * i + 1, i) for i, s in enumerate(stays) if s.left is not None]
+    points.sort()
+    closed = max((n for n, (*_, row, i) in enumerate(points) if row % 2 and stays[i].outcome == "closed"), default=len(points))
+    lines, let_go, of = [], [], {}
+    for _, _, row, i in points[: closed + 1]:
+        if row % 2:
+            let_go.append(of[i])
+        else:
+            of[i] = let_go.pop() if let_go else len(lines)
+            lines += [[]] if of[i] == len(lines) else []
+            before = lines[of[i]][-1:]
+            if not before or before[0].unit != stays[i].unit or before[0].outcome == "returned":  # else it goes on
+                lines[of[i]].append(stays[i])
+    hops = []
+    for line in lines:
+        units = [s.unit for s in line]
+        for j, (a, b) in enumerate(pairwise(line)):
+            hops.append((a.unit, b.unit, b.came, a.unit != b.unit and units[j + 2 : j + 3] == [a.unit]))
+    return [[(s.unit, s.came) for s in line] for line in lines], hops

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from contextlib import suppress
+from itertools import takewhile
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import ibis
@@ -566,7 +567,23 @@ def spark_tables(spark, frames, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def on_spark(spark_tables):
+def planned(spark):
+    "What is asked of Spark while the module runs: the physical plan, and how many rows came here"
+    kind, seen, patch = type(spark.range(1)), [], pytest.MonkeyPatch()
+    for name in ("toPandas", "toArrow", "collect", "localCheckpoint"):
+
+        def asked(self, *args, _stays=name == "localCheckpoint", _true=getattr(kind, name), **more):
+            plan, got = self._jdf.queryExecution().executedPlan().toString(), _true(self, *args, **more)
+            seen.append((plan, 0 if _stays else len(got)))
+            return got
+
+        patch.setattr(kind, name, asked)
+    yield seen
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def on_spark(spark_tables, planned):
     return CaseLog.from_frame(spark_tables("events"), cases=spark_tables("cases"), callbacks=spark_tables("callbacks"), **MAPPING)
 
 
@@ -646,3 +663,44 @@ def test_spark_times_with_a_zone_are_shown_on_beijing_time(spark_tables, duck):
     assert log.end == duck.end
     same_custody(log, duck)
     same_indicators(log, duck, "day")
+
+
+def nested(plan):
+    "The steps of a plan that pair every row with every row, but for a table of a few rows that stands in the plan itself"
+    lines = [re.match(r"([ :+\-]*)(?:\*\(\d+\) )?(\w*)", line) for line in plan.splitlines()]
+    for i, m in enumerate(lines):
+        if m[2] == "CartesianProduct":
+            yield m[0]
+        elif m[2] == "BroadcastNestedLoopJoin":
+            below = list(takewhile(lambda x, own=len(m[1]): len(x[1]) > own, lines[i + 1 :]))
+            second = [j for j, x in enumerate(below) if len(x[1]) == len(m[1]) + 3][1]  # BuildRight: what is small stands second
+            if not {x[2] for x in below[second:]} <= {"BroadcastExchange", "LocalTableScan"}:
+                yield m[0]
+
+
+def test_a_join_of_every_row_with_every_row_is_seen():
+    join = "Project [a]\n+- BroadcastNestedLoopJoin BuildRight, Inner\n   :- Scan ExistingRDD[a]\n   +- BroadcastExchange IdentityBroadcastMode\n      +- "
+    assert [len(list(nested(p))) for p in (f"{join}LocalTableScan [b]", f"{join}Scan ExistingRDD[b]", "+- CartesianProduct")] == [0, 1, 1]
+
+
+def test_spark_plans_have_no_python_no_cartesian_join_and_bring_no_rows_here(on_spark, planned):
+    "All that the tests above asked of Spark for this log, and its indicators by unit"
+    before = len(planned)
+    metrics.compute(on_spark, by="unit")
+    plans = [plan for plan, _ in planned]
+    assert before > 20 and sum(p.count("Join ") for p in plans) > 50
+    assert not [p for p in plans if re.search(r"Python|Pandas|ArrowEval|UDF", p)]
+    assert [step for p in plans for step in nested(p)] == []
+    most = len(on_spark.units) * sum(isinstance(o, Wait) for o in metrics.INDICATORS.values())
+    assert max(rows for _, rows in planned[before:]) <= most < 300
+
+
+def test_spark_and_duckdb_read_a_folder_of_parts(spark, frames, tmp_path):
+    events = frames[0]
+    for month, part in events.groupby(events.timestamp.dt.strftime("%Y-%m")):
+        (tmp_path / f"month={month}").mkdir()
+        part.to_parquet(tmp_path / f"month={month}" / "part-0.parquet", coerce_timestamps="us")
+    want = CaseLog.from_frame(events, **MAPPING)
+    same_custody(read_log(tmp_path, **MAPPING), want)
+    got = CaseLog.from_frame(spark.read.parquet(str(tmp_path)), **MAPPING)
+    equal(custody.spells(got).execute(), custody.spells(want).execute(), ["case_id", "spell"], set())

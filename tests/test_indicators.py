@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from chinese_calendar import is_workday
-from city import MAPPING, city
+from city import MAPPING, UNITS, city
 from ibis import _
-from oracle import NO_CUSTODY, OWN, Event, closing, custody, helping
+from oracle import Event, custody, hands, helping, late, replies, seconds, times
 
 from liuan_eval import metrics
+from liuan_eval.indicators import hands as hands_room
 from liuan_eval.indicators import limbo, phone, pingpong, punctuality, returns, shapes, speed, volume
 from liuan_eval.indicators.shapes import INDICATORS, Mean, Rate, Share, missing, read_words
 from liuan_eval.indicators.volume import Stock
@@ -31,6 +32,7 @@ CODES = dict(
     重办="reopened",
     回访="called",
     回复="replied",
+    协办="assisted",
     联系诉求人="contacted",
     催办="urged",
     复核="reviewed",
@@ -45,9 +47,23 @@ DAY, SPANS = pd.Timedelta(days=1), [(pd.Timedelta(hours=8.5), pd.Timedelta(hours
 CUTOFF = pd.Timedelta(hours=17)
 
 
+def assisted(events, seed=7):
+    "Events of a city in which some cases have a unit that assists: named, and then it claims, replies, returns its part or closes it, or does nothing"
+    rng, more, places = np.random.default_rng(seed), [], events.groupby("case_id").timestamp.agg(["min", "max"])
+    for case, (first, last) in zip(places.index, places.itertuples(index=False)):
+        if rng.random() < 0.3:
+            unit, n = str(rng.choice(UNITS)), int(rng.integers(0, 3))
+            acts = ["协办", *rng.choice(["签收", "回复", "回复", "退单", "办结"], n)]
+            at = sorted(first + (last - first) * float(rng.uniform(0.1, 1.2)) for _ in acts)
+            more += [dict(case_id=case, timestamp=t.floor("us"), unit=unit, activity=str(a)) for t, a in zip(at, acts)]
+    t = pd.concat([events, pd.DataFrame(more)], ignore_index=True).sort_values("timestamp", kind="stable", ignore_index=True)
+    return t.assign(order=range(len(t)), **{c: t[c].astype(object).where(t[c].notna(), None) for c in ("unit", "result", "reason")})
+
+
 @pytest.fixture(scope="module")
 def tables():
-    return city(seed=7)
+    events, cases, calls = city(seed=7)
+    return assisted(events), cases, calls
 
 
 @pytest.fixture(scope="module")
@@ -149,38 +165,32 @@ def by(at, due):
     return at is not None and due is not None and at <= due
 
 
-def stays_of(held, hops, c, beside):
-    "One dict a stay with a unit: its returns, orders and what followed, in plain loops"
-    runs, back = [], False
-    for at, e in enumerate(held):
-        if e.unit is None or e.activity in NO_CUSTODY or at in beside:
+def stays_of(spells, hops, done):
+    "One dict a stay with a unit: its returns, orders and what followed in its thread, in plain loops"
+    out, ordered, passed = [], {}, {h["spell"]: h for h in hops}
+    for s in spells:
+        unit, line = s["unit"], [o for o in spells if o["thread"] == s["thread"]]
+        own = [o for o in line if o["unit"] not in MAPPING["dispatchers"]]
+        if s not in own:
             continue
-        given = e.activity not in OWN
-        if not runs or runs[-1][0] != e.unit or (back and given):  # given again what it returned: a new stay
-            runs, back = [*runs, (e.unit, [])], False
-        runs[-1][1].append(e)
-        back = e.activity == "returned" or (back and not given)
-    own = [r for r in runs if r[0] not in MAPPING["dispatchers"]]
-    out, ordered = [], {}
-    for i, (unit, events) in enumerate(own):
-        back = [e.timestamp for e in events if e.activity == "returned"]
-        for e in events:
-            if e.activity == "designated":
-                ordered.setdefault(unit, e.timestamp)
-        then = own[i + 1][0] if i + 1 < len(own) else None
-        again = next((j for j in range(i + 1, len(own)) if own[j][0] == unit), None)
-        home = c["closed_at"] is not None and c["resolver"] == unit
-        hop = hops[i] if i < len(hops) else dict(kind=None, held_seconds=0)
+        i, key = own.index(s), (s["thread"], unit)
+        back = times(s, "returned")
+        if orders := times(s, "designated"):
+            ordered.setdefault(key, orders[0])
+        then = own[i + 1]["unit"] if i + 1 < len(own) else None
+        again = next((j for j in range(i + 1, len(own)) if own[j]["unit"] == unit), None)
+        home = done is not None and line[-1]["unit"] == unit
+        hop = passed.get(s["spell"], dict(kind=None, held_seconds=0))
         out.append(
             dict(
                 unit=unit,
                 kind=hop["kind"],
                 returned=bool(back),
-                late=bool(back) and back[0] > runs_out(events[0].timestamp, "2wd"),
-                due=runs_out(events[0].timestamp, "8wh"),
-                claimed=min((e.timestamp for e in events if e.activity == "claimed"), default=None),
-                designated=unit in ordered,
-                defied=bool(back) and unit in ordered and back[-1] >= ordered[unit],
+                late=bool(back) and back[0] > runs_out(s["entered_at"], "2wd"),
+                due=runs_out(s["entered_at"], "8wh"),
+                claimed=min(times(s, "claimed"), default=None),
+                designated=key in ordered,
+                defied=bool(back) and key in ordered and back[-1] >= ordered[key],
                 upheld=bool(back) and then is not None and then != unit,
                 decided=bool(back) and then is not None,
                 unjustified=bool(back) and then is not None and (then == unit or home),
@@ -231,19 +241,22 @@ def telephone(calls):
     )
 
 
+def renamed(events):
+    "Events with the present name of the unit that was renamed"
+    until = pd.Timestamp(MAPPING["aliases"][0]["valid_to"]) + pd.Timedelta(days=1)
+    names = ["市场局" if u == "工商局" and t < until else u for u, t in zip(events.unit, events.timestamp)]
+    return events.assign(unit=pd.Series(names, events.index, dtype=object))
+
+
 @pytest.fixture(scope="module")
 def truth(tables):
     "indicator -> (unit or None) -> [numerator, denominator], counted by loops"
     events, cases, calls = tables
-    until = pd.Timestamp(MAPPING["aliases"][0]["valid_to"]) + pd.Timedelta(days=1)
-    own = [
-        Event(e.case_id, e.timestamp, "市场局" if e.unit == "工商局" and e.timestamp < until else e.unit, CODES[e.activity])
-        for e in events.itertuples()
-    ]
+    own = [Event(e.case_id, e.timestamp, e.unit, CODES[e.activity]) for e in renamed(events).itertuples()]
     end, parent = max(e.timestamp for e in own), {u["unit"]: u["parent"] for u in MAPPING["units"] if "parent" in u}
     spells, hops, found = custody(own, MAPPING["dispatchers"], parent=parent)
     of = {name: defaultdict(list) for name in ("events", "spells", "hops")}
-    for name, rows in dict(spells=[s for s in spells if not s["is_dispatcher"]], hops=hops).items():
+    for name, rows in dict(spells=spells, hops=hops).items():
         for r in rows:
             of[name][r["case_id"]].append(r)
     for e in own:
@@ -252,7 +265,9 @@ def truth(tables):
     topic = cases.set_index("case_id").topic
     ticket, extended_events = {c.case_id: c for c in cases.itertuples()}, granted_extensions(events)
     beside = {i: helping(sorted(of["events"][i], key=lambda e: e.timestamp), MAPPING["dispatchers"]) for i in ticket}
-    history = sightings({c["case_id"]: first_of(of["events"][c["case_id"]], "closed") for c in found}, ticket)
+    walked = {i: sorted(of["events"][i], key=lambda e: e.timestamp) for i in ticket}
+    closings = {i: [e for n, e in enumerate(rows) if e.activity == "closed" and n not in beside[i]] for i, rows in walked.items()}
+    history = sightings({i: first_of(rows, "closed") for i, rows in closings.items()}, ticket)
     res = defaultdict(lambda: defaultdict(lambda: [0, 0]))
 
     def add(name, unit, hit):
@@ -261,11 +276,11 @@ def truth(tables):
 
     for c in found:
         i = c["case_id"]
-        units, passed = [s["unit"] for s in of["spells"][i]], of["hops"][i]
-        held = closing(sorted(of["events"][i], key=lambda e: e.timestamp), False, None)[1]
-        returned = {e.unit for e in held if e.activity == "returned"} - set(MAPPING["dispatchers"])
-        stays = stays_of(held, passed, c, beside[i])
-        assert [s["unit"] for s in stays] == units
+        held = [s for s in of["spells"][i] if not s["is_dispatcher"]]
+        units, passed = [s["unit"] for s in held], of["hops"][i]
+        stays = stays_of(of["spells"][i], passed, c["closed_at"])
+        returned = {s["unit"] for s in stays if s["returned"]}
+        hand = hands(walked[i], of["spells"][i], MAPPING["dispatchers"], c["closed_at"])
         for unit in [None, *set(units)] if units else []:
             mine = lambda u, unit=unit: unit is None or u == unit
             add("return_rate", unit, any(map(mine, returned)))
@@ -275,7 +290,8 @@ def truth(tables):
                 unit,
                 any(h["pingpong"] and h["kind"] == "lateral" and (mine(h["from_unit"]) or mine(h["to_unit"])) for h in passed),
             )
-            add("revisit_rate", unit, c["n_revisits"] > 0 if unit is None else units.count(unit) > 1)
+            came = [(s["thread"], s["unit"]) for s in held if mine(s["unit"])]
+            add("revisit_rate", unit, len(came) > len({*came}))
             add("hops_per_case", unit, sum(mine(h["from_unit"]) for h in passed))
             mine_only = [s for s in stays if mine(s["unit"])]
             seen = {k: any(s[k] for s in mine_only) for k in stays[0] if k not in ("unit", "kind", "delay", "due", "claimed")}
@@ -296,15 +312,14 @@ def truth(tables):
                 add(
                     "boomerang_rate",
                     unit,
-                    any(h["from_unit"] == c["resolver"] and h["kind"] in ("lateral", "bounce") and mine(h["from_unit"]) for h in passed),
+                    any(h["boomerang"] and h["kind"] in ("lateral", "bounce") and mine(h["from_unit"]) for h in passed),
                 )
         for unit in {None, last[i]} if units and c["closed_at"] else []:
             add("steps_to_resolve", unit, len(units))
             if topic[i] in ("供水", "占道"):  # the departments' own
                 add("downward_shift_rate", unit, c["resolver"] in ("北街道", "南镇"))
-        t, own_events = ticket[i], sorted(of["events"][i], key=lambda e: e.timestamp)
-        entered = next((s["entered_at"] for s in of["spells"][i]), None)
-        first_closed = first_of(own_events, "closed")
+        t, own_events, first_closed = ticket[i], walked[i], first_of(closings[i], "closed")
+        entered = min((s["entered_at"] for s in held), default=None)
         due = handled_by(t, entered, suspensions(own_events, c["closed_at"] or end)) or end_of_day(t.due_at)
         extended = extended_events.get(i)
         later = end_of_day(t.extended_due_at) or (runs_out(due, "5wd", cutoff=DAY) if by(extended, due) else due)
@@ -345,11 +360,18 @@ def truth(tables):
                 add("repeat_rate", unit, history[i]["before"])
             if i in history and by(first_closed, end - 30 * DAY):
                 add("comeback_rate", unit, history[i]["again"])
+        if units:
+            for unit in {None, last[i]}:
+                add("shared_rate", unit, replies(hand)[0] > 1)
+        for unit in {None, *(h["unit"] for h in hand if h["assists"])}:
+            judged = [late(h, due, end) for h in hand if h["assists"] and unit in (None, h["unit"])]
+            if judged := [x for x in judged if x is not None]:
+                add("assist_late_rate", unit, any(judged))
         for unit in {None, *units}:
             ripe = [s for s in stays if unit in (None, s["unit"]) and s["due"] <= end]
             if ripe:
                 add("claimed_in_time_rate", unit, all(by(s["claimed"], s["due"]) for s in ripe))
-        for unit in ({None, last[i]} - {*MAPPING["dispatchers"]}) if not done else ():
+        for unit in {None, *(s["unit"] for s in held if s["left_at"] is None)} if not done else ():
             add("overdue_share", unit, by(due, end))
     return res
 
@@ -416,6 +438,12 @@ def test_a_share_of_all_has_the_interval_of_a_ratio_over_cases(log):
     assert np.isclose(r.value, ratio) and np.isclose(r.high - r.value, 1.97 * se, rtol=0.01)
 
 
+def median(s):
+    "The median of a survival curve; where it is on one half for a while R, and we, take the middle of it"
+    flat = s.surv_times[np.isclose(s.surv_prob, 0.5)]
+    return (flat[0] + s.surv_times[s.surv_prob < 0.5 - 1e-9][0]) / 2 if len(flat) else s.quantile(0.5)
+
+
 def test_days_to_resolution_are_the_kaplan_meier_median_of_statsmodels(log, tables):
     from statsmodels.duration.survfunc import SurvfuncRight
 
@@ -425,9 +453,41 @@ def test_days_to_resolution_are_the_kaplan_meier_median_of_statsmodels(log, tabl
     for channel, f in c.groupby("channel"):
         s = SurvfuncRight((f.duration_seconds / 86400).to_numpy(), f.closed_at.notna().astype(int).to_numpy())
         r = metrics.compute(log, "resolution_days", by="channel").set_index("channel").loc[channel]
-        flat = s.surv_times[np.isclose(s.surv_prob, 0.5)]  # on one half for a while: R, and we, take the middle of it
-        assert np.isclose(r.value, (flat[0] + s.surv_times[s.surv_prob < 0.5 - 1e-9][0]) / 2 if len(flat) else s.quantile(0.5))
+        assert np.isclose(r.value, median(s))
         assert np.allclose([r.low, r.high], s.quantile_ci(0.5, method="cloglog"))
+
+
+def test_first_and_last_replies_of_shared_cases_are_the_kaplan_meier_medians_of_statsmodels(log, tables):
+    from statsmodels.duration.survfunc import SurvfuncRight
+
+    events = [Event(e.case_id, e.timestamp, e.unit, CODES[e.activity]) for e in renamed(tables[0]).itertuples()]
+    parent = {u["unit"]: u["parent"] for u in MAPPING["units"] if "parent" in u}
+    submitted = dict(zip(tables[1].case_id, tables[1].submitted_at))
+    spells, _hops, found = custody(events, MAPPING["dispatchers"], submitted_at=submitted, parent=parent)
+    end, rows = max(e.timestamp for e in events), []
+    for c in found:
+        own = sorted((e for e in events if e.case_id == c["case_id"]), key=lambda e: e.timestamp)
+        held = [s for s in spells if s["case_id"] == c["case_id"]]
+        n, first, last = replies(hands(own, held, MAPPING["dispatchers"], c["closed_at"]))
+        done, lead = c["closed_at"], [s["unit"] for s in held if s["ends"]]
+        if n < 2 or (done is not None and done < c["opened_at"]):
+            continue
+        waits = dict(first=(first or done or end, first is not None))
+        waits["last"] = (last or done if done is not None else end, done is not None and last is not None)
+        month = c["opened_at"].strftime("%Y-%m")
+        rows += [dict(which=k, month=month, unit=lead[-1], x=seconds(at, c["opened_at"]) / 3600, d=d) for k, (at, d) in waits.items()]
+    rows = pd.DataFrame(rows)
+    assert len(rows) > 100 and 0 < rows.d.mean() < 1
+    for which, f in rows.groupby("which"):
+        name = f"{which}_reply_hours_shared"
+        whole = metrics.compute(log, name).iloc[0]
+        assert [whole.n, whole.n_open] == [len(f), (~f.d).sum()]
+        assert np.isclose(whole.value, median(SurvfuncRight(f.x.to_numpy(), f.d.astype(int).to_numpy())))
+        by_unit, by_month = metrics.compute(log, name, by="unit").set_index("unit"), metrics.compute(log, name, period="month")
+        assert by_unit.n[lambda n: n > 0].to_dict() == f.groupby("unit").size().drop(MAPPING["dispatchers"], errors="ignore").to_dict()
+        assert by_month.n.sum() == len(f)
+        months = dict(zip(by_month.period.dt.strftime("%Y-%m"), by_month.n_open))
+        assert months == (~f.d).groupby(f.month).sum().to_dict()
 
 
 def test_counts_by_period_and_channel_add_up(log, tables):
@@ -578,7 +638,7 @@ def test_the_catalogue_has_the_order_of_its_words_and_says_what_it_says_in_both_
 @pytest.mark.parametrize("name", INDICATORS)
 def test_an_indicator_stands_under_its_name_in_one_room(name):
     "Or, for the product of steps, starts and clocks, in that room's table of waits"
-    rooms = [vars(r) | getattr(r, "WAITS", {}) for r in (volume, speed, punctuality, returns, pingpong, limbo, phone)]
+    rooms = [vars(r) | getattr(r, "WAITS", {}) for r in (volume, speed, punctuality, returns, pingpong, limbo, hands_room, phone)]
     assert sum(r.get(name) is INDICATORS[name] for r in rooms) == 1
 
 

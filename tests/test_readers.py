@@ -843,6 +843,29 @@ CHECKS = {
         1,
         lambda: dict(events=base(("1", "2022-02-20", "A", "closed"), ("2", "2022-02-20", "A", "closed")), dispatchers=["A"]),
     ),
+    "ambiguous": (
+        1,
+        lambda: dict(
+            events=base(("2", "2022-02-18", "A", "claimed"), ("2", "2022-02-19", "B", "transferred"), ("2", "2022-02-20", "A", "replied"))
+        ),
+    ),
+    "looks_dispatcher": (
+        30,
+        lambda: dict(
+            events=pd.DataFrame(
+                [
+                    row
+                    for i in range(30)
+                    for row in (
+                        (f"{i}", "2022-02-17 08:00", "收件", "received"),
+                        (f"{i}", "2022-02-17 09:00", f"U{i % 3}", "dispatched"),
+                        (f"{i}", "2022-02-18 09:00", f"U{i % 3}", "closed"),
+                    )
+                ],
+                columns=NAMES,
+            )
+        ),
+    ),
     "hour_twice": (1, lambda: dict(events=base(("1", "2022-10-30 02:30", "A", "replied")), timezone="Europe/Amsterdam")),
     "calendar_provisional": (2, lambda: dict(events=base().replace("2022", "2003", regex=True))),
 }

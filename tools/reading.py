@@ -2,36 +2,30 @@
 
 python tools/reading.py make FOLDER          the log of tools/bench.py (in FOLDER, or made there) as CSV, XES and, its first 200,000 rows, xlsx
 python tools/reading.py run NAME FOLDER      one task in this process; prints a JSON line
-python tools/reading.py table FOLDER [RUNS]  every task in a process of its own, in turns; Markdown of the medians
+python tools/reading.py table FOLDER [RUNS]  every task in a process of its own, in turns; the medians go to tools/measured/reading.csv
 """
 
+import csv
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from datetime import date
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import bench
 
 FILES = dict(parquet="events.parquet", csv="events.csv", xes="events.xes", xlsx="events_200k.xlsx")
 
 
-def make(folder: Path):
-    "The log in the other formats; XES in the plainest way that it is written."
-    import bench
-    import pandas as pd
-
-    if not (folder / FILES["parquet"]).exists():
-        bench.make(folder)
-    frame = pd.read_parquet(folder / FILES["parquet"])
-    frame.to_csv(folder / FILES["csv"], index=False)
-    frame.iloc[:200_000].to_excel(folder / FILES["xlsx"], index=False)
+def _xes(frame, path: Path):
+    "In the plainest way that it is written."
     cases = frame.sort_values(["case_id", "timestamp"], kind="stable")
     value = '<string key="{}" value="{}"/>\n'
-    with (folder / FILES["xes"]).open("w") as out:
+    with path.open("w") as out:
         out.write('<?xml version="1.0" encoding="UTF-8"?>\n<log xes.version="1.0">\n')
         for case, rows in cases.groupby("case_id", sort=False):
             out.write("<trace>\n" + value.format("concept:name", case))
@@ -40,6 +34,25 @@ def make(folder: Path):
                 out.write(f"<event>\n{value.format('concept:name', activity)}{date}{value.format('org:group', unit)}</event>\n")
             out.write("</trace>\n")
         out.write("</log>\n")
+
+
+WRITE = {
+    "csv": lambda frame, path: frame.to_csv(path, index=False),
+    "xlsx": lambda frame, path: frame.iloc[:200_000].to_excel(path, index=False),
+    "xes": _xes,
+}
+
+
+def make(folder: Path):
+    "The log in the other formats that are not there."
+    import pandas as pd
+
+    if not (folder / FILES["parquet"]).exists():
+        bench.make(folder)
+    frame = pd.read_parquet(folder / FILES["parquet"])
+    for kind, write in WRITE.items():
+        if not (folder / FILES[kind]).exists():
+            write(frame, folder / FILES[kind])
 
 
 def _pandas(path: Path) -> int:
@@ -101,7 +114,7 @@ def run(name: str, folder: Path):
 
 
 def table(folder: Path, runs: int):
-    "Markdown of the medians; a way whose package is not installed is left out."
+    "The medians, stored; a way whose package is not installed is left out."
     seen: dict[str, list] = {}
     for _ in range(runs):
         for way, (_what, _do, _modules, kinds) in WAYS.items():
@@ -111,25 +124,18 @@ def table(folder: Path, runs: int):
                     seen.setdefault(f"{way}:{kind}", []).append(json.loads(out.stdout.splitlines()[-1]))
                 elif "ModuleNotFoundError" not in out.stderr:
                     sys.exit(out.stderr)
-    names = []
-    for p in ("duckdb", "ibis-framework", "pandas", "polars", "pyarrow", "python-calamine"):
-        try:
-            names.append(f"{p} {version(p)}")
-        except PackageNotFoundError:
-            pass
-    sizes = ", ".join(f"{f} {(folder / f).stat().st_size / 1e6:,.0f} MB" for f in FILES.values())
-    print("# Reading speed · 读取速度\n\nWritten by `python tools/reading.py`, which is no test: numbers differ from machine to machine.")
-    print(
-        f"The log of 1,000,000 events and 120,000 cases of `tools/bench.py`: {sizes}. {os.cpu_count()} cores, {', '.join(names)}; medians of {runs}."
-    )
-    print("CPU seconds are those of the process and of what it starts; modules are loaded before the clock starts.\n")
-    print("| file | by | what comes out | rows | CPU s | wall s | rows per CPU second |\n|---|---|---|---|---|---|---|")
-    for kind in FILES:
-        for name, rs in seen.items():
-            way, k = name.split(":")
-            if k == kind:
-                cpu, wall = (statistics.median(r[c] for r in rs) for c in ("cpu", "wall"))
-                print(f"| {kind} | `{way}` | {WAYS[way][0]} | {rs[0]['rows']:,} | {cpu:.2f} | {wall:.2f} | {rs[0]['rows'] / cpu:,.0f} |")
+    how = dict(runs=runs, date=date.today().isoformat(), machine=bench.machine())
+    how["versions"] = bench.versions("duckdb", "ibis-framework", "pandas", "polars", "pyarrow", "python-calamine")
+    with (bench.STORED.parent / "reading.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(["file", "mb", "by", "what", "rows", "cpu", "wall", *how])
+        for kind in FILES:
+            for name, rs in seen.items():
+                way, k = name.split(":")
+                if k == kind:
+                    mb = round((folder / FILES[kind]).stat().st_size / 1e6, 1)
+                    times = [round(statistics.median(r[c] for r in rs), 3) for c in ("cpu", "wall")]
+                    out.writerow([kind, mb, way, WAYS[way][0], rs[0]["rows"], *times, *how.values()])
 
 
 if __name__ == "__main__":

@@ -25,14 +25,24 @@ _COLUMNS = ("case", "unit", "thread", "lead", "assists", "entered_at", "claimed_
 def _all(log: CaseLog) -> ibis.Table:
     "Every hand, with `stays`: it had the case to the end."
     s = coded_spells(log).filter(~_.is_dispatcher)
-    s = s.mutate(lead=s.thread == 1, assists=ibis.literal(False), stays=~s.exit.isin(["passed", "bounced"])).select(*_COLUMNS, "stays")
+    stays = ~s.exit.isin(["passed", "bounced"]) & ~s.gave_back
+    s = s.mutate(lead=s.thread == 1, assists=ibis.literal(False), stays=stays).select(*_COLUMNS, "stays")
     if (h := helpers(log)) is None:
         return s
     h = h.join(coded_cases(log).select("case", "closed_at", "n_hands"), "case")
-    n, last = ibis._.n_hands.cast("int32"), ibis.row_number().over(group_by=h.case, order_by=[h.entered_at.desc(), h.unit.desc()])
+    n, last = ibis._.n_hands.cast("int32"), ibis.row_number().over(group_by=h.case, order_by=h.first_seq.desc())
     h = h.mutate(thread=(n - last).cast("int32"), lead=ibis.literal(False), assists=ibis.literal(True))
-    h = h.mutate(left_at=ibis.coalesce(h.replied_at, h.returned_at, h.closed_at), stays=h.returned_at.isnull())
+    h = h.left_join(_took(h, s), ["case", "unit"]).drop("case_right", "unit_right")
+    h = h.mutate(
+        left_at=ibis.coalesce(h.took_at, h.returned_at, h.replied_at, h.closed_at), stays=h.returned_at.isnull() & h.took_at.isnull()
+    )
     return s.union(h.select(*_COLUMNS, "stays"))
+
+
+def _took(h: ibis.Table, s: ibis.Table) -> ibis.Table:
+    "case, unit, took_at: when units that had assisted were given the case themselves."
+    t = s.select("case", "unit", took_at="entered_at").join(h.select("case", "unit", "last_at"), ["case", "unit"])
+    return t.filter(t.took_at >= t.last_at).group_by("case", "unit").agg(took_at=_.took_at.min())
 
 
 def _hands(log: CaseLog) -> ibis.Table:

@@ -44,10 +44,10 @@ REFUSED = ("rejected", "refused", "驳回", "不同意", "不批准", "未批准
 
 
 def _events(log: CaseLog, *activities: str) -> ibis.Table:
-    "case, activity, timestamp, result (text), and the order of the source: the log's events of some activities."
+    "case, activity, timestamp, unit, result (text), and the order of the source: the log's events of some activities."
     e = log.events.filter(_.aside.isnull() & _.activity.isin(activities))
     result = e.result.cast("string") if "result" in e.columns else ibis.null("string")
-    return e.select("case_id", "activity", "timestamp", ROW, result=result).join(log.case_ids, "case_id").drop("case_id")
+    return e.select("case_id", "activity", "timestamp", "unit", ROW, result=result).join(log.case_ids, "case_id").drop("case_id")
 
 
 def _arrived(log: CaseLog, c: ibis.Table) -> ibis.Table:
@@ -93,8 +93,12 @@ def milestones(
 
 # %% ../../nbs/custody/milestones.ipynb #c008
 def _said(log: CaseLog) -> ibis.Table:
-    "case, said: the result of the last closing, as a code where it is known."
+    "case, said: the result of the last closing, as a code where it is known; those of units that assist left out."
     e = _events(log, "closed")
+    if (others := assisting(log)) is not None:
+        units = ibis.memtable(log.units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
+        others = others.filter(_.act == Does.CLOSES).rename(code="unit").join(units, "code")
+        e = e.anti_join(others, ["case", "unit", "timestamp"])
     nth = ibis.row_number().over(group_by=e.case, order_by=[e.timestamp.desc(), e[ROW].desc()])
     e = e.mutate(nth=nth).filter(_.nth == 0)
     word = e.result.strip().lower()

@@ -115,10 +115,15 @@ def _counted_on(t: ibis.Table) -> ibis.Table:
     return with_place(t, ("case",), "nth_at", "hop").drop("nth_at")
 
 # %% ../../nbs/custody/spells.ipynb #n032
+def _gave_back(t: ibis.Table) -> Any:
+    "Whether the last word of a thread that does not end with the case is a return, as an Ibis expression."
+    return (~t.ends & t.after_at.isnull() & (t.insisted_at >= ibis.coalesce(t.replied_at, t.insisted_at))).fill_null(False)
+
+
 def _left(t: ibis.Table) -> Any:
     "When a spell ended, as an Ibis expression; null while it lasts."
     own = (t.ends | (t.thread == 1) | t.replied_at.isnull()).ifelse(t.closed_at, t.replied_at)
-    return ibis.coalesce(t.after_at, own)
+    return ibis.coalesce(t.after_at, _gave_back(t).ifelse(t.insisted_at, own))
 
 # %% ../../nbs/custody/spells.ipynb #n005
 def _kinds(log: CaseLog, t: ibis.Table) -> ibis.Table:
@@ -188,7 +193,7 @@ def _unsaid(log: CaseLog) -> ibis.Table | None:
 def _spells(log: CaseLog) -> ibis.Table:
     "Spells in codes; `next_unit` and the flags look past dispatchers."
     t = _late(log, _kinds(log, _neighbours(log)))
-    t = t.mutate(left_at=_left(t))
+    t = t.mutate(gave_back=_gave_back(t), left_at=_left(t))
     unit, flags = ~t.is_dispatcher, _flags(t)
     if (lost := _unsaid(log)) is not None:
         t = t.left_join(lost, "case").drop("case_right")
@@ -216,6 +221,7 @@ def _spells(log: CaseLog) -> ibis.Table:
         "next_at",
         "thread",
         "ends",
+        "gave_back",
     )
     return t.select(
         *same,

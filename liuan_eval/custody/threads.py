@@ -30,44 +30,62 @@ def _together(log: CaseLog) -> ibis.Table | None:
     return t.select("case", "run", "at_once") if n_rows(t.limit(1)) else None
 
 
+def _ends(log: CaseLog) -> ibis.Table:
+    "case, unit, began, sent_seq: of every stay its first row and the one that ends it; beyond the last row of the case, where the log says of others that they ended and of this not."
+    e = log.core.filter(log.core.unit.notnull()).mutate(begins=_.act == Does.DISPATCHES)
+    own: dict[str, Any] = dict(group_by=[e.case, e.unit], order_by=e.seq)
+    began = e.begins.ifelse(e.seq, ibis.null("int32")).max().over(rows=(None, 0), **own)
+    e = e.mutate(began=began, after=e.seq.lead().over(**own), last=e.seq.max().over(group_by=e.case))
+    said = e.filter(~e.begins).select("case", "unit", "began", sent_seq="seq")
+    if not n_rows(said.limit(1)):
+        return said
+    return said.union(e.filter(e.begins & e.after.isnull()).select("case", "unit", "began", sent_seq=(e["last"] + 1).cast("int32")))
+
+
 def _left(log: CaseLog, r: ibis.Table) -> ibis.Table:
-    "case, run, sent_seq: of stays that were sent on after another had begun, the row that says so."
-    ends = log.core.filter(log.core.act == Does.LEAVES).select("case", "unit", "seq", "timestamp")
-    line: dict[str, Any] = dict(group_by=r.case, order_by=r.run)
-    own = r.mutate(next_at=r.entered_at.lead().over(**line), again=r.first_seq.lead().over(group_by=[r.case, r.unit], order_by=r.run))
-    t = own.join(ends, ["case", "unit"])
-    t = t.filter((t.seq > t.first_seq) & (t.again.isnull() | (t.seq < t.again)) & (t.timestamp > t.next_at))
-    return t.group_by("case", "run").agg(sent_seq=t.seq.max())
+    "case, run, sent_seq: the row that ends a stay; `over`: another had begun before."
+    t = r.mutate(next_seq=r.first_seq.lead().over(group_by=r.case, order_by=r.run)).join(_ends(log), ["case", "unit"])
+    t = t.filter(t.began.between(t.first_seq, t.last_seq))
+    return t.group_by("case", "run").agg(sent_seq=t.sent_seq.max(), over=(t.sent_seq > t.next_seq).any().fill_null(False))
 
 # %% ../../nbs/custody/threads.ipynb #n023
 def _several(log: CaseLog) -> ibis.Table | None:
     "Runs of the cases that several units held together, with `joins`: the run goes on with an earlier stint of its unit; `at_once`; None where there are none."
     both = _together(log)
     said = log.keep("sent_on", lambda: _left(log, whole_runs(log, log.case_ids))) if log.mapping.layout == "stays" else None
-    found = [t.select("case").distinct() for t in (both, said) if t is not None and n_rows(t.limit(1))]
+    found = [
+        t.select("case").distinct()
+        for t in (both, None if said is None else said.filter(said.over))
+        if t is not None and n_rows(t.limit(1))
+    ]
     if not found:
         return None
     r = whole_runs(log, found[0].union(*found[1:], distinct=True) if len(found) > 1 else found[0])
     none = ibis.null("boolean")
     r = r.mutate(at_once=none) if both is None else r.left_join(both, ["case", "run"]).drop("case_right", "run_right")
     if said is not None:
-        r = r.left_join(said, ["case", "run"]).drop("case_right", "run_right")
+        r = r.left_join(said, ["case", "run"]).drop("case_right", "run_right", "over")
         r = r.mutate(last_seq=ibis.greatest(r.last_seq, ibis.coalesce(r.sent_seq, r.last_seq))).drop("sent_seq")
     return r.mutate(joins=(~r.at_once).fill_null(False), at_once=r.at_once.fill_null(False))
 
 
-def _stints(r: ibis.Table) -> ibis.Table:
-    "Stints of the cases that several units held together, in the form of runs: `run` is that of their first."
-    new = (~r.joins).cast("int32").sum().over(group_by=[r.case, r.unit], order_by=r.run, rows=(None, 0))
-    t = r.mutate(nth=new)
-    first, last = ("entered_at", "returned_at", "designated_at", "claimed_at"), ("insisted_at", "replied_at", "last_seq", "close_seq")
-    return t.group_by("case", "unit", "nth").agg(
+def _as_one(t: ibis.Table, *key: str) -> ibis.Table:
+    "Runs or stints that are one, in the form of runs: `run` is that of their first."
+    first = ("entered_at", "returned_at", "designated_at", "claimed_at")
+    last = ("insisted_at", "replied_at", "last_seq", "close_seq", "gave_seq", "back_seq")
+    return t.group_by("case", "unit", *key).agg(
         **{c: t[c].min() for c in (*first, "run", "first_seq")},
         **{c: t[c].max() for c in (*last, "closed_at")},
         dispatched_at=t.dispatched_at.argmin(t.run),
         unknown=t.unknown.any(),
         at_once=t.at_once.argmin(t.run),
     )
+
+
+def _stints(r: ibis.Table) -> ibis.Table:
+    "Stints of the cases that several units held together."
+    new = (~r.joins).cast("int32").sum().over(group_by=[r.case, r.unit], order_by=r.run, rows=(None, 0))
+    return _as_one(r.mutate(nth=new), "nth")
 
 # %% ../../nbs/custody/threads.ipynb #n025
 def _brackets(t: ibis.Table) -> ibis.Table:
@@ -103,18 +121,27 @@ def _rooted(log: CaseLog, t: ibis.Table) -> ibis.Table:
     return links
 
 # %% ../../nbs/custody/threads.ipynb #n028
+def _gone_on(t: ibis.Table) -> ibis.Table:
+    "Stints with `root`; those of one unit that follow each other in a thread are one, unless it had returned the case."
+    line: dict[str, Any] = dict(group_by=[t.case, t.root], order_by=t.run)
+    back = (t.back_seq > t.gave_seq.fill_null(-1)).fill_null(False)
+    t = t.mutate(new=((t.unit.lag().over(**line) != t.unit) | back.lag().over(**line)).fill_null(True))
+    t = t.mutate(nth=t.new.cast("int32").sum().over(group_by=[t.case, t.root], order_by=t.run, rows=(None, 0)))
+    return _as_one(t, "root", "nth")
+
+
 def _numbered(log: CaseLog, t: ibis.Table) -> ibis.Table:
     "Stints with `thread`: 1 for the one that leads, then in the order of their first unit; threads of dispatchers alone come last."
     codes = dispatchers(log.units)
-    unit = t.unit.notin(codes) if codes else ibis.literal(True)
-    t = t.mutate(is_unit=unit).join(_rooted(log, t), ["case", "run"])
+    t = log.keep("stints_in_threads", lambda: _gone_on(t.join(_rooted(log, t), ["case", "run"])))
+    t = t.mutate(is_unit=t.unit.notin(codes) if codes else ibis.literal(True))
     first = t.group_by("case", "root").agg(began=t.run.min(where=t.is_unit))
     first = first.mutate(
         thread=(ibis.row_number().over(group_by=first.case, order_by=[first.began.isnull(), first.began, first.root]) + 1).cast("int32")
     )
     t = t.join(first.select("case", "root", "thread"), ["case", "root"])
     line = ibis.row_number().over(group_by=t.case, order_by=t.run) + 1
-    return t.mutate(spell=line.cast("int32")).drop("root", "is_unit", "nth", "at_once")
+    return t.mutate(spell=line.cast("int32")).drop("root", "is_unit", "nth", "at_once", "gave_seq", "back_seq")
 
 
 def threads(
@@ -129,14 +156,20 @@ def threads(
 # %% ../../nbs/custody/threads.ipynb #n030
 def helpers(
     log: CaseLog,  # any
-) -> ibis.Table | None:  # case, unit, entered_at, claimed_at, replied_at, returned_at; None where no unit assists
+) -> (
+    ibis.Table | None
+):  # case, unit, entered_at, claimed_at, replied_at, returned_at (where that is its last word), last_at, first_seq; None where no unit assists
     "The stints of units that assist, kept in the engine."
     if (t := assisting(log)) is None:
         return None
+    t = t.filter(t.unit.notin(codes)) if (codes := dispatchers(log.units)) else t
     t = t.group_by("case", "unit").agg(
         entered_at=t.timestamp.min(),
         claimed_at=t.timestamp.min(where=t.act == Does.CLAIMS),
         replied_at=t.timestamp.max(where=t.act.isin([Does.REPLIES, Does.CLOSES])),
-        returned_at=t.timestamp.min(where=t.act == Does.RETURNS),
+        last_at=t.timestamp.max(),
+        first_seq=t.seq.min(),
+        last_act=t.act.argmax(t.seq),
     )
-    return log.keep("helpers", lambda: t)
+    back = (t.last_act == Does.RETURNS).ifelse(t.last_at, ibis.null("timestamp"))
+    return log.keep("helpers", lambda: t.mutate(returned_at=back).drop("last_act"))

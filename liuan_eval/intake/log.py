@@ -24,7 +24,8 @@ from .address import is_address, masked
 from .engine import of_engine
 from .mapping import Mapping, REQUIRED, amend, find_columns
 from .names import Cleaned, by_year, check_aliases, clean, in_mapping, of_year, starts_anew, taken_apart, units_seen
-from .order import continues, newest_first, reversed_rows
+from .neighbours import with_place
+from .order import begins, continues, newest_first, reversed_rows
 from liuan_eval.intake.source import (
     Elsewhere,
     LINE,
@@ -63,7 +64,7 @@ from ..words.rules import Rules
 from ..words.safe import one_line
 from ..words.text import DATA, Lang, LogError, Question, Text, packaged
 from ..words.face import face
-from ..words.time import day, standard, wall
+from ..words.time import day, engine, standard, wall
 from ..words.units import apart, dispatchers
 from ..words.vocabulary import Does, act, activities, gives, moves
 
@@ -362,8 +363,15 @@ def _case_ids(events: ibis.Table, cases: ibis.Table | None) -> ibis.Table:
     return kept(ids.mutate(case=ibis.row_number().over(order_by=ids.case_id).cast("int32")))
 
 
+def _in_order(e: ibis.Table, order: list[str]) -> ibis.Table:
+    "Events with `seq`, their place in the case from 0; on DuckDB sorted once, in this order."
+    if engine(e) != "duckdb":
+        return e.mutate(seq=ibis.row_number().over(group_by=e.case, order_by=[e[c] for c in order]).cast("int32"))
+    return with_place(e.order_by("case", *order), ("case",), ROW, "nth").mutate(seq=_.nth - 1)
+
+
 def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Table, units: pd.DataFrame) -> ibis.Table:
-    "case, seq, timestamp, act, unit (a code): the events that are used."
+    "case, seq, timestamp, act, unit (a code): the events that are used, on DuckDB in the order of case and seq."
     dim = ibis.memtable(units[["unit", "code"]], schema={"unit": "string", "code": "int32"})
     ties = [LINE] if lined else ["activity", "unit"]
     e = events.filter(events.aside.isnull())
@@ -371,9 +379,10 @@ def _core(lined: bool, events: ibis.Table, mapping: Mapping, case_ids: ibis.Tabl
     still = Does.LEAVES if mapping.layout == "stays" else Does.NOTHING
     does = act(e.activity) if moved is None else moved.ifelse(int(still), act(e.activity)).cast("int8")
     slim = e.select(*dict.fromkeys(["case_id", "unit", "timestamp", ROW, *ties]), act=does)
+    slim = slim.mutate(later=begins(slim)) if mapping.layout == "stays" else slim
     e = slim.join(case_ids, "case_id").left_join(dim, "unit")
-    e = e.mutate(seq=ibis.row_number().over(group_by=_.case, order_by=[_.timestamp, _[ROW], *[_[c] for c in ties]]).cast("int32"))
-    return kept(e.select("case", "seq", "timestamp", "act", unit="code"))
+    order = [c for c in dict.fromkeys(("timestamp", "later", ROW, *ties)) if c in slim.columns]
+    return kept(_in_order(e, order).select("case", "timestamp", "act", seq=_.seq.cast("int32"), unit="code").relocate("seq", after="case"))
 
 
 def _one_per_case(attributes: ibis.Table, case_ids: ibis.Table) -> ibis.Table:
@@ -682,65 +691,77 @@ _NOBODY = 2**24 - 1  # no code of a unit
 
 
 def _last_moved(e: ibis.Table) -> dict[str, Any]:
-    "Unit and act of the last row before, in the case, that moves custody and is not of a unit that `assists`, as Ibis expressions."
+    "Unit and act of the last row before, in the case, that moves custody and is not of a unit that `assists`, as Ibis expressions; `part`: since then a unit that assists has returned its part."
     place = e.seq.cast("int64") * 2**28 + e.unit.fill_null(_NOBODY).cast("int64") * 2**4 + e.act
-    last = (moves(e.act) & ~e.assists).ifelse(place, ibis.null("int64")).max().over(group_by=e.case, order_by=e.seq, rows=(None, -1))
-    return dict(moved_unit=(last // 2**4) % 2**24, moved_act=last % 2**4)
+    before: dict[str, Any] = dict(group_by=e.case, order_by=e.seq, rows=(None, -1))
+    last = (moves(e.act) & ~e.assists).ifelse(place, ibis.null("int64")).max().over(**before)
+    returned = e.seq.cast("int64") * 2 + (e.assists & (e.act == Does.RETURNS)).cast("int32")
+    part = (e.is_unit & (gives(e.act) | (e.act == Does.ASSISTS) | e.assists)).ifelse(returned, ibis.null("int64")).max().over(**before)
+    return dict(moved_unit=(last // 2**4) % 2**24, moved_act=last % 2**4, part=(part % 2 == 1).fill_null(False))
 
 
 def _telling(e: ibis.Table, codes: list[int]) -> ibis.Table:
-    "Rows with `says`: 0 where the row says that its unit assists, 1 that it has the case, null where it says neither."
+    "Rows with `says`: 0 where the row says that its unit assists, 1 that it has the case, null where it says neither; `about`: a dispatcher's, of a part that was returned."
     e = e.mutate(**_last_moved(e))
     back, routed = e.moved_act == Does.RETURNS, (e.moved_unit.isin(codes) if codes else ibis.literal(False))
     back, free = back.fill_null(False), (back | routed).fill_null(True)
     sent, own = e.act == Does.DISPATCHES, (e.moved_unit == e.unit).fill_null(False) & ~back
-    return e.mutate(
-        says=ibis.cases(
-            ((e.act == Does.ASSISTS) & ~own, 0),
-            (sent & e.both & e.others & ~back, 0),
-            (gives(e.act) & (~sent | free), 1),
-            else_=ibis.null("int8"),
-        )
+    says = ibis.cases(
+        ((e.act == Does.ASSISTS) & ~own, 0),
+        (sent & e.both & e.others & ~back, 0),
+        (gives(e.act) & e.part & ~free & ~own, 0),
+        (gives(e.act) & (e.act != Does.REFUSES) & (~sent | free), 1),
+        else_=ibis.null("int8"),
     )
+    return e.mutate(says=says, about=e.part & ~free & moves(e.act) & (e.act != Does.CLOSES) & ~e.is_unit & e.unit.notnull())
 
 
-def _assists(e: ibis.Table, codes: list[int]) -> Any:
+def _assists(e: ibis.Table) -> Any:
     "Whether the unit of a row that `says` something assists then, as an Ibis expression."
     last: Any = (e.seq * 2 + e.says).max().over(group_by=[e.case, e.unit], order_by=e.seq, rows=(None, 0))
-    unit: Any = e.unit.notin(codes) if codes else ibis.literal(True)
-    return (last % 2 == 0).fill_null(False) & e.unit.notnull() & unit.fill_null(False)
+    return (last % 2 == 0).fill_null(False) & e.is_unit | e.about
 
 # %% ../../nbs/intake/log.ipynb #n035
 def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
-    "Rows that move custody or name a unit that assists, of the cases with such a unit; `others`: not of the first unit of all, `both`: dispatched to and named at one time."
+    "Rows that move custody or name a unit that assists, of the cases with such a unit; `both`: named as assisting at that time, `others`: not of the first unit that had the case otherwise, or else of all."
     core = log.core
     some = core.filter(core.act == Does.ASSISTS).select("case").distinct()
     e = core.filter(moves(core.act) & (core.unit.notnull() | (core.act == Does.RETURNS)) | (core.act == Does.ASSISTS)).semi_join(
         some, "case"
     )
-    held = moves(e.act) & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    first = held.ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64")).min().over(group_by=e.case) % 2**24
-    both = (e.act == Does.ASSISTS).cast("int32").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1
-    return e.mutate(others=(e.unit != first).fill_null(False), both=both, assists=ibis.literal(False))
+    is_unit = (e.unit.notin(codes) if codes else e.unit.notnull()).fill_null(False)
+    e = e.mutate(is_unit=is_unit, both=(e.act == Does.ASSISTS).cast("int32").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1)
+    place = (moves(e.act) & e.is_unit).ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64"))
+    given = ((e.act == Does.DISPATCHES) & e.both).ifelse(ibis.null("int64"), place)
+    first: Any = ibis.coalesce(given.min().over(group_by=e.case), place.min().over(group_by=e.case))
+    return e.mutate(others=(e.unit != first % 2**24).fill_null(False), assists=ibis.literal(False))
+
+
+def _told(e: ibis.Table, codes: list[int]) -> ibis.Table:
+    "Rows with `assists` told from the rows before, and `moved`: of a case of which that told something new."
+    said = _telling(e, codes)
+    t = said.mutate(now=_assists(said))
+    t = t.mutate(moved=(t.now != t.assists).cast("int32").max().over(group_by=t.case) == 1, assists=t.now)
+    leads = moves(t.act) & ~t.assists & t.is_unit
+    return t.mutate(led=leads.cast("int32").max().over(group_by=t.case) == 1).select(*e.columns, "moved", "led")
 
 
 def _assisting(log: CaseLog) -> ibis.Table:
-    "As `assisting`, not yet kept: first as if every row told who has the case, then, twice, without the rows of units that assist."
-    codes = dispatchers(log.units)
-    e = log.keep("rows_beside", lambda: _beside(log, codes))
-    for i in range(3):
-        said = _telling(e, codes)
-        told = said.mutate(assists=_assists(said, codes)).select(e.columns)
-        e = log.keep(f"rows_beside_{i}", told.view)
-    leads = moves(e.act) & ~e.assists & e.unit.notnull() & (e.unit.notin(codes) if codes else ibis.literal(True))
-    e = e.mutate(led=leads.fill_null(False).cast("int32").max().over(group_by=e.case))
-    return e.filter(e.assists & (e.led == 1)).select("case", "seq", "unit", "timestamp", "act")
+    "As `assisting`, not yet kept: first as if every row told who has the case, then without the rows of units that assist, until a case tells nothing new."
+    codes, found, n = dispatchers(log.units), None, 0
+    e = log.keep("rows_beside", partial(_beside, log, codes))
+    while found is None or n_rows(e.limit(1)):
+        told = log.keep(f"rows_beside_{n}", partial(_told, e, codes))
+        t = told.filter(~told.moved & told.assists & told.led).select("case", "seq", "unit", "timestamp", "act")
+        found = log.keep(f"assisting_{n}", partial(t.union, found) if found is not None else t.view)
+        e, n = told.filter(told.moved).select(e.columns), n + 1
+    return found.view()
 
 
 def assisting(
     log: CaseLog,  # any
 ) -> ibis.Table | None:  # case, seq, unit, timestamp, act; None where no unit of the log assists
-    "The rows of units that assist in a case, kept in the engine; where nobody else has the case, they have it."
+    "The rows of units that assist in a case, and of dispatchers about a part that one returned, kept in the engine; where nobody else has the case, they have it."
     if not log.has("assisted"):
         return None
     t = log.keep("assisting", partial(_assisting, log))

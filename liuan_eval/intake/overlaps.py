@@ -23,58 +23,83 @@ def _units(log: CaseLog, r: ibis.Table) -> ibis.Table:
     return r.filter(r.unit.notin(codes)) if codes else r
 
 
+def _by_itself(r: ibis.Table) -> Any:
+    "Whether a run may have begun by the unit's own act, as an Ibis expression: nobody gave it the case, or it claimed after a dispatcher's row."
+    return ~r.given | (r.claimed_at <= r.entered_at).fill_null(False)
+
+
+def _by_clock(log: CaseLog) -> bool:
+    "Whether the times of dispatches are times of the clock, not days; stays say by their ends which of them overlap."
+    return log.mapping.layout != "stays" and not {"timestamp", "dispatched"} & log.by_day
+
+
+def _sent(log: CaseLog) -> ibis.Table:
+    "case: those that a dispatcher gave to several units at the same time of the clock."
+    r = _units(log, runs(log)).filter(_.sent & _by_clock(log))
+    some = r.group_by("case", "entered_at").agg(n=_.unit.nunique()).filter(_.n > 1)
+    return log.keep("sent_at_once", lambda: some.select("case").distinct())
+
+
 def _own(log: CaseLog) -> ibis.Table:
     "Runs of units of the cases that may have an overlap, whole."
     r = _units(log, runs(log))
-    some = r.group_by("case", "unit").agg(told=r.given.any(), first=r.run.min(), own=r.run.max(where=~r.given))
+    told = (r.given | r.claimed_at.notnull()).any()
+    some = r.group_by("case", "unit").agg(told=told, first=r.run.min(), own=r.run.max(where=_by_itself(r)))
     some = some.group_by("case").agg(told=_.told.any(), late=(_.own > _["first"]).any()).filter(_.told & _.late)
-    return _units(log, whole_runs(log, log.keep("may_overlap", lambda: some.select("case"))))
+    return _units(log, whole_runs(log, log.keep("may_overlap", lambda: some.select("case").union(_sent(log), distinct=True))))
 
 
 def _free(r: ibis.Table) -> ibis.Table:
-    "The same with `free`: the unit acts though it was not given the case; it had it before, and has not returned it since."
+    "The same with `holds`: the unit had the case before and has not returned it since; `free`: it acts then though it is not given the case."
     before: dict[str, Any] = dict(group_by=[r.case, r.unit], order_by=r.run, rows=(None, -1))
     had = ibis.coalesce(r.gave_seq.max().over(**before), r.first_seq.min().over(**before))
     back = r.back_seq.max().over(**before).fill_null(-1)
-    return r.mutate(free=(~r.given & (had > back)).fill_null(False))
+    r = r.mutate(holds=had > back)
+    return r.mutate(holds=r.holds.fill_null(False), free=(~r.given & r.holds).fill_null(False))
 
 # %% ../../nbs/intake/overlaps.ipynb #n008
-def _by_clock(log: CaseLog) -> bool:
-    "Whether the times of dispatches are times of the clock, not days."
-    return not {"timestamp", "dispatched"} & log.by_day
-
-
 def _told(log: CaseLog) -> ibis.Table:
-    "Runs of the cases that may have an overlap, with what is known of the unit that had the case before."
+    "Runs of the cases that may have an overlap, with what is known of the unit that had the case before (`answered`: or was never given it, `idle`: was sent it and has done nothing); `acted`: the unit acts by itself while another has the case."
     r = log.keep("free", lambda: _free(_own(log)))
     so_far: dict[str, Any] = dict(group_by=[r.case, r.unit], order_by=r.run, rows=(None, 0))
-    answered = (r.reply_seq.max().over(**so_far) > r.gave_seq.max().over(**so_far).fill_null(-1)).fill_null(False)
+    gave = r.gave_seq.max().over(**so_far)
+    answered = (r.reply_seq.max().over(**so_far) > gave.fill_null(-1)).fill_null(False)
     sent = r.sent.ifelse(r.entered_at, ibis.null("timestamp")).max().over(**so_far)
     again = r.free.lead().over(group_by=[r.case, r.unit], order_by=r.run).fill_null(False)
-    r = r.mutate(answered=answered, again=again, sent_at=sent)
+    r = r.mutate(answered=answered | gave.isnull(), again=again, sent_at=sent, idle=r.sent & (r.last_seq == r.gave_seq))
     line: dict[str, Any] = dict(group_by=r.case, order_by=r.run)
-    before = {c: r[c].lag().over(**line) for c in ("unit", "answered", "again", "sent_at")}
-    return r.mutate(**{f"{c}_before": b for c, b in before.items()})
+    before = {c: r[c].lag().over(**line) for c in ("unit", "answered", "again", "sent_at", "idle")}
+    r = r.mutate(**{f"{c}_before": b for c, b in before.items()})
+    r = r.mutate(other=(r.unit_before != r.unit).fill_null(False))
+    r = r.mutate(acted=r.free & r.other)
+    followed = r.acted.lead().over(group_by=r.case, order_by=r.run).fill_null(False)
+    r = r.mutate(followed=followed)
+    return r.mutate(told=r.followed.lag().over(group_by=[r.case, r.unit], order_by=r.run).fill_null(False))
 
-# %% ../../nbs/intake/overlaps.ipynb #n009
-def _acted(log: CaseLog) -> ibis.Table:
-    "Runs in which a unit acts by itself while another has the case; where one of several on end is evident, so are those after it."
-    r = _told(log)
-    evident = r.answered_before | r.again_before | ibis.literal(log.mapping.layout == "stays")
+# %% ../../nbs/intake/overlaps.ipynb #n012
+def _evident(log: CaseLog, r: ibis.Table) -> Any:
+    "Whether it is evident of a run by itself that both units hold the case, as an Ibis expression."
+    if log.mapping.layout == "stays":
+        return r.acted
+    evident = r.acted & (r.answered_before | r.again_before | r.told | (r.idle_before & r.sent_at.notnull()))
     if _by_clock(log):
-        evident = evident | (r.sent_at == r.sent_at_before).fill_null(False)
-    r = r.mutate(acted=(r.free & (r.unit_before != r.unit)).fill_null(False), evident=evident.fill_null(False))
-    r = r.mutate(turn=(~r.acted).cast("int32").sum().over(group_by=r.case, order_by=r.run, rows=(None, 0)))
-    told = (r.acted & r.evident).cast("int32").max().over(group_by=[r.case, r.turn], order_by=r.run, rows=(None, 0)) == 1
-    return r.mutate(evident=told).filter(_.acted).select("case", "run", "unit", "evident", at_once=ibis.literal(False))
+        evident = evident | (r.other & r.holds & (_by_itself(r) | r.sent) & (r.sent_at == r.sent_at_before))
+    return evident.fill_null(False)
+
+
+def _acted(log: CaseLog) -> ibis.Table:
+    "Runs in which a unit acts by itself, or is given the case that it has, while another has it; where one of several on end is evident, so are those after it."
+    r = _told(log)
+    r = r.mutate(evident=_evident(log, r), turns=r.acted if log.mapping.layout == "stays" else r.holds & r.other)
+    r = r.mutate(turn=(~r.turns).cast("int32").sum().over(group_by=r.case, order_by=r.run, rows=(None, 0)))
+    evident = (r.turns & r.evident).cast("int32").max().over(group_by=[r.case, r.turn], order_by=r.run, rows=(None, 0)) == 1
+    r = r.mutate(evident=evident).filter(_.turns & (_.acted | _.evident))
+    return r.select("case", "run", "unit", "evident", at_once=ibis.literal(False))
 
 
 def _at_once(log: CaseLog) -> ibis.Table:
     "Runs that a dispatcher's row began at the same time as the run before them, of another unit that had not returned the case."
-    r = _units(log, runs(log)).filter(_.sent)
-    some = r.group_by("case", "entered_at").agg(n=_.unit.nunique()).filter(_.n > 1)
-    some = log.keep("sent_at_once", lambda: some.select("case").distinct())
-    r = _units(log, whole_runs(log, some)).filter(_.sent)
+    r = _units(log, whole_runs(log, _sent(log))).filter(_.sent)
     same = r.group_by("case", "entered_at").agg(
         n=_.unit.nunique(), first=_.run.min(), last=_.run.max(), back=_.run.min(where=_.back_seq.notnull())
     )
@@ -85,10 +110,12 @@ def _at_once(log: CaseLog) -> ibis.Table:
 
 def _overlaps(log: CaseLog) -> ibis.Table:
     "As `overlaps`, not yet kept."
-    alone = _units(log, runs(log)).filter(~_.given & (_.run > 2))
-    found = [_acted(log)] if n_rows(alone.limit(1)) else []
-    found += [_at_once(log)] if _by_clock(log) or not found else []
-    return found[0].union(found[1]) if len(found) > 1 else found[0]
+    r, once = _units(log, runs(log)), _at_once(log)
+    alone = r.filter(_by_itself(r) & (r.run > 2))
+    if not n_rows(alone.limit(1)) and not n_rows(_sent(log).limit(1)):
+        return once
+    acted = log.keep("acted", lambda: _acted(log))
+    return acted.union(once.anti_join(acted, ["case", "run"]))
 
 
 def overlaps(
