@@ -173,3 +173,70 @@ def city(seed=20220217, n=300):
         pd.DataFrame(cases, columns=[*CASE_COLUMNS, *MORE_COLUMNS]).astype({"excluded": "boolean"}),
         pd.DataFrame(calls, columns=CALL_COLUMNS).astype({"reached": "boolean", "resolved": "boolean"}),
     )
+
+
+def _held(rng, units, many):
+    "What happens to a case, as (hours since the row before, unit, activity): dispatches, and those who then hold it or work on it at once"
+    lead, other, third = rng.permutation(units)[:3]
+    yield 0, "热线办", "受理"
+    yield 1, lead, "派单"
+    if rng.random() < 0.5:
+        yield 2, lead, "签收"
+    if rng.random() < 0.35:  # the return is refused, and the same unit has it again, or it is not and another has
+        yield 5, lead, "退单"
+        if rng.random() < 0.6:
+            yield 3, "热线办" if rng.random() < 0.5 else lead, "驳回退单"
+        if rng.random() < 0.4:
+            yield 1, "热线办", "改派"
+        if rng.random() < 0.5:
+            yield 1, lead if rng.random() < 0.6 else third, "派单"
+    for kind in rng.choice(["assists", "at once", "by itself", "passed on"], many):
+        if kind == "assists":
+            yield from _assisting(rng, other)
+        elif kind == "at once":
+            yield 1, other, "派单"
+            yield 0, third, "派单"
+            yield 4, other, "回复"
+        elif kind == "by itself":  # claimed and answered, and never handed over
+            yield 2, other, "派单"
+            for unit in rng.choice([lead, other], 3):
+                yield 3, unit, str(rng.choice(["签收", "回复", "联系诉求人"]))
+        else:
+            yield 2, third, "派单"
+            yield 2, lead if rng.random() < 0.5 else other, "派单"
+    if rng.random() < 0.8:
+        yield 6, str(rng.choice([lead, other, third])), "办结"
+        if rng.random() < 0.2:
+            yield 6, "热线办", "重办"
+            yield 6, lead, "办结"
+
+
+def _assisting(rng, unit):
+    "The rows of a unit that assists, of whom some return it, some never answer, and some close what is theirs"
+    yield 1, unit, "协办"
+    if rng.random() < 0.3:
+        yield 0, unit, "派单"
+    for activity, chance in {"签收": 0.5, "回复": 0.6, "退单": 0.2, "办结": 0.2, "协办": 0.2}.items():
+        if rng.random() < chance:
+            yield 2, unit, activity
+
+
+def together(seed=20251127, n=240):
+    "(events, cases, callbacks) as `city` gives them, of cases that several units assist in, are given at once, or answer without a transfer"
+    rng = np.random.default_rng(seed)
+    _, cases, calls = city(seed, n)
+    rows = []
+    for case, opened in zip(cases.case_id, cases.submitted_at):
+        at = opened
+        for hours, unit, activity in _held(rng, UNITS, int(rng.integers(0, 4))):
+            whole = rng.random() < 0.2  # times that are equal, and times to the hour
+            at += pd.Timedelta(seconds=int(hours * 3600 * (1 if whole else rng.integers(1, 12))) if hours else 0)
+            name = "工商局" if unit == "市场局" and activity == "派单" else None if rng.random() < 0.04 else str(unit)
+            rows.append((case, at, name, activity, "解决" if activity == "办结" else None))
+    events = pd.DataFrame(rows, columns=EVENT_COLUMNS)
+    events = events.sort_values("timestamp", kind="stable", ignore_index=True)
+    events["order"] = range(len(events))
+    events["reason"] = pd.Series("不属于本单位职责", events.index).where((events.activity == "退单") & (events.order % 2 == 0), None)
+    for c in ("unit", "result", "reason"):
+        events[c] = events[c].astype(object).where(events[c].notna(), None)
+    return events, cases, calls

@@ -7,10 +7,11 @@ from contextlib import suppress
 from itertools import takewhile
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from city import MAPPING, city
+from city import MAPPING, city, together
 
 from liuan_eval import custody, metrics
 from liuan_eval.flow import competence
@@ -22,10 +23,12 @@ from liuan_eval.intake.balance import balance, columns
 from liuan_eval.intake.checks import check, concerned
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.mapping import Mapping
+from liuan_eval.intake.overlaps import overlaps
 from liuan_eval.words.calendar import WorkCalendar
 from liuan_eval.words.text import LogError
 
-SERVED = [i for i in metrics.INDICATORS if i != "assist_late_rate"]  # in the city no unit assists
+ASSISTS = {"assist_late_rate", "assist_reply_hours"}  # in the city no unit assists; in that of several hands many do
+SERVED = [i for i in metrics.INDICATORS if i not in ASSISTS]
 BY_HOPS = ["n_cases", "bounce_rate", "pingpong_rate", "boomerang_rate"]
 GROUPS = {
     "all": {},
@@ -64,6 +67,17 @@ def duck(frames):
     return log
 
 
+@pytest.fixture(scope="module")
+def duck_together():
+    events, cases, calls = together()
+    log = CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
+    h, s = custody.hands(log).execute(), custody.spells(log).execute()
+    kinds = [h.assists, ~h.lead & ~h.assists, h.assists & (h.late == True), h.assists & h.replied_at.isna(), s.exit == "assisted"]  # noqa: E712
+    assert min(k.sum() for k in kinds) > 5 and overlaps(log).evident.nunique().execute() == 2 and log.has("return_rejected")
+    assert ASSISTS < {*metrics.available(log)[0]}
+    return log
+
+
 def ordered(frame, keys):
     frame = frame.sort_values(keys, ignore_index=True)
     for c in frame.columns:
@@ -88,7 +102,8 @@ def equal(got, want, keys, floats):
 
 def same_custody(log, duck):
     spell = ["case_id", "spell"]
-    for name, keys in dict(spells=spell, waits=spell, hops=["case_id", "hop"], cases=["case_id"]).items():
+    hand = ["case_id", "unit", "thread", "entered_at", "left_at", "claimed_at"]
+    for name, keys in dict(spells=spell, waits=spell, hops=["case_id", "hop"], cases=["case_id"], hands=hand).items():
         want = getattr(custody, name)(duck).execute()
         equal(getattr(custody, name)(log).execute(), want, keys, {c for c in want.columns if c.endswith("_seconds")})
     pd.testing.assert_frame_equal(custody.unit_waits(log), custody.unit_waits(duck), rtol=1e-9)
@@ -97,13 +112,21 @@ def same_custody(log, duck):
 def same_indicators(log, duck, group):
     more = GROUPS[group]
     got, want = metrics.compute(log, **more), metrics.compute(duck, **more)
-    assert set(want.indicator) == set(more.get("indicators", SERVED))
+    assert set(want.indicator) == set(more.get("indicators", metrics.available(duck)[0]))
     pd.testing.assert_series_equal(got.dtypes, want.dtypes)
     keys = [c for c in want.columns if c not in metrics.COLUMNS]
     sums = want.indicator.isin(["limbo_share", "delay_hours", "delay_share"])  # sums of time, all others are counts, or halves
     for part in (sums, ~sums):
         equal(got[part], want[part], keys, {"value", "low", "high"} | ({"numerator", "denominator"} if part is sums else set()))
     assert got[keys].astype(str).values.tolist() == want[keys].astype(str).values.tolist()  # in the same order, too
+
+
+def same_together(log, duck, groups):
+    "Cases that several units hold at once: who had a hand, where they overlap, and all indicators"
+    same_custody(log, duck)
+    equal(overlaps(log).execute(), overlaps(duck).execute(), ["case", "run"], set())
+    for group in groups:
+        same_indicators(log, duck, group)
 
 
 def same_science(log, duck):
@@ -235,8 +258,6 @@ WIDE = dict(
 
 @pytest.fixture(scope="module")
 def duck_plainer(frames):
-    import ibis
-
     con = ibis.duckdb.connect()
     return plainer(*[con.create_table(n, f) for n, f in zip(("events", "cases", "callbacks"), frames)])
 
@@ -352,8 +373,6 @@ def test_postgres_is_read_where_it_lies_and_never_pulled_whole(server, duck, fet
 
 
 def test_a_log_from_an_ibis_table_stays_in_its_database(server, duck, fetched):
-    import ibis
-
     con = ibis.connect(server)
     fetched["rows"] = 0
     log = CaseLog.from_frame(*[con.table(t, database=SCHEMA) for t in ("zoned", "cases", "callbacks")], **MAPPING)
@@ -363,6 +382,14 @@ def test_a_log_from_an_ibis_table_stays_in_its_database(server, duck, fetched):
 
 def test_postgres_custody_is_that_of_duckdb(postgres, duck):
     same_custody(postgres, duck)
+
+
+def test_postgres_cases_of_several_hands_are_those_of_duckdb(server, duck_together):
+    con = ibis.connect(server)
+    tables = [con.create_table(n, f, temp=True) for n, f in zip(("events", "cases", "callbacks"), together())]
+    log = CaseLog.from_frame(*tables, **MAPPING)
+    same_together(log, duck_together, ["all", "unit", "month", "hops", "unit and quarter"])
+    pd.testing.assert_frame_equal(custody.readings(log), custody.readings(duck_together))
 
 
 def test_postgres_paths_pairs_and_verdicts_are_those_of_duckdb(postgres, duck):
@@ -529,8 +556,6 @@ def spark(tmp_path_factory):
 @pytest.fixture(scope="module")
 def spark_tables(spark, frames, tmp_path_factory):
     "A function `name -> ibis table`: the city as Parquet, read by Spark"
-    import ibis
-
     events, cases, calls = frames
     folder = tmp_path_factory.mktemp("city")
     zoned = events.assign(timestamp=events.timestamp.dt.tz_localize("Asia/Shanghai"))
@@ -591,6 +616,14 @@ def test_spark_reads_a_row_a_ticket_from_a_frame_of_its_own(spark, duck_tickets,
     log = CaseLog.from_frame(spark.read.parquet(str(tmp_path / "t.parquet")), **WIDE)
     assert log.core._find_backend().name == "pyspark"
     same_custody(log, duck_tickets)
+
+
+def test_spark_cases_of_several_hands_are_those_of_duckdb(spark, duck_together, tmp_path):
+    tables = []
+    for name, frame in zip(("events", "cases", "callbacks"), together()):
+        frame.to_parquet(tmp_path / f"{name}.parquet", coerce_timestamps="us")
+        tables.append(spark.read.parquet(str(tmp_path / f"{name}.parquet")))
+    same_together(CaseLog.from_frame(*tables, **MAPPING), duck_together, ["all", "unit", "hops"])
 
 
 def test_spark_paths_pairs_and_verdicts_are_those_of_duckdb(on_spark, duck):

@@ -52,7 +52,7 @@ from liuan_eval.intake.tables import (
     events,
     known_words,
     numbered,
-    present_name,
+    present_names,
     refuse_unused,
     stay_events,
     wide_events,
@@ -501,7 +501,7 @@ def _check_closing(events: ibis.Table, core: ibis.Table, about: ibis.Table | Non
     if told or (about is not None and "closed_at" in about.columns) or n_rows(core.filter(core.act == Does.CLOSES).limit(1)):
         return
     last, end = core.group_by("case").agg(at=_.timestamp.max()), core.timestamp.max()
-    found = last.agg(n=_.count(), silent=(_.at < end.as_scalar() - ibis.interval(days=30)).cast("int64").mean()).execute().iloc[0]
+    found = last.agg(n=_.count(), silent=(_.at < end.as_scalar() - ibis.interval(days=30)).cast("int32").mean()).execute().iloc[0]
     if found.n < 20 or found.silent <= 0.5:
         return
     words = events.group_by("activity").agg(n=_.count()).order_by([_.n.desc(), _.activity]).limit(3).execute()
@@ -557,7 +557,8 @@ def _events(first: ibis.Table, mapping: Mapping) -> ibis.Table:
     e = taken_apart(with_aside(made), mapping)
     if mapping.aliases:
         check_aliases(units_seen(e), mapping)
-    return e.mutate(unit=present_name(e.unit, e.timestamp, mapping), activity=coded(e, e.activity, mapping, "activity"))
+    e = present_names(e, mapping)
+    return e.mutate(activity=coded(e, e.activity, mapping, "activity"))
 
 
 def _when(table: ibis.Table) -> Any:
@@ -694,7 +695,7 @@ def _last_moved(e: ibis.Table) -> dict[str, Any]:
     place = e.seq.cast("int64") * 2**28 + e.unit.fill_null(_NOBODY).cast("int64") * 2**4 + e.act
     before: dict[str, Any] = dict(group_by=e.case, order_by=e.seq, rows=(None, -1))
     last = (moves(e.act) & ~e.assists).ifelse(place, ibis.null("int64")).max().over(**before)
-    returned = e.seq.cast("int64") * 2 + (e.assists & (e.act == Does.RETURNS)).cast("int64")
+    returned = e.seq.cast("int64") * 2 + (e.assists & (e.act == Does.RETURNS)).cast("int32")
     part = (e.is_unit & (gives(e.act) | (e.act == Does.ASSISTS) | e.assists)).ifelse(returned, ibis.null("int64")).max().over(**before)
     return dict(moved_unit=(last // 2**4) % 2**24, moved_act=last % 2**4, part=(part % 2 == 1).fill_null(False))
 
@@ -729,7 +730,7 @@ def _beside(log: CaseLog, codes: list[int]) -> ibis.Table:
         some, "case"
     )
     is_unit = (e.unit.notin(codes) if codes else e.unit.notnull()).fill_null(False)
-    e = e.mutate(is_unit=is_unit, both=(e.act == Does.ASSISTS).cast("int8").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1)
+    e = e.mutate(is_unit=is_unit, both=(e.act == Does.ASSISTS).cast("int32").max().over(group_by=[e.case, e.unit, e.timestamp]) == 1)
     place = (moves(e.act) & e.is_unit).ifelse(e.seq.cast("int64") * 2**24 + e.unit, ibis.null("int64"))
     given = ((e.act == Does.DISPATCHES) & e.both).ifelse(ibis.null("int64"), place)
     first: Any = ibis.coalesce(given.min().over(group_by=e.case), place.min().over(group_by=e.case))
@@ -740,9 +741,9 @@ def _told(e: ibis.Table, codes: list[int]) -> ibis.Table:
     "Rows with `assists` told from the rows before, and `moved`: of a case of which that told something new."
     said = _telling(e, codes)
     t = said.mutate(now=_assists(said))
-    t = t.mutate(moved=(t.now != t.assists).cast("int8").max().over(group_by=t.case) == 1, assists=t.now)
+    t = t.mutate(moved=(t.now != t.assists).cast("int32").max().over(group_by=t.case) == 1, assists=t.now)
     leads = moves(t.act) & ~t.assists & t.is_unit
-    return t.mutate(led=leads.cast("int8").max().over(group_by=t.case) == 1).select(*e.columns, "moved", "led")
+    return t.mutate(led=leads.cast("int32").max().over(group_by=t.case) == 1).select(*e.columns, "moved", "led")
 
 
 def _assisting(log: CaseLog) -> ibis.Table:

@@ -259,7 +259,7 @@ def _names(table: ibis.Table, mapping: Mapping) -> tuple[str | None, dict[str, A
             new[c] = cleaned(table, table[c], missing)
     return case, {c: e for c, e in new.items() if not e.equals(table[c])}
 
-
+# %% ../../nbs/intake/names.ipynb #n011
 def clean(
     tables: dict[str, ibis.Table],  # the tables of a log, as they were opened
     mapping: Mapping,  # of the log
@@ -305,12 +305,34 @@ def _row(row: dict, keys: tuple[str, ...]) -> dict:
     return {k: plain(v) if k in keys and isinstance(v, str) else v for k, v in row.items()}
 
 
+def _last(row: dict, aliases: Iterable[dict]) -> dict:
+    "An alias with the last name of a unit that was renamed in its turn; not where that began only after the first name had ended."
+    day = lambda a, key, none: pd.Timestamp(str(a.get(key) or none))
+    seen, unit, end = {row["alias"]}, row["unit"], day(row, "valid_to", "2200-01-01")
+    while unit not in seen:
+        seen.add(unit)
+        more = [a["unit"] for a in aliases if a["alias"] == unit and a["unit"] not in seen and day(a, "valid_from", "1900-01-01") <= end]
+        unit = more[0] if more else unit
+    return row | dict(unit=unit)
+
+
+def _renamed_in(mapping: Mapping) -> Mapping:
+    "A mapping with aliases to the last names, whose dispatchers and owners go by these too; a dated name under `[[units]]` is another unit's."
+    aliases, own = [_last(a, mapping.aliases) for a in mapping.aliases], {u["unit"] for u in mapping.units}
+    dated = {a["alias"] for a in aliases if a.get("valid_from") or a.get("valid_to")}
+    now = {a["alias"]: a["unit"] for a in aliases if a["alias"] not in own & dated}
+    routes = [*mapping.dispatchers, *(now[d] for d in mapping.dispatchers if d in now)]
+    routes += [old for old, unit in now.items() if unit in routes and old in dated]
+    owners = {topic: now.get(u, u) for topic, u in mapping.owners.items()}
+    return replace(mapping, aliases=tuple(aliases), dispatchers=tuple(dict.fromkeys(routes)), owners=owners)
+
+
 def in_mapping(
     mapping: Mapping,  # of a log
 ) -> Mapping:
-    "A mapping with its names in their normal form and its words in codes."
+    "A mapping with its names in their normal form, the last of each unit, and its words in codes."
     m = mapping
-    return replace(
+    m = replace(
         m,
         dispatchers=tuple(map(plain, m.dispatchers)),
         units=tuple(_row(u, ("unit", "parent")) | ({"kind": code_of(u["kind"], "kind")} if u.get("kind") else {}) for u in m.units),
@@ -318,6 +340,7 @@ def in_mapping(
         owners={plain(k): plain(v) for k, v in m.owners.items()},
         words={kind: {plain(str(w)): code_of(v, kind, m.returned) or v for w, v in o.items()} for kind, o in m.words.items()},
     )
+    return _renamed_in(m) if m.aliases else m
 
 # %% ../../nbs/intake/names.ipynb #n058
 _GRADE = re.compile("([0-9]+(?:[.][0-9]+)?|[一二三四五六七八九十])( ?(?:颗?星级?|分|级|stars?|points?))?")

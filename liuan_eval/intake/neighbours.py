@@ -71,7 +71,7 @@ class Line(InOrder):
     ) -> Any:  # true or false
         "Whether the second condition holds on the last row, up to the row itself, on which the first does; one column tells the groups apart."
         t = self.table
-        place = (t[self.within[0]].cast("int64") * _FAR + t[self.by]) * 2 + holds.cast("int64")
+        place = (t[self.within[0]].cast("int64") * _FAR + t[self.by]) * 2 + holds.cast("int32")
         return mark.ifelse(place, ibis.null("int64")).max().over(self._over((None, 0))) % 2 == 1
 
     def so_far(
@@ -79,7 +79,7 @@ class Line(InOrder):
         holds: Any,  # a condition on a row
     ) -> Any:  # whole numbers that rise by one with each such row; where rows stream by they go on from group to group
         "How many rows up to the row itself a condition holds on."
-        return holds.fill_null(False).cast("int64").sum().over(self._over((None, 0))).cast("int64")
+        return holds.fill_null(False).cast("int32").sum().over(self._over((None, 0))).cast("int64")
 
 
 def with_place(

@@ -134,6 +134,6 @@ def begins(
     events: ibis.Table,  # of stays, in codes
 ) -> Any:  # true or false for each
     "Whether an event stands after those that end a stay at the same time: it begins one, or ends one that lasted no time."
-    ends = (events[ROW] % 2 != 0).cast("int8")
+    ends = (events[ROW] % 2 != 0).cast("int32")
     began = events.timestamp.min().over(group_by=[events.case_id, events.unit, events[ROW] - ends])
     return (ends == 0) | (events.timestamp == began)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROW', 'AGAIN', 'HIDDEN', 'UNCLEAR', 'COUNTED', 'known_words', 'coded', 'case_of', 'column', 'order_of', 'numbered',
-           'events', 'wide_events', 'stay_events', 'with_aside', 'refuse_unused', 'present_name', 'end_of_day',
+           'events', 'wide_events', 'stay_events', 'with_aside', 'refuse_unused', 'present_names', 'end_of_day',
            'attributes', 'calls_of']
 
 # %% ../../nbs/intake/tables.ipynb #n003
@@ -370,23 +370,54 @@ def refuse_unused(
             )
 
 # %% ../../nbs/intake/tables.ipynb #n029
-def present_name(
-    unit: Any,  # names of units, a column
-    at: Any,  # when each was written, a column of times
+def _dated(row: dict) -> bool:
+    return bool(row.get("valid_from") or row.get("valid_to"))
+
+
+def _within(at: Any, row: dict) -> Any:
+    "Whether times on the wall clock lie within the dates of an alias."
+    cond: Any = ibis.literal(True)
+    if row.get("valid_from"):
+        cond = cond & (at >= ibis.timestamp(str(row["valid_from"])))
+    if row.get("valid_to"):
+        cond = cond & (at < ibis.timestamp(str(row["valid_to"])) + ibis.interval(days=1))
+    return cond
+
+# %% ../../nbs/intake/tables.ipynb #n005
+def _means(t: ibis.Table, row: dict, mapping: Mapping) -> Any:
+    "Of the rows of a case that name units with aliases: whether an alias means its unit in that case."
+    told = ((t.unit == row["alias"]) & _within(t.at_, row)).any().fill_null(False)
+    own = {u["unit"] for u in mapping.units}
+    if row["alias"] in own:
+        return told
+    beside = {row["unit"], *(a["alias"] for a in mapping.aliases if a["unit"] == row["unit"] and a["alias"] not in own)} - {row["alias"]}
+    first = t.at_.min(where=t.unit.isin(sorted(beside)))
+    late = first >= ibis.timestamp(str(row["valid_from"])) if row.get("valid_from") else first.notnull()
+    return told | late.fill_null(False)
+
+
+def _in_cases(events: ibis.Table, dated: dict[str, dict], mapping: Mapping) -> ibis.Table:
+    "Events with a column for each dated alias: whether it means its unit in the case."
+    names = sorted({n for a in mapping.aliases for n in (a["alias"], a["unit"])})
+    some = events.filter(events.unit.isin(names)).mutate(at_=wall(events.timestamp, mapping.timezone))
+    some = some.group_by("case_id").agg(**{c: _means(some, a, mapping) for c, a in dated.items()})
+    some = kept(some.filter(reduce(lambda x, y: x | y, [some[c] for c in dated])))
+    return events.left_join(some, "case_id").drop("case_id_right")
+
+
+def present_names(
+    events: ibis.Table,  # case_id, unit and timestamp, and more
     mapping: Mapping,  # with its `aliases`
-) -> Any:  # names
-    "Units under their present names; a name begins and ends with a day on the wall clock."
-    at = wall(at, mapping.timezone)
-
-    def hit(a: dict) -> Any:
-        cond = unit == a["alias"]
-        if a.get("valid_from"):
-            cond &= at >= ibis.timestamp(str(a["valid_from"]))
-        if a.get("valid_to"):
-            cond &= at < ibis.timestamp(str(a["valid_to"])) + ibis.interval(days=1)
-        return cond
-
-    return ibis.cases(*[(hit(a), a["unit"]) for a in mapping.aliases], else_=unit) if mapping.aliases else unit
+) -> ibis.Table:  # the events
+    "Events with units under their present names; a name begins and ends with a day on the wall clock, and in a case a unit has one name."
+    if not mapping.aliases:
+        return events
+    dated = {f"alias_{i}_": a for i, a in enumerate(mapping.aliases) if _dated(a)}
+    t = _in_cases(events, dated, mapping) if dated else events
+    at = wall(t.timestamp, mapping.timezone)
+    hits = [((t.unit == a["alias"]) & _within(at, a), a["unit"]) for a in mapping.aliases]
+    hits += [((t.unit == a["alias"]) & t[c].fill_null(False), a["unit"]) for c, a in dated.items()]
+    return t.mutate(unit=ibis.cases(*hits, else_=t.unit)).select(events.columns)
 
 # %% ../../nbs/intake/tables.ipynb #n032
 def end_of_day(
