@@ -154,7 +154,7 @@ KINDS = {  # the rows of a case -> hops, ping-pongs, bounces, hands
     "H:received A:dispatched A:claimed B:contacted A:replied A:closed": (0, 0, 0, 2),  # B was never given it
     "A:dispatched B:dispatched A:claimed B:claimed A:designated A:replied A:closed": (0, 0, 0, 2),  # the arbiter names one that has it
     "H:received A:dispatched@1 B:dispatched@1 B:returned@2 H:received@3 A:claimed@4 A:closed@5": (0, 0, 0, 2),  # A claims its own part
-    "A:dispatched A:replied B:dispatched@5 A:dispatched@5 B:replied A:closed": (0, 0, 0, 2),  # B comes in, A goes on
+    "A:dispatched A:replied B:dispatched@5 A:dispatched@5 B:replied@6 A:closed@7": (0, 0, 0, 2),  # B comes in, A goes on
     "H:received A:dispatched@1 B:dispatched@1 A:returned@2 H:received@3 C:dispatched@4 B:claimed@5 C:replied@6 B:closed@7": (1, 0, 0, 2),
     "A:dispatched B:dispatched A:returned C:dispatched B:claimed C:replied B:closed": (1, 0, 0, 2),  # C has A's part
     "H:received A:dispatched@1 B:dispatched@1 B:returned@2 B:dispatched@3 A:replied@4 B:replied@5 A:closed@6": (1, 0, 1, 2),
