@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Event, Stay, custody, hands, helping, late, replies, side_by_side
-from test_custody import COLUMNS, START, compare, plain, table
+from test_custody import START, compare, plain, table
 
 from liuan_eval import custody as room
 from liuan_eval.custody.hands import coded_hands
@@ -142,3 +142,149 @@ def test_stays_that_overlap_in_time_are_threads_as_their_intervals_say(seed):
         assert [(a, b, plain(at), p) for a, b, at, p in h] == passed, own
         several += len(lines) > 1
     assert several > 100
+
+
+KINDS = {  # the rows of a case -> hops, ping-pongs, bounces, hands
+    # both are given the case
+    "H:received A:dispatched B:dispatched A:claimed B:claimed A:replied B:replied A:closed": (0, 0, 0, 2),
+    "H:received A:dispatched@1 B:dispatched@1 B:replied@2 B:closed@3": (0, 0, 0, 2),
+    "H:received A:dispatched@1 B:dispatched@1 A:claimed@2 A:closed@3 B:replied@4": (0, 0, 0, 2),  # the lead closes first
+    "H:received A:dispatched B:dispatched A:claimed A:replied A:closed": (0, 0, 0, 2),  # B does nothing
+    "A:claimed B:claimed A:replied B:replied A:closed": (0, 0, 0, 2),  # nobody wrote down the dispatch
+    "H:received A:dispatched A:claimed B:contacted A:replied A:closed": (0, 0, 0, 2),  # B was never given it
+    "A:dispatched B:dispatched A:claimed B:claimed A:designated A:replied A:closed": (0, 0, 0, 2),  # the arbiter names one that has it
+    "H:received A:dispatched@1 B:dispatched@1 B:returned@2 H:received@3 A:claimed@4 A:closed@5": (0, 0, 0, 2),  # A claims its own part
+    "A:dispatched A:replied B:dispatched@5 A:dispatched@5 B:replied@6 A:closed@7": (0, 0, 0, 2),  # B comes in, A goes on
+    "H:received A:dispatched@1 B:dispatched@1 A:returned@2 H:received@3 C:dispatched@4 B:claimed@5 C:replied@6 B:closed@7": (1, 0, 0, 2),
+    "A:dispatched B:dispatched A:returned C:dispatched B:claimed C:replied B:closed": (1, 0, 0, 2),  # C has A's part
+    "H:received A:dispatched@1 B:dispatched@1 B:returned@2 B:dispatched@3 A:replied@4 B:replied@5 A:closed@6": (1, 0, 1, 2),
+    # one assists
+    "H:received A:dispatched K:assisted A:claimed K:replied A:replied A:closed": (0, 0, 0, 2),
+    "H:received K:dispatched@1 K:assisted@1 A:dispatched@1 K:replied@2 A:closed@3": (0, 0, 0, 2),
+    "A:dispatched K:assisted K:returned A:replied A:closed": (0, 0, 0, 2),
+    "H:received A:dispatched K:assisted K:returned H:received L:assisted A:replied L:replied A:closed": (0, 0, 0, 3),
+    "H:received A:dispatched K:assisted K:returned H:received L:dispatched A:replied L:replied A:closed": (0, 0, 0, 3),
+    "H:received A:dispatched K:assisted K:returned H:received K:dispatched K:replied A:closed": (0, 0, 0, 2),
+    "A:dispatched K:assisted K:returned K:return_rejected K:replied A:closed": (0, 0, 0, 2),
+    "A:dispatched K:assisted K:claimed L:transferred L:replied A:replied A:closed": (0, 0, 0, 3),  # K passes its part on
+    "A:dispatched K:assisted A:returned K:dispatched K:replied K:closed": (1, 0, 0, 2),  # K leads now
+    "A:dispatched K:assisted A:returned B:dispatched K:replied B:closed": (1, 0, 0, 2),
+    # a return that is refused
+    "A:dispatched A:returned A:dispatched A:closed": (1, 0, 1, 1),
+    "H:received A:dispatched A:returned H:received A:dispatched A:closed": (1, 0, 1, 1),
+    "H:received A:dispatched *:returned H:received A:dispatched *:returned H:received A:dispatched A:closed": (2, 0, 2, 1),
+    "A:dispatched *:returned *:return_rejected A:claimed A:closed": (1, 0, 1, 1),
+    "A:dispatched A:returned A:returned A:dispatched A:closed": (1, 0, 1, 1),
+    "A:dispatched A:returned A:return_rejected A:dispatched A:closed": (1, 0, 1, 1),
+    # and what is passed on all the same
+    "A:dispatched A:returned B:dispatched B:returned A:dispatched A:closed": (2, 1, 0, 1),
+    "A:dispatched A:claimed B:transferred A:claimed A:closed": (2, 1, 0, 1),  # A passed it on; B did nothing: it came back
+    "A:dispatched B:dispatched B:claimed B:closed": (1, 0, 0, 1),
+    "A:claimed A:returned B:claimed B:returned A:claimed A:closed": (2, 1, 0, 1),
+}
+
+
+def test_no_case_has_a_hop_that_an_office_would_not_call_one():
+    c = coded_cases(log := as_log(of(**{steps: steps for steps in KINDS}))).join(log.case_ids, "case").execute().set_index("case_id")
+    got = {s: tuple(map(int, r)) for s, r in zip(c.index, c[["n_hops", "n_pingpong", "n_bounced", "n_hands"]].values)}
+    assert got == KINDS
+    compare(log, custody(of(**{steps: steps for steps in KINDS}), ("H",)))
+
+
+def test_a_unit_that_gave_its_part_back_left_then_and_is_not_late():
+    steps = dict(
+        a="A:dispatched@1 B:dispatched@1 A:returned@2 B:claimed@3 B:closed@9",
+        b="A:dispatched K:assisted K:returned A:closed@9",
+        c="A:dispatched K:assisted A:returned K:dispatched K:closed@9",
+    )
+    log = as_log(of(**steps), pd.DataFrame(dict(case_id=[*steps], due_at=START + timedelta(hours=5))))
+    t = hands_of(log).execute().sort_values(["case_id", "thread", "entered_at"])
+    hour = t.left_at.map(lambda at: (plain(at) - START) // timedelta(hours=1))
+    assert [*zip(t.case_id, t.unit, hour, t.late.astype(object).where(t.late.notna(), None))] == [
+        ("a", "A", 2, None),
+        ("a", "B", 9, True),
+        ("b", "A", 9, True),
+        ("b", "K", 2, None),
+        ("c", "A", 3, None),
+        ("c", "K", 9, True),
+        ("c", "K", 3, None),  # it assisted until it was given the case
+    ]
+
+
+# what must not change anything
+
+NAMES = {"A": "丁局", "B": "丙局", "C": "乙局", "H": "热线"}
+rows = st.tuples(st.sampled_from("ABCH"), st.sampled_from(STEPS), st.integers(0, 1), st.booleans())
+logs = st.lists(st.lists(rows, min_size=2, max_size=9), min_size=40, max_size=60)
+few = settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=[*HealthCheck])
+
+
+def events_in(paths):
+    res = []
+    for i, path in enumerate(paths):
+        at = START
+        for unit, act, hours, nameless in path:
+            at += timedelta(hours=hours)
+            res.append(Event(f"c{i:03d}", at, None if nameless and act == "returned" else unit, act))
+    return res
+
+
+def numbers(log):
+    "Spells and hops by case, and hands; no codes and no names of columns that depend on the order of units"
+    s, h, a = (t.execute() for t in (room.spells(log), room.hops(log), hands_of(log)))
+    order = lambda t, *by: sorted(map(tuple, t[[*by]].astype(object).where(t[[*by]].notna(), None).values.tolist()), key=str)
+    return (
+        order(s, "case_id", "thread", "spell", "unit", "entered_at", "left_at", "next_unit", "exit"),
+        order(h, "case_id", "hop", "from_unit", "to_unit", "at", "kind", "pingpong", "boomerang"),
+        order(a, "case_id", "thread", "unit", "assists", "entered_at", "replied_at", "left_at"),
+    )
+
+
+@few
+@given(logs, st.randoms(use_true_random=False))
+def test_names_cases_zero_hour_and_the_place_of_other_rows_change_nothing(paths, random):
+    events = events_in(paths)
+    plainly = numbers(as_log(events))
+    later = lambda t: t + timedelta(days=365) if isinstance(t, (datetime, pd.Timestamp)) else t
+    case = lambda x: f"x{x[1:]}" if isinstance(x, str) and x[:1] == "c" and x[1:].isdigit() else NAMES.get(x, x)
+    moved = [Event(case(e.case_id), e.timestamp + timedelta(days=365), NAMES.get(e.unit, e.unit), e.activity) for e in events]
+    queues = {k: [e for e in moved if e.case_id == k] for k in {e.case_id for e in moved}}
+    mixed = []  # cases in any order among each other, the rows of each in their own
+    while queues:
+        k = random.choice(sorted(queues))
+        mixed.append(queues[k].pop(0))
+        queues = {k: q for k, q in queues.items() if q}
+    told = [sorted((tuple(later(case(x)) for x in r) for r in part), key=str) for part in plainly]
+    assert [*numbers(as_log(mixed, dispatchers=["热线"]))] == told
+
+
+@few
+@given(logs)
+def test_threads_hops_and_hands_hang_together(paths):
+    log = as_log(events_in(paths))
+    s, h, a = (t.execute() for t in (room.spells(log), room.hops(log), hands_of(log)))
+    c = coded_cases(log).join(log.case_ids, "case").execute().set_index("case_id")
+    own = s[~s.is_dispatcher].sort_values(["case_id", "thread", "spell"])
+    after = own.groupby(["case_id", "thread"])[["unit", "entered_at"]].shift(-1)
+    joined = own.assign(to=after.unit, at=after.entered_at).dropna(subset="to")  # a hop is from one spell to the next of one thread
+    assert sorted(zip(joined.case_id, joined.unit, joined.to, joined["at"])) == sorted(zip(h.case_id, h.from_unit, h.to_unit, h["at"]))
+    threads = own.groupby("case_id").thread.nunique()
+    assert (c.n_hops == c.n_spells - threads.reindex(c.index).fillna(0)).all()
+    assert not a.duplicated(["case_id", "thread", "unit", "entered_at", "assists"]).any() and (len(own) + a.assists.sum()) == len(a)
+    assert (threads.reindex(c.index).fillna(0) + a[a.assists].groupby("case_id").size().reindex(c.index).fillna(0) == c.n_hands).all()
+    assert own.groupby("case_id").thread.min().eq(1).all()
+
+
+@few
+@given(logs)
+def test_never_is_the_chain_of_old_and_where_nothing_overlaps_all_readings_are_one(paths):
+    events = [e for e in events_in(paths) if e.activity != "assisted"]
+    if not events:
+        return
+    never, always = as_log(events, together="never"), as_log(events, together="always")
+    assert (room.spells(never).execute().thread == 1).all()
+    compare(never, custody(events, ("H",), together="never"))
+    several = {*(t := room.spells(always).execute()).case_id[t.thread > 1]}
+    t = readings(alone := as_log([e for e in events if e.case_id not in several] or of(x="A:dispatched")))
+    assert len(t[["n_hops", "n_pingpong"]].drop_duplicates()) == 1
+    assert (room.spells(alone).execute().thread == 1).all()
