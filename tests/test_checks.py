@@ -54,7 +54,7 @@ def sums_up(log: CaseLog) -> None:
 def test_every_row_of_a_ledger_is_used_or_set_aside_for_the_reason_that_it_has(rows):
     fates = [fate(*row) for row in zip(rows["工单编号"], rows["时间"])]
     assume("used" in fates)
-    log = CaseLog.from_frame(rows, dispatchers=["热线"])
+    log = CaseLog.from_frame(rows, dispatchers=["热线"], ties="oldest_first")
     own = log.fates[log.fates.table == "events"].set_index("code").n
     assert own.to_dict() == pd.Series(fates).value_counts().to_dict() and own.sum() == len(rows)
     assert log.core.count().execute() == fates.count("used")
@@ -92,7 +92,7 @@ def test_the_tables_of_cases_and_calls_add_up_too(rows, data):
         cases=pd.DataFrame(cases, columns=["工单编号", "渠道"], dtype="string"),
         callbacks=pd.DataFrame(calls, columns=["工单编号", "是否满意"], dtype="string"),
     )
-    log = CaseLog.from_frame(rows, **tables, dispatchers=["热线"])
+    log = CaseLog.from_frame(rows, **tables, dispatchers=["热线"], ties="oldest_first")
     for name, table in tables.items():
         assert log.fates[log.fates.table == name].n.sum() == len(table)
     sums_up(log)
