@@ -244,7 +244,8 @@ def telephone(calls):
 def renamed(events):
     "Events with the present name of the unit that was renamed"
     until = pd.Timestamp(MAPPING["aliases"][0]["valid_to"]) + pd.Timedelta(days=1)
-    names = ["市场局" if u == "工商局" and t < until else u for u, t in zip(events.unit, events.timestamp)]
+    known = set(events.case_id[(events.unit == "市场局") | (events.unit == "工商局") & (events.timestamp < until)])
+    names = ["市场局" if u == "工商局" and c in known else u for u, c in zip(events.unit, events.case_id)]  # in a case a unit has one name
     return events.assign(unit=pd.Series(names, events.index, dtype=object))
 
 
