@@ -2857,6 +2857,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'liuan_eval.report.study._without_words': ( 'report/study.html#_without_words',
                                                                                      'liuan_eval/report/study.py'),
                                          'liuan_eval.report.study.cut_to': ('report/study.html#cut_to', 'liuan_eval/report/study.py'),
+                                         'liuan_eval.report.study.each_reading': ( 'report/study.html#each_reading',
+                                                                                   'liuan_eval/report/study.py'),
                                          'liuan_eval.report.study.heading': ('report/study.html#heading', 'liuan_eval/report/study.py'),
                                          'liuan_eval.report.study.month_of': ('report/study.html#month_of', 'liuan_eval/report/study.py'),
                                          'liuan_eval.report.study.read_part': ('report/study.html#read_part', 'liuan_eval/report/study.py'),
