@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from liuan_eval import custody, metrics
 from liuan_eval.flow import graph
+from liuan_eval.intake import datasets
 from liuan_eval.intake import log as room
 from liuan_eval.intake.balance import accepted, balance, columns, lost, told
 from liuan_eval.intake.checks import READER, check, concerned
+from liuan_eval.intake.draft import draft
+from liuan_eval.intake.guess import routers
 from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.intake.profile import look
 from liuan_eval.words.text import LogError
 
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
