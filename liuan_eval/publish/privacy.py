@@ -191,7 +191,8 @@ def _still_open(
             told = [k for k in _totals(frame.loc[at, dims]) if min(left[at][k].sum(), (n - left)[at][k].sum()) >= least]
             veil[at], known = _hidden(size[at], np.full(len(at), np.nan), own, least, told, veil[at])
             exposed += known
-        veil |= ~np.isnan(left) & np.isin(cell, cell[veil & ~hidden])
+        for same in (cell + 1j * left, cell + 1j * (n - left)):
+            veil |= ~np.isnan(left) & np.isin(same, same[veil & ~hidden])
         if (before == veil).all():
             veil &= ~hidden
             return veil, int((veil & (few > 0) & (few < least)).sum()), exposed
