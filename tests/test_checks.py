@@ -20,6 +20,7 @@ from liuan_eval.intake.draft import draft
 from liuan_eval.intake.guess import routers
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.intake.profile import look
+from liuan_eval.report.cli import run
 from liuan_eval.words.text import LogError
 
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
@@ -323,3 +324,24 @@ def test_check_asks_of_public_logs_about_a_desk_only_where_one_unit_begins_most_
     monkeypatch.setenv("LIUAN_EVAL_DATA", str(data_dir(name).parent))
     found = check(datasets.load(name), "en").set_index("code")["count"]
     assert found.get("looks_dispatcher") == {"bpic2013_incidents": None, "receipt": 1136}[name]
+
+
+def test_check_prints_what_each_reading_of_ambiguous_cases_counts_and_nothing_where_they_agree(tmp_path, capsys):
+    acts = [("城管局", "派单"), ("住建局", "派单"), ("城管局", "签收"), ("住建局", "签收"), ("城管局", "回复"), ("住建局", "办结")]
+    rows = [(f"X{k}", f"2022-03-0{k} 0{i}:00", u, a) for k in (1, 2) for i, (u, a) in enumerate(acts)]
+    rows += [(f"Y{k}", f"2022-03-0{k} 0{i}:00", "城管局", a) for k in range(1, 9) for i, a in enumerate(("派单", "办结"))]
+    heads = ["case_id", "timestamp", "unit", "activity"]
+    for name, kept in (("both", rows), ("plain", rows[12:])):
+        pd.DataFrame(kept, columns=heads).to_csv(tmp_path / f"{name}.csv", index=False)
+        log = read_log(tmp_path / f"{name}.csv")
+        for lang in ("zh", "en"):
+            run(["check", str(tmp_path / f"{name}.csv"), "--lang", lang])
+            said = " ".join(capsys.readouterr().out.split())
+            for how in ("evidence", "always", "never"):
+                assert (f'together = "{how}"' + {"evidence": ", used here" if lang == "en" else "，现用"}.get(how, "") in said) == (
+                    name == "both"
+                )
+        if name == "both":
+            r = custody.readings(log).set_index("together")
+            assert f'"never") {r.n_hops["never"]} hops and {r.n_pingpong["never"]} ping-pongs' in said
+            assert r.n_hops["never"] > r.n_hops["evidence"]

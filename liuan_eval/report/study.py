@@ -233,8 +233,8 @@ def each_reading(
         return None
     mark = Text("，现用", ", used here")
     each = [
-        _NUMBERS.format(how=_HOW[x.together], key=x.together, chosen=mark if x.chosen else Text("", ""), hops=x.n_hops, back=x.n_pingpong)
-        for x in r.itertuples()
+        _NUMBERS.format(how=_HOW[how], key=how, chosen=mark if chosen else Text("", ""), hops=hops, back=back)
+        for how, hops, back, chosen in zip(r.together, r.n_hops, r.n_pingpong, r.chosen)
     ]
     return Text(
         "{n:,} 件工单看不出是共同办理还是来回转手：{each}。在映射中写明 together 即可改变读法。",
