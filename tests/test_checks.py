@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 
 from liuan_eval import custody, metrics
 from liuan_eval.flow import graph
+from liuan_eval.intake import datasets
 from liuan_eval.intake import log as room
 from liuan_eval.intake.balance import accepted, balance, columns, lost, told
 from liuan_eval.intake.checks import READER, check, concerned
+from liuan_eval.intake.draft import draft
+from liuan_eval.intake.guess import routers
 from liuan_eval.intake.log import CaseLog, read_log
+from liuan_eval.intake.profile import look
+from liuan_eval.report.cli import run
 from liuan_eval.words.text import LogError
 
 FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
@@ -265,3 +270,78 @@ def test_a_table_of_a_database_has_no_lines_and_adds_up_all_the_same(frames):
     log = CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
     sums_up(log)
     assert lost(log).share.max() == 0
+
+
+def desk_log(n, keeps, name="服务台", others=0, **more):
+    "Cases that begin with a desk, which closes the first `keeps` of them itself, and `others` that begin with a team"
+    rows = []
+    for i in range(n + others):
+        first = name if i < n else "1队"
+        last = first if i < keeps or i >= n else f"{i % 3}队"
+        steps = [(first, "受理"), (last, "派单"), (last, "办结")]
+        rows += [(f"X{i}", f"2022-03-0{1 + j} 0{i % 10}:00", u, a) for j, (u, a) in enumerate(steps)]
+    frame = pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity"])
+    return frame, CaseLog.from_frame(frame, **more)
+
+
+DESKS = {  # cases that begin with it, how many it closes, others; asked?
+    "routes all": (30, 0, 0, True),
+    "closes a few": (30, 6, 0, True),
+    "closes a quarter": (40, 10, 0, False),
+    "closes most": (30, 25, 0, False),
+    "more than half": (16, 0, 14, True),
+    "half": (15, 0, 15, False),
+    "three cases": (3, 0, 0, False),
+    "nine cases": (9, 0, 0, False),
+    "ten cases": (10, 0, 0, True),
+}
+
+
+@pytest.mark.parametrize("kind", DESKS)
+def test_a_unit_that_looks_like_a_dispatcher_is_asked_about_by_check_and_by_the_draft(kind):
+    n, keeps, others, asked = DESKS[kind]
+    frame, log = desk_log(n, keeps, others=others)
+    found = check(log, "en").set_index("code")
+    assert ("looks_dispatcher" in found.index) == asked
+    assert ("服务台" in routers_of(frame)) == asked
+    if asked:
+        assert found.examples["looks_dispatcher"] == "服务台" and "dispatchers" in found.done["looks_dispatcher"]
+        assert found["count"]["looks_dispatcher"] == n
+        assert '# dispatchers = ["服务台"]' in draft(frame)
+        told = desk_log(n, keeps, others=others, dispatchers=["服务台"])[1]
+        assert "looks_dispatcher" not in set(check(told).code), "declared, and asked again"
+
+
+def routers_of(frame):
+    "The units that a first mapping proposes as dispatchers by what they do"
+    looked = look(frame)
+    return routers(looked, dict(layout="events", columns={c: c for c in frame.columns}))
+
+
+@pytest.mark.parametrize("name", ["bpic2013_incidents", "receipt"])
+def test_check_asks_of_public_logs_about_a_desk_only_where_one_unit_begins_most_cases(name, data_dir, monkeypatch):
+    "In the receipt log one unit begins 1,136 of 1,434 cases and ends 127 of them; in the incidents of 2013 the first of the units begins a quarter"
+    monkeypatch.setenv("LIUAN_EVAL_DATA", str(data_dir(name).parent))
+    found = check(datasets.load(name), "en").set_index("code")["count"]
+    assert found.get("looks_dispatcher") == {"bpic2013_incidents": None, "receipt": 1136}[name]
+
+
+def test_check_prints_what_each_reading_of_ambiguous_cases_counts_and_nothing_where_they_agree(tmp_path, capsys):
+    acts = [("城管局", "派单"), ("住建局", "派单"), ("城管局", "签收"), ("住建局", "签收"), ("城管局", "回复"), ("住建局", "办结")]
+    rows = [(f"X{k}", f"2022-03-0{k} 0{i}:00", u, a) for k in (1, 2) for i, (u, a) in enumerate(acts)]
+    rows += [(f"Y{k}", f"2022-03-0{k} 0{i}:00", "城管局", a) for k in range(1, 9) for i, a in enumerate(("派单", "办结"))]
+    heads = ["case_id", "timestamp", "unit", "activity"]
+    for name, kept in (("both", rows), ("plain", rows[12:])):
+        pd.DataFrame(kept, columns=heads).to_csv(tmp_path / f"{name}.csv", index=False)
+        log = read_log(tmp_path / f"{name}.csv")
+        for lang in ("zh", "en"):
+            run(["check", str(tmp_path / f"{name}.csv"), "--lang", lang])
+            said = " ".join(capsys.readouterr().out.split())
+            for how in ("evidence", "always", "never"):
+                assert (f'together = "{how}"' + {"evidence": ", used here" if lang == "en" else "，现用"}.get(how, "") in said) == (
+                    name == "both"
+                )
+        if name == "both":
+            r = custody.readings(log).set_index("together")
+            assert f'"never") {r.n_hops["never"]} hops and {r.n_pingpong["never"]} ping-pongs' in said
+            assert r.n_hops["never"] > r.n_hops["evidence"]

@@ -339,6 +339,50 @@ def test_an_attacker_with_every_total_gets_no_small_cell(sizes, times):
     assert pinned <= small_cells * 0.02, f"{pinned} of {small_cells} pinned by their bounds"
 
 
+@pytest.mark.parametrize("sizes, times", [((7,), 40), ((4, 5), 20), ((3, 3, 3), 4)])
+def test_an_attacker_gets_no_small_number_of_cases_that_are_still_open_or_closed(sizes, times):
+    rng, least, attacked, shown_, told = np.random.default_rng(len(sizes)), 5, 0, 0, 0
+    dims = list("uvw")[: len(sizes)]
+    for _i in range(times):
+        one = random_table(rng, sizes)
+        n = one.denominator.to_numpy()
+        left = rng.binomial(n, rng.choice([0, 0.05, 0.5, 0.95, 1], len(n)))
+        table = one[dims].assign(indicator="close_hours", n=n, n_open=left, value=1.0)
+        other = table.assign(indicator="reply_hours", n_open=rng.binomial(left, 0.9))
+        h = hide(pd.concat([table, other], ignore_index=True), least, by=dims)
+        assert not h.table.n_open[h.table.hidden].notna().any()
+        pinned = 0
+        for f, was in ((h.table[: len(n)], table), (h.table[len(n) :].reset_index(drop=True), other)):
+            k, gone = was.n_open.to_numpy(), f.n_open.isna().to_numpy()
+            few = np.minimum(k, n - k)
+            small = (few > 0) & (few < least)
+            assert gone[small].all() and f.n[~f.hidden].notna().all()
+            shown_ += int((~gone & (n > 0)).sum())
+            sums = [a[gone] for a, at in totals_of(one, dims, 0) if min(k[at].sum(), (n - k)[at].sum()) >= least]
+            A = np.array(sums) if sums else np.zeros((0, gone.sum()))
+            rank = np.linalg.matrix_rank(A) if A.size else 0
+            given = [A.size and np.linalg.matrix_rank(np.vstack([A, np.eye(gone.sum())[j]])) == rank for j in np.flatnonzero(small[gone])]
+            attacked, pinned = attacked + len(given), pinned + sum(map(bool, given))
+        assert pinned <= h.exposed, "a total gives a small number back, and nobody says so"
+        told += h.exposed > 0
+        a, b = h.table[: len(n)], h.table[len(n) :].reset_index(drop=True)
+        alike = ((table.n_open == other.n_open) & ~a.hidden & ~b.hidden).to_numpy()
+        assert (a.n_open.isna() == b.n_open.isna())[alike].all(), "hidden in one duration of a cell, shown in another"
+    assert attacked > times and shown_ > times and (told < times / 2 or len(sizes) == 3)
+
+
+def test_no_duration_of_a_real_table_shows_a_small_number_still_open():
+    t = metrics.compute(read_log(), ["resolution_days", "close_hours", "n_cases"], by="unit", period="month")
+    last = t[t.period == t.period.max()].drop(columns="period")
+    h = hide(last)
+    left = h.table[h.table.n_open.notna()]
+    few = np.minimum(left.n_open, left.n - left.n_open)
+    assert not few.between(1, 4).any() and len(left) and h.table.n_open[h.table.n.notna()].isna().any()
+    row = h.table[h.table.n.notna() & h.table.n_open.isna()].iloc[0]
+    assert tables.of_what(row) == f"{row.n} (*)"
+    assert hide(last, 0).table.n_open.equals(last.n_open)
+
+
 def test_the_recipe_holds_where_the_old_one_gave_way():
     def shown(n, x=None, **keys):
         f = pd.DataFrame(keys or dict(unit=list("甲乙丙丁戊己"[: len(n)]))).assign(numerator=x or [k // 2 for k in n], denominator=n)

@@ -17,7 +17,7 @@ import ibis
 import pandas as pd
 from ibis import _
 
-from .guess import FIRST, STAYS
+from .guess import ENOUGH, FIRST, STAYS
 from .log import CaseLog, closings, n_rows
 from .mapping import find_columns
 from .names import changed, grades, near_names, text, units_seen
@@ -459,7 +459,7 @@ def _looks_dispatcher(log: CaseLog) -> ibis.Table | None:
     r = runs(log)
     t = r.group_by("case").agg(first=r.unit.argmin(r.run), last=r.unit.argmax(r.run), closed=r.closed_at.notnull().any())
     found = t.group_by("first").agg(n=_.count(), closed=_.closed.sum(), kept=(_.closed & (_["first"] == _["last"])).sum()).execute()
-    found = found[(found.n > FIRST * found.n.sum()) & (found.closed >= log.mapping.minimum) & (found.kept <= STAYS * found.closed)]
+    found = found[(found.n > FIRST * found.n.sum()) & (found.closed >= ENOUGH) & (found.kept <= STAYS * found.closed)]
     names = log.units.set_index("code").unit[[c for c in found["first"] if c not in dispatchers(log.units)]]
     return t.filter(t["first"].isin([int(c) for c in names.index])).mutate(example=ibis.literal(", ".join(names))) if len(names) else None
 

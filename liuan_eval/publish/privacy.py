@@ -7,6 +7,7 @@ __all__ = ['LEAST', 'MOST_UNKNOWNS', 'least_of', 'rests_on', 'Hidden', 'hide']
 
 # %% ../../nbs/publish/privacy.ipynb #n003
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,14 +81,14 @@ def _close(lines: list[np.ndarray], hidden: np.ndarray, n: np.ndarray, x: np.nda
 MOST_UNKNOWNS = 1500  # hidden cells that hang together
 
 
-def _known(lines: list[np.ndarray], hidden: np.ndarray, n: np.ndarray, least: int) -> np.ndarray:
-    "The hidden cells that follow from the totals; raises `LogError` for a table that is too fine to be looked through."
+def _known(published: list[np.ndarray], hidden: np.ndarray) -> np.ndarray:
+    "The hidden cells that follow from the totals that are published; raises `LogError` for a table that is too fine to be looked through."
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     cells = np.flatnonzero(hidden)
     at = {c: j for j, c in enumerate(cells)}
-    equations = [[at[c] for c in line if hidden[c]] for line in lines if n[line].sum() >= least]
+    equations = [[at[c] for c in line if hidden[c]] for line in published]
     equations = [e for e in equations if e]
     pairs = [(i, j) for i, e in enumerate(equations) for j in e]
     if not pairs:
@@ -111,13 +112,15 @@ def _fixed(m: np.ndarray) -> np.ndarray:
     return np.all(np.abs(free) < 1e-9, axis=0)
 
 # %% ../../nbs/publish/privacy.ipynb #n014
-def _hidden(n: np.ndarray, x: np.ndarray, lines: list[np.ndarray], least: int) -> tuple[np.ndarray, int]:
-    "Which cells of one table are hidden, and how many small ones of them follow from the totals whatever is hidden."
-    hidden = (n > 0) & (n < least)
-    small = hidden.copy()
+def _hidden(
+    n: np.ndarray, x: np.ndarray, lines: list[np.ndarray], least: int, published: list[np.ndarray], before: np.ndarray
+) -> tuple[np.ndarray, int]:
+    "Which cells of one table are hidden, those hidden `before` too, and how many small ones of them follow from the totals whatever is hidden."
+    small = (n > 0) & (n < least)
+    hidden = small | before
     while True:
         _close(lines, hidden, n, x, least)
-        open_ = [c for c in _known(lines, hidden, n, least) if small[c]]
+        open_ = [c for c in _known(published, hidden) if small[c]]
         beside = sorted({c for line in lines for c in line if not hidden[c] and set(line) & {*open_}}, key=lambda c: (n[c], c))
         if not beside:
             return hidden, len(open_)
@@ -163,7 +166,38 @@ def _blank(column: pd.Series, hidden: np.ndarray) -> pd.Series:
     "A column without its hidden values; whole numbers stay whole."
     return column if not hidden.any() else (column.astype("Int64") if column.dtype.kind == "i" else column).mask(hidden)
 
+# %% ../../nbs/publish/privacy.ipynb #n026
+def _totals(keys: pd.DataFrame) -> list[np.ndarray]:
+    "The cells of every total, along one dimension or several."
+    dims = [c for c in keys if keys[c].nunique(dropna=False) > 1]
+    kept = [[*c] for k in range(len(dims)) for c in combinations(dims, k)]
+    every = [np.arange(len(keys))]
+    return [at for c in kept for at in (keys.groupby(c, dropna=False).indices.values() if c else every)]
 
+
+def _still_open(
+    frame: pd.DataFrame, tables: list[np.ndarray], dims: list[str], hidden: np.ndarray, least: int
+) -> tuple[np.ndarray, int, int]:
+    "Rows that are shown without the number still open; how many of these numbers are small; how many small ones follow from totals."
+    n, left = (frame[c].to_numpy(float, na_value=np.nan) for c in ("n", "n_open"))
+    few, cell = np.fmin(left, n - left), frame.groupby(dims, dropna=False).ngroup().to_numpy() if dims else np.zeros(len(frame), int)
+    size = np.where((few == 0) & (n > 0), least, few)  # none open, or all: nothing small, but it can cover what is
+    tables = [at for at in tables if not np.isnan(left[at]).all()]
+    totals = [_lines(frame.loc[at, dims].reset_index(drop=True), dims, n[at] > 0) for at in tables]
+    veil = hidden & ~np.isnan(left)
+    while True:
+        before, exposed = veil.copy(), 0
+        for at, own in zip(tables, totals):
+            told = [k for k in _totals(frame.loc[at, dims]) if min(left[at][k].sum(), (n - left)[at][k].sum()) >= least]
+            veil[at], known = _hidden(size[at], np.full(len(at), np.nan), own, least, told, veil[at])
+            exposed += known
+        for same in (cell + 1j * left, cell + 1j * (n - left)):
+            veil |= ~np.isnan(left) & np.isin(same, same[veil & ~hidden])
+        if (before == veil).all():
+            veil &= ~hidden
+            return veil, int((veil & (few > 0) & (few < least)).sum()), exposed
+
+# %% ../../nbs/publish/privacy.ipynb #n027
 def hide(
     table: pd.DataFrame,  # from `compute`, or with a column that says on how many each row rests
     least: int = LEAST,  # people or cases on which a number must rest
@@ -180,10 +214,18 @@ def hide(
     x = frame.numerator.where(frame.denominator.notna()).to_numpy(float, na_value=np.nan) if rate else np.full(len(frame), np.nan)
     hidden, exposed = np.isnan(n) & bool(least), 0
     small = hidden | (n > 0) & (n < least)
-    for at in frame.groupby(own, dropna=False).indices.values() if own else [np.arange(len(frame))]:
-        found, left = _hidden(n[at], x[at], _lines(frame.loc[at, dims].reset_index(drop=True), dims, n[at] > 0), least)
+    tables = [*frame.groupby(own, dropna=False).indices.values()] if own else [np.arange(len(frame))]
+    for at in tables:
+        lines = _lines(frame.loc[at, dims].reset_index(drop=True), dims, n[at] > 0)
+        told = [line for line in lines if n[at][line].sum() >= least]
+        found, left = _hidden(n[at], x[at], lines, least, told, np.zeros(len(at), bool))
         hidden[at] |= found
         exposed += left
     numbers = [c for c in frame if c not in (*own, *dims)]
     out = frame.assign(**{c: _blank(frame[c], hidden) for c in numbers}, hidden=hidden)
-    return Hidden(out.set_index(table.index), int(small.sum()), int((hidden & ~small).sum()), exposed, least)
+    few, more = int(small.sum()), int((hidden & ~small).sum())
+    if {"n", "n_open"} <= {*frame}:
+        veil, of_few, left = _still_open(frame, tables, dims, hidden, least)
+        out["n_open"] = _blank(out.n_open, veil)
+        few, more, exposed = few + of_few, more + int(veil.sum()) - of_few, exposed + left
+    return Hidden(out.set_index(table.index), few, more, exposed, least)

@@ -45,10 +45,10 @@ def shown(
 # %% ../../nbs/report/tables.ipynb #n039
 def of_what(
     row: Any,  # with numerator and denominator, or n and n_open
-) -> str:  # `x / n`, or `n (open)`; empty where there is no denominator
+) -> str:  # `x / n`, or `n (open)` with `*` for a hidden one; empty where there is no denominator
     "The denominator of a value, for people."
-    if "n_open" in row and pd.notna(row.n_open):
-        return f"{row.n:,} ({row.n_open:,})"
+    if "n_open" in row and pd.notna(row.n) and pd.isna(row.get("denominator")):
+        return f"{row.n:,} ({'*' if pd.isna(row.n_open) else f'{row.n_open:,}'})"
     if pd.isna(row.denominator):
         return ""
     return f"{row.numerator:,.0f} / {row.denominator:,.0f}"
@@ -251,7 +251,7 @@ def _cell(
     row: Any,
 ) -> str:
     "A value, and on a second line its interval and the number of cases it is of."
-    n = row.n if "n_open" in row and pd.notna(row.n_open) else row.denominator
+    n = row.n if "n_open" in row and pd.notna(row.n) and pd.isna(row.get("denominator")) else row.denominator
     value, _sep, interval = shown(row.indicator, row).partition(" (")
     return value if pd.isna(n) or not interval else f"{value}\n{interval.rstrip(')')}, n {n:,.0f}"
 
