@@ -44,7 +44,7 @@ from .output import file_beside
 from .parameters import Parameter, refused, studies
 from .render import render
 from .stop import STOPPED, stoppable
-from .study import read_part
+from .study import each_reading, read_part
 from .trouble import DEBUG, fault, machine
 from .tables import ACCOUNT, COLUMN_HEADS, ROW_HEADS, printed, readable
 from .terminal import at_work, give, lay_out, tell
@@ -191,6 +191,8 @@ def _overview(
         shown = readable(found, lang)
         shown.insert(0, ROW_HEADS["code"][lang], found.code)
         lay_out(shown, Text("问题（--rows 代码：列出全部行）", "Problems (--rows CODE lists all rows)")[lang])
+    if both := each_reading(log, found):
+        tell("", both[lang])
     try:
         balance.accepted(log)
     except LogError as e:
