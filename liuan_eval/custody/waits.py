@@ -13,7 +13,6 @@ import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
-from scipy import stats
 
 from .spells import coded_spells
 from ..intake.log import CaseLog, brief
@@ -256,12 +255,14 @@ QUARTERS = 4
 
 def _interval(parts: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     "Jackknife interval of shares, from sums by group (rows) and quarter (columns); none where a share is 0 or 1 without one of them."
+    from scipy.special import stdtrit
+
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = lambda part, whole: np.log(part / (whole - part))
         total, without = (x.sum(axis=1, keepdims=True) for x in (parts, whole)), (x.sum(axis=1, keepdims=True) - x for x in (parts, whole))
         centre, left_out = odds(*total), odds(*without)
         spread = ((left_out - left_out.mean(axis=1, keepdims=True)) ** 2).sum(axis=1, keepdims=True)
-        half = stats.t.ppf(0.975, QUARTERS - 1) * np.sqrt(spread * (QUARTERS - 1) / QUARTERS)
+        half = stdtrit(QUARTERS - 1, 0.975) * np.sqrt(spread * (QUARTERS - 1) / QUARTERS)
         low, high = (np.where(np.isfinite(half), 1 / (1 + np.exp(-(centre + s * half))), np.nan)[:, 0] for s in (-1, 1))
     return low, high
 
