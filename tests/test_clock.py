@@ -110,7 +110,7 @@ def test_a_time_without_a_zone_is_what_the_wall_showed_by_the_stated_rule(zone, 
     t = ibis.memtable(pd.DataFrame(dict(i=[0], at=pd.to_datetime([meant]).astype("datetime64[us, UTC]"))))
     assert read(t, standard(t.at, zone))[0] == standard(pd.Timestamp(shown), zone)
     log = CaseLog.from_frame(
-        pd.DataFrame(dict(case_id="1", timestamp=[shown, meant], unit=["A", "B"], activity="dispatched")),
+        pd.DataFrame(dict(case_id="1", timestamp=[shown, meant], unit=["A", "B"], activity=["dispatched", "transferred"])),
         timezone=zone,
         times=dict(zone=zone),
     )
