@@ -667,7 +667,7 @@ def test_spark_times_with_a_zone_are_shown_on_beijing_time(spark_tables, duck):
 
 def nested(plan):
     "The steps of a plan that pair every row with every row, but for a table of a few rows that stands in the plan itself"
-    lines = [re.match(r"([ :+\-]*)(?:\*\(\d+\) )?(\w*)", line) for line in plan.splitlines()]
+    lines = [re.match(r"([ :+\-]*)(?:\*\(\d+\) )?(\w*)", line) for line in re.split(r"\n(?=[ :]*[+:]- )", plan)]
     for i, m in enumerate(lines):
         if m[2] == "CartesianProduct":
             yield m[0]

@@ -111,7 +111,7 @@ INNER = {  # takes a log or a language, and is called by our rooms only
     "effects": {"words", "deviations"},
     "figures": {"grouped", "row_labels", "page", "simulated", "span", "unit_labels", "no_case", "no_flow", "start_line", "open_share"},
     "words": {"apart", "in_one", "label", "limit_text", "words", "scope", "table", "__getitem__"},
-    "report": {"render", "tell_missing", "html_of", "dialogue", "ask", "not_served", "bullets", "as_html", "readable", "printed", "summary", "rule_of", "defended", "side_by_side", "mapping", "check", "metrics", "graph", "overview", "help_of"},
+    "report": {"render", "tell_missing", "html_of", "dialogue", "ask", "not_served", "bullets", "as_html", "readable", "printed", "summary", "rule_of", "defended", "side_by_side", "mapping", "check", "metrics", "graph", "overview", "help_of", "each_reading"},
 }  # fmt: skip
 
 

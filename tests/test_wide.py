@@ -210,6 +210,10 @@ def test_a_return_by_the_present_holder_says_who_had_it_before():
 def test_a_unit_below_that_got_the_ticket_leaves_the_holder_known():
     frame = TICKETS.assign(二级单位="燃气办", 二级单位派单时间="2024-03-01 12:00").drop(columns=["退回时间", "改派时间"])
     log = tickets(frame, FIRST, SENT, ("dispatched", "二级单位派单时间", "二级单位"), DONE)
+    assert path_of(log, "A1") == ["住建局", "燃气办"]  # 燃气办 did nothing of its own: 住建局 had it all along and closed it
+    c = custody.cases(log).execute().set_index("case_id").loc["A1"]
+    assert (c.first_unit, c.resolver, c.n_hops) == ("住建局", "住建局", 0)
+    log = tickets(frame, FIRST, SENT, ("dispatched", "二级单位派单时间", "二级单位"), DONE, together="never")
     assert path_of(log, "A1") == ["住建局", "燃气办", "住建局"]
 
 

@@ -16,8 +16,8 @@ def unordered(expr):
     "The windows of an expression whose value another order of the rows could change"
     for w in expr.op().find(ops.WindowFunction):
         neighbours = isinstance(w.func, (ops.Analytic, ops.First, ops.Last)) or (w.start is None) != (w.end is None)
-        place = isinstance(w.func, ops.RowNumber) and not w.group_by  # of a row in its file, as it was read
-        if neighbours and not w.order_by and not place:
+        passing = not w.group_by  # over a table that lies in its order, as it was read or kept: see `intake.neighbours`
+        if neighbours and not w.order_by and not passing:
             yield w
 
 
