@@ -175,11 +175,11 @@ def _again(table: ibis.Table, mapping: Mapping) -> Any:
     asked = [first] if {*first} == {*names} else [first, names]
     if any(_all_differ(some, columns) for columns in asked if columns):
         return ibis.literal(False)
-    rows = some if engine(table) == "duckdb" else table  # elsewhere rows may have no number that tells them apart
-    nth = ibis.row_number().over(group_by=[_alike(rows[c]) for c in names], order_by=rows[ROW])
-    if rows is table:
-        return nth > 0
-    return table[ROW].isin(kept(rows.select(ROW, nth=nth).filter(_.nth > 0).select(ROW))[ROW])
+    repeats = lambda rows: ibis.row_number().over(group_by=[_alike(rows[c]) for c in names], order_by=rows[ROW]) > 0
+    if engine(table) != "duckdb":  # rows may have no number that tells them apart
+        return repeats(table)
+    again = some.mutate(__repeats__=repeats(some)).filter(_["__repeats__"]).select(ROW)
+    return table[ROW].isin(kept(again)[ROW])  # found once, not in every question
 
 
 def numbered(
