@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LATE', 'LAST', 'WINDOWS', 'HOP', 'RETURN', 'DECIDED', 'PINGPONG', 'DETOUR', 'REVISIT', 'SETTLED', 'FIRST_CLOSED',
-           'FEW', 'Window', 'window_days', 'matures', 'asked_by', 'on_rows', 'counts_by_then', 'in_time', 'followed',
-           'ran_out']
+           'FEW', 'Window', 'window_days', 'matures', 'asked_by', 'on_rows', 'counts_by_then', 'came_in_time',
+           'followed', 'ran_out']
 
 # %% ../../nbs/indicators/follow.ipynb #n003
 from collections.abc import Callable
@@ -92,6 +92,11 @@ FIRST_CLOSED = Window("first_closed", _.first_closed_at, milestones, gate=True, 
 FEW = 20  # events from which on a window is measured
 
 
+def _bound(t: ibis.Table, what: Any) -> Any:
+    "A deferred column of a table."
+    return t.bind(what)[0]
+
+
 def _ages(log: CaseLog) -> pd.DataFrame:
     "age (whole days at the log's end), n: how old the cases are."
     t = coded_times(log).filter(_.opened_at.notnull())
@@ -108,9 +113,10 @@ def _cap(ages: pd.DataFrame) -> int:
 # %% ../../nbs/indicators/follow.ipynb #n011
 def _counted(log: CaseLog, on: Callable[[CaseLog], ibis.Table], cap: int) -> pd.DataFrame:
     "window, day (the last on which the event is in time, at most `cap`), n: events of cases that are old enough."
-    t, end, parts = on(log), ibis.literal(log.end.to_pydatetime()), []
+    t, end = on(log), ibis.literal(log.end.to_pydatetime())
+    parts: list[Any] = []
     for w in (w for w in WINDOWS.values() if w.on is on and w.at is not None):
-        at, since = t.bind(w.at)[0], t.bind(w.since)[0]
+        at, since = _bound(t, w.at), _bound(t, w.since)
         old = at.notnull() & (ibis.literal(True) if w.limit else elapsed(end, since, DAY) >= float(cap))
         day = ibis.greatest(ibis.least(elapsed(at, since, DAY).ceil(), float(cap)), 1.0).cast("int32")
         own = t.filter(old.fill_null(False))
@@ -130,7 +136,7 @@ def _by_then(counts: pd.DataFrame) -> dict[str, int]:
 # %% ../../nbs/indicators/follow.ipynb #n013
 def _measured(log: CaseLog, on: Callable[[CaseLog], ibis.Table]) -> dict[str, int]:
     "window -> days, of the windows measured on one table; asked once per log."
-    name = f"windows on {on.__name__}"
+    name = f"windows on {getattr(on, '__name__', on)}"
     if name not in log.kept:
         if "ages" not in log.kept:
             log.kept["ages"] = ibis.memtable(_ages(log), schema={"age": "int32", "n": "int64"})
@@ -197,11 +203,11 @@ def counts_by_then(
     "Whether a case is old enough to count, and where its window is a gate, came through it."
     if window is None or window.at is None or (n := window_days(log, window)) is None:
         return None
-    before, since = WINDOWS.get(window.after), t.bind(window.since)[0]
+    before, since = WINDOWS.get(window.after), _bound(t, window.since)
     counts = since <= _ago(log, n)
     if before and (m := window_days(log, before)):
-        counts = counts & (t.bind(before.at)[0] <= t.opened_at + ibis.interval(days=m)) & (t.opened_at <= _ago(log, n + m))
-    return (counts & (t.bind(window.at)[0] <= since + ibis.interval(days=n)) if window.gate else counts).fill_null(False)
+        counts = counts & (_bound(t, before.at) <= t.opened_at + ibis.interval(days=m)) & (t.opened_at <= _ago(log, n + m))
+    return (counts & (_bound(t, window.at) <= since + ibis.interval(days=n)) if window.gate else counts).fill_null(False)
 
 
 def _ago(log: CaseLog, n: int) -> Any:
@@ -209,7 +215,7 @@ def _ago(log: CaseLog, n: int) -> Any:
     return ibis.literal((log.end - pd.Timedelta(days=n)).to_pydatetime())
 
 
-def in_time(
+def came_in_time(
     log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
     window: Window | None,  # of an indicator
     t: ibis.Table,  # rows
@@ -221,8 +227,8 @@ def in_time(
     at = (window.rows or {}).get(level) if window else None
     if window is None or at is None or (n := window_days(log, window)) is None:
         return x
-    since = t.bind(window.since)[0] if level == "cases" else t["entered_at" if level == "spells" else "at"]
-    late = (t.bind(at)[0] > since + ibis.interval(days=n)).fill_null(False)
+    since = _bound(t, window.since) if level == "cases" else t["entered_at" if level == "spells" else "at"]
+    late = (_bound(t, at) > since + ibis.interval(days=n)).fill_null(False)
     x = late.ifelse(ibis.null(x.type()) if given else x * 0, x).cast(x.type())
     if level == "cases":
         return x
@@ -267,7 +273,7 @@ def _in_windows(log: CaseLog, cases: ibis.Table) -> ibis.Table:
 def _soon(log: CaseLog, window: Window, s: ibis.Table) -> Any:
     "Whether what happened on a stay came within the window from the case's entry."
     n = window_days(log, window)
-    return ibis.literal(True) if n is None else (s.bind(window.at)[0] <= s.opened_at + ibis.interval(days=n)).fill_null(True)
+    return ibis.literal(True) if n is None else (_bound(s, window.at) <= s.opened_at + ibis.interval(days=n)).fill_null(True)
 
 
 def followed(
@@ -289,5 +295,5 @@ def ran_out(
     "Whether a row is old enough, and its limit no longer than the window."
     if (n := window_days(log, window)) is None:
         return None
-    at, since = t.bind(window.at)[0], t.bind(window.since)[0]
+    at, since = _bound(t, window.at), _bound(t, window.since)
     return ((at <= since + ibis.interval(days=n)) & (since <= _ago(log, n))).fill_null(False)

@@ -23,7 +23,7 @@ import pandas as pd
 from ibis import _
 
 from ..custody.spells import coded_cases, coded_spells
-from .follow import Window, asked_by, counts_by_then, in_time, matures, on_rows, window_days
+from .follow import Window, asked_by, came_in_time, counts_by_then, matures, on_rows, window_days
 from .lifetable import Z, km_quantiles, restricted_mean
 from .needs import NEEDS, lacking
 from .rows import FURTHER, bound, full_table, level_of, narrow, period_column, rows, sums, with_end
@@ -358,7 +358,7 @@ def _of_case_in_time(log: CaseLog, i: Any, t: ibis.Table, level: str) -> dict[st
     "Whether a case counts, and its value, in the window of an indicator."
     found = i._of_case(t, level)
     if "_x" in found:
-        found["_x"] = in_time(log, i.window, t, level, found["_x"])
+        found["_x"] = came_in_time(log, i.window, t, level, found["_x"])
     old = None if on_rows(i.window, level) else counts_by_then(log, i.window, t)
     return found if old is None else found | dict(_among=found["_among"] & old)
 
@@ -370,7 +370,7 @@ def _asked_of_rows(i: Any) -> list[Any]:
 
 def _value_in_time(log: CaseLog, i: Any, t: ibis.Table, level: str) -> Any:
     "The value on a row of stays or hops, in the window of an indicator; null where the row is too young."
-    return in_time(log, i.window, t, level, i._value(t, level), i.given) if on_rows(i.window, level) else i._value(t, level)
+    return came_in_time(log, i.window, t, level, i._value(t, level), i.given) if on_rows(i.window, level) else i._value(t, level)
 
 
 def _old_enough(log: CaseLog, i: Any, level: str, x: Any, counts: Any) -> Any:
