@@ -6,6 +6,8 @@
 __all__ = ['START', 'DRAWN', 'LATER', 'OUTCOMES', 'calibrate', 'promises']
 
 # %% ../../nbs/effects/early.ipynb #n003
+from dataclasses import replace
+
 import pandas as pd
 
 from .designs.series import difference_series
@@ -26,8 +28,8 @@ OUTCOMES = ("callback_coverage", "on_time_rate", "boomerang_rate", "reopening_ra
 
 def _calm(seed: int) -> Simulated:
     "A city in which nothing happens."
-    quiet = dict(campaign=None, reform=None, outbreak_volume=1.0, outbreak_handle=1.0)
-    return simulate(City(seed=seed, n_cases=10_500, start="2021-06-01", end=LATER, **quiet))
+    quiet = City(campaign=None, reform=None, outbreak_volume=1.0, outbreak_handle=1.0)
+    return simulate(replace(quiet, seed=seed, n_cases=10_500, start="2021-06-01", end=LATER))
 
 
 def _drawn(made: Simulated, day: str, within: dict[str, int]) -> CaseLog:
@@ -101,4 +103,5 @@ def promises() -> list[Promise]:
     t = pd.read_csv(DATA / "calibration" / "early.csv").query("windows and measure == 'found'")
     when = Text("14 个对照城市，开始后 12 周取数，什么都没发生", "14 other cities, log drawn 12 weeks after the start, nothing happened")
     what = Text("计划设计 5 % 检验：{o}", "planned design, 5 % test: {o}")
-    return [Promise(what.format(o=r.outcome), "test", when, 0.05, r.value, int(r.worlds)) for r in t.itertuples()]
+    rows = t.to_dict("records")
+    return [Promise(what.format(o=r["outcome"]), "test", when, 0.05, r["value"], int(r["worlds"])) for r in rows]

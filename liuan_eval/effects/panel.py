@@ -240,16 +240,17 @@ def _edges(
 def _mature(log: CaseLog, indicator: str, table: pd.DataFrame, freq: str) -> tuple[pd.DataFrame, tuple[Text, ...]]:
     "Without the periods in which cases came that are too young to count, with a note."
     o = INDICATORS[indicator]
-    last = log.ends[1] - pd.Timedelta(days=o.matures(log))
-    young = (table.period.dt.to_period(freq).dt.end_time > last) & (o.matures(log) > 0)
-    if not young.any():
+    days, within, end = o.matures(log), o.within(log), log.ends[1]
+    last = end - pd.Timedelta(days=days)
+    young = pd.period_range(last, end, freq=freq)
+    n = int(((young.end_time > last) & (young.end_time.normalize() <= end.normalize())).sum())
+    if not days or not n:
         return table, ()
-    n, days, within = table.period[young].nunique(), o.matures(log), o.within(log)
     note = Text(
         f"{within} 天内发生的才计入；末尾 {n} 期有不满 {days} 天的工单，未使用",
         f"counted within {within} days; {_plural(n, 'period')} at the end, with cases less than {days} days old, not used",
     )
-    return table[~young], (note,)
+    return table[table.period.dt.to_period(freq).dt.end_time <= last], (note,)
 
 # %% ../../nbs/effects/panel.ipynb #x002
 def _filled(table: pd.DataFrame, start: pd.Timestamp, freq: str, counts: bool) -> pd.DataFrame:
