@@ -127,4 +127,4 @@ def test_windows_come_from_the_delays_of_cases_old_enough():
     p = panel(log, "urging_rate", period="day", start="2022-03-01")
     last = log.ends[1] - follow.matures(log, volume.URGED) * DAY
     assert p.periods.max() + DAY <= last < p.periods.max() + 2 * DAY
-    assert any("9 periods at the end, with cases less than 9 days old, not used" in n["en"] for n in p.notes)
+    assert any("10 periods at the end, with cases less than 9 days old, not used" in n["en"] for n in p.notes)

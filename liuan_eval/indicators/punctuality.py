@@ -4,22 +4,27 @@
 
 # %% auto #0
 __all__ = ['DUE', 'EXTENDED_DUE', 'on_time_rate', 'on_time_closed_rate', 'on_time_extended_rate', 'overdue_days', 'overdue_share',
-           'covered_rate', 'CLAIM', 'claimed_in_time_rate', 'RESPOND', 'response_rate']
+           'covered_rate', 'CLAIM', 'claimed_in_time_rate', 'RESPOND', 'response_rate', 'limit_used_share', 'limits',
+           'charged']
 
 # %% ../../nbs/indicators/punctuality.ipynb #n003
+from functools import partial
 from typing import Any
 
 import ibis
+import pandas as pd
 from ibis import _
 
-from ..custody.milestones import deadlines, milestones, step_due
+from ..custody.milestones import deadlines, milestones, step_due, widened
 from ..custody.spells import coded_spells, with_scope
-from .follow import LAST, SETTLED, Window, ran_out
-from .shapes import Rate, Wait
+from .follow import LAST, SETTLED, Window, counts_by_then, ran_out
+from .rows import named_table, sums, with_end
+from .shapes import Mean, Rate, Wait
 from .volume import Stock
 from ..intake.log import CaseLog
+from ..words.face import face
 from ..words.rules import SCOPES, STARTS
-from ..words.time import DAY, elapsed
+from ..words.time import DAY, HOUR, elapsed
 
 # %% ../../nbs/indicators/punctuality.ipynb #n006
 def _ripe(due: Any) -> Any:
@@ -127,3 +132,95 @@ response_rate = Rate(
     on=_respond_due,
     window=RESPOND,
 )
+
+# %% ../../nbs/indicators/punctuality.ipynb #n033
+def _spans(log: CaseLog, t: ibis.Table) -> ibis.Table:
+    "Cases with `starts_at`, `works` (the limit is one of working time), `span` of the limit and `gone`, the share of it that had run when the case came to its last unit."
+    works = (t["limit"].endswith("wd") | t["limit"].endswith("wh")).fill_null(False)
+    t = t.mutate(starts_at=ibis.coalesce(t.started_at, t.opened_at), works=works)
+    t = log.calendar.office_hours(t, dict(w0="starts_at", w1="due_at", w2="settled_at"))
+    hours = lambda later, w: t.works.ifelse(w - t.w0, elapsed(later, t.starts_at, HOUR))
+    span = hours(t.due_at, t.w1)
+    span = (span > 0).ifelse(span, ibis.null("float64"))
+    return t.mutate(span=span, gone=hours(t.settled_at, t.w2) / span).drop("w0", "w1", "w2")
+
+
+def _used(log: CaseLog) -> ibis.Table:
+    "case, unit, spell, limit_used: of every stay with a unit the share of the limit that ran during it."
+    c = limits(log).select("case", "starts_at", "due_at", "works", "span")
+    t = coded_spells(log).filter(~_.is_dispatcher).select("case", "unit", "spell", "entered_at", "left_at").join(c, "case")
+    left = ibis.coalesce(t.left_at, ibis.literal(log.end.to_pydatetime()))
+    t = t.mutate(from_at=ibis.greatest(t.entered_at, t.starts_at), to_at=ibis.least(left, t.due_at)).filter(_.span.notnull())
+    t = log.calendar.office_hours(t, dict(w0="from_at", w1="to_at"))
+    hours = t.works.ifelse(t.w1 - t.w0, elapsed(t.to_at, t.from_at, HOUR))
+    return t.select("case", "unit", "spell", limit_used=ibis.greatest(hours, 0.0) / t.span)
+
+
+def limits(
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
+) -> ibis.Table:  # deadlines with starts_at, works, span, gone
+    "How long each case's limit is on its own clock, and how much of it was gone when the last unit got the case; kept in the engine."
+    return widened(log, "limit_spans", deadlines(log), partial(_spans, log))
+
+
+def _used_cases(log: CaseLog) -> ibis.Table:
+    "The same with `limit_used`, of all stays with units."
+    t = log.keep("limit_used", lambda: _used(log)).group_by("case").agg(limit_used=_.limit_used.sum())
+    return limits(log).left_join(t, "case").drop("case_right")
+
+
+def _used_spells(log: CaseLog) -> ibis.Table:
+    "Spells with `limit_used`."
+    t = log.keep("limit_used", lambda: _used(log)).drop("unit")
+    return coded_spells(log).left_join(t, ["case", "spell"]).drop("case_right", "spell_right")
+
+
+limit_used_share = Mean(
+    "limit_used_share",
+    case=_.limit_used,
+    spell=_.limit_used,
+    among=(_.due_at <= _.end_at) & _.limit_used.notnull(),
+    on=_used_cases,
+    on_spells=_used_spells,
+    window=DUE,
+)
+
+# %% ../../nbs/indicators/punctuality.ipynb #n038
+_LATE = (_.closed_at.isnull() | (_.closed_at > _.due_at)).fill_null(False)
+
+
+def _handed(log: CaseLog) -> pd.DataFrame:
+    "unit, late, began_elsewhere, half_gone, all_gone: late cases of the unit that had them last."
+    t = with_end(log, limits(log))
+    t = t.filter(_ripe(_.due_at), *([] if (old := counts_by_then(log, DUE, t)) is None else [old])).filter(_LATE & _.last_unit.notnull())
+    handed = t.first_unit != t.last_unit
+    return named_table(
+        log,
+        sums(
+            t.mutate(unit=t.last_unit, handed=handed.fill_null(False)),
+            ["unit"],
+            late=_.count(),
+            began_elsewhere=_.handed.sum(),
+            half_gone=(_.handed & (_.gone > 0.5)).sum(),
+            all_gone=(_.handed & (_.gone >= 1)).sum(),
+        ),
+        ["unit"],
+    )
+
+
+@face
+def charged(
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
+) -> (
+    pd.DataFrame
+):  # unit, n_first, first, first_low, first_high, n_last, last, last_low, last_high, difference, late, began_elsewhere, half_gone, all_gone
+    "On time by the unit that had a case first and by the one that had it last, and the late cases it was handed; raises `LogError` as `on_time_rate` does."
+    keep = ["denominator", "value", "low", "high"]
+    first = on_time_rate(log, by="first_unit").rename(columns=dict(first_unit="unit")).set_index("unit")[keep]
+    last = on_time_rate(log, by="unit").set_index("unit")[keep]
+    names_of = lambda k: [f"n_{k}", k, f"{k}_low", f"{k}_high"]
+    t = last.set_axis(names_of("last"), axis=1).join(first.set_axis(names_of("first"), axis=1)).join(_handed(log).set_index("unit"))
+    counts = ["n_first", "n_last", "late", "began_elsewhere", "half_gone", "all_gone"]
+    t[counts] = t[counts].fillna(0).astype("int64")
+    t = t.assign(difference=t["last"] - t["first"])[[*names_of("first"), *names_of("last"), "difference", *counts[2:]]]
+    return t[(t.n_first > 0) | (t.n_last > 0)].reset_index()
