@@ -28,6 +28,7 @@ TABLES = {
     for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
     for n in names
 }
+TABLES |= dict(early="liuan_eval.effects.early:calibrate", limbo="liuan_eval.indicators.limbo:calibrate")
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
 

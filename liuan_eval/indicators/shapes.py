@@ -360,7 +360,11 @@ def _of_case_in_time(log: CaseLog, i: Any, t: ibis.Table, level: str) -> dict[st
     if "_x" in found:
         found["_x"] = came_in_time(log, i.window, t, level, found["_x"])
     old = None if on_rows(i.window, level) else counts_by_then(log, i.window, t)
-    return found if old is None else found | dict(_among=found["_among"] & old)
+    if old is None:
+        return found
+    if "_among" not in found:  # a wait: its time is null where the case does not count
+        return found | dict(_x=old.ifelse(found["_x"], ibis.null(found["_x"].type())))
+    return found | dict(_among=found["_among"] & old)
 
 
 def _asked_of_rows(i: Any) -> list[Any]:
