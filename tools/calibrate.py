@@ -29,6 +29,7 @@ TABLES = {
     for n in names
 }
 TABLES |= dict(early="liuan_eval.effects.early:calibrate", limbo="liuan_eval.indicators.limbo:calibrate")
+TABLES["competence_bounds"] = "liuan_eval.flow.competence:calibrate_bounds"
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
 

@@ -39,9 +39,7 @@ limbo_hours = Wait(
 
 # %% ../../nbs/indicators/limbo.ipynb #n024
 _UNTIL = _.closed_at.isnull().ifelse(_.end_at, _.settled_at)
-_MOVES_ON = Wait(
-    lasted=elapsed(_UNTIL, _.began_at, HOUR), ended=_.closed_at.notnull(), among=_PASSED & ~_.closing_unknown, window=PLACED
-)
+_MOVES_ON = Wait(lasted=elapsed(_UNTIL, _.began_at, HOUR), ended=_.closed_at.notnull(), among=_PASSED & ~_.closing_unknown, window=PLACED)
 
 
 @face
