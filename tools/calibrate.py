@@ -15,7 +15,7 @@ import sys  # noqa: E402
 from concurrent.futures import ProcessPoolExecutor  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
-from time import perf_counter  # noqa: E402
+from time import perf_counter, process_time  # noqa: E402
 
 import pandas as pd  # noqa: E402
 
@@ -37,26 +37,38 @@ def function(where: str):
     return getattr(import_module(module), name)
 
 
-def table(where: str) -> pd.DataFrame:
-    return function(where)()
+def table(where: str) -> tuple[pd.DataFrame, float]:
+    "What the function makes, and the seconds of one processor that it took."
+    start = process_time()
+    return function(where)(), process_time() - start
 
 
-def designs() -> pd.DataFrame:
-    "The study of all designs, its parts spread over the processors; the same parts and seeds give the same table on any number of them."
+def part(job) -> tuple[pd.DataFrame, float]:
+    "The same for a part of the study of designs."
     from liuan_eval.effects.calibration import one
 
+    start = process_time()
+    return one(job), process_time() - start
+
+
+def designs() -> tuple[pd.DataFrame, float]:
+    "The study of all designs, its parts spread over the processors; the same parts and seeds give the same table on any number of them."
     todo, done, start = function(TABLES["designs"])(), [], perf_counter()
     with ProcessPoolExecutor() as pool:
-        for i, part in enumerate(pool.map(one, todo), 1):
-            done.append(part)
+        for i, found in enumerate(pool.map(part, todo), 1):
+            done.append(found)
             print(f"\r{i}/{len(todo)} cells, {perf_counter() - start:.0f} s", end="", flush=True)
     print()
-    return pd.concat(done, ignore_index=True)
+    return pd.concat([made for made, _seconds in done], ignore_index=True), sum(seconds for _made, seconds in done)
 
 
-def write(name: str, made: pd.DataFrame) -> None:
+def write(name: str, made: pd.DataFrame, seconds: float) -> None:
+    "Store a table, and in cost.csv what it took."
     made.to_csv(OUT / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-    print(OUT / f"{name}.csv")
+    cost = pd.read_csv(OUT / "cost.csv", index_col="table") if (OUT / "cost.csv").exists() else pd.DataFrame(columns=["seconds"])
+    cost.loc[name] = round(seconds, 1)
+    cost[cost.index.isin([*TABLES])].sort_index().to_csv(OUT / "cost.csv", index_label="table", lineterminator="\n")
+    print(f"{OUT / name}.csv, {seconds:.0f} s")
 
 
 if __name__ == "__main__":
@@ -66,6 +78,6 @@ if __name__ == "__main__":
     quick = [n for n in names if n != "designs"]
     with ProcessPoolExecutor() as pool:
         for name, made in zip(quick, pool.map(table, [TABLES[n] for n in quick])):
-            write(name, made)
+            write(name, *made)
     if "designs" in names:
-        write("designs", designs())
+        write("designs", *designs())
