@@ -210,7 +210,7 @@ def _checks(
     "What an interrupted time series takes for granted, and what could be checked."
     p = white(fit.resid[1:] - fit.rho * fit.resid[:-1])
     bend = _bend(x, y, ~panel.after, panel.positions())
-    curve = (STILL if fit.sigma == 0 else TOO_SHORT) if np.isnan(bend) else same(f"p = {bend:.2f}")
+    curve = (STILL if fit.sigma == 0 else TOO_SHORT) if np.isnan(bend) else by_p(bend)[0]
     dropped = Text(f"未使用：{'、'.join(left)}", f"left out: {', '.join(left)}")
     return (
         Assumption(NOTHING_ELSE, UNTESTABLE, ALONE, None if control else False),

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .registry import design
 from ..errors import Fit, reml_ar1
-from ..estimate import NAN, STILL, UNTESTABLE, Assumption, Estimate, TooFew, same, t_interval
+from ..estimate import NAN, STILL, UNTESTABLE, Assumption, Estimate, TooFew, p_text, same, t_interval
 from ..panel import Panel
 from ...words.text import LogError, Text, as_text
 
@@ -273,7 +273,7 @@ def by_p(
     "An assumption that a p-value speaks of."
     if np.isnan(p):
         return STILL, None
-    said = Text(f"p = {p:.2f}", f"p = {p:.2f}")
+    said = same(p_text(p) if p < 0.005 else f"p = {p:.2f}")
     return said if more is None else Text(f"{said.zh}，{more.zh}", f"{said.en}, {more.en}"), p > 0.05
 
 
