@@ -544,7 +544,7 @@ def two_part(
     "The 95 % interval of a sum of amounts that are often 0, over a sum or a number of cases."
     n, k = f.n / f.deff, f.k / f.deff
     s2, cv2 = _relative(f.k, f.l, f.ll), _relative(f.k, f.y, f.yy) / (f.y / f.k) ** 2
-    all_, few, most = f[["k", "y", "yy", "l", "ll"]].sum(), k < _FEW, float(k.sum())
+    all_, few, most = f[["k", "y", "yy", "l", "ll"]].sum(), k < _FEW, np.float64(k.sum())
     all_ = all_ if most >= _FEW else all_ * np.nan
     s2 = s2.mask(few, _relative(all_.k, all_.l, all_.ll))
     every = _relative(all_.k, all_.y, all_.yy) / (all_.y / all_.k) ** 2
