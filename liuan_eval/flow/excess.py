@@ -7,15 +7,19 @@ __all__ = ['quasi_independent', 'excess_of', 'excess_flows', 'change_of', 'chang
 
 # %% ../../nbs/flow/excess.ipynb #c003
 from collections.abc import Sequence
+from collections import Counter
 from itertools import pairwise
+from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
 from scipy import sparse
 
 from ..custody.spells import coded_cases, coded_hops
-from .graph import paths
+from .graph import bundles
+from ..indicators.clusters import batched, design_effect, pairs_of
 from ..indicators.shapes import garwood
 from ..indicators.lifetable import Z
 from ..intake.log import CaseLog, read_log
@@ -75,38 +79,44 @@ def _tail(x: np.ndarray, e: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _expected(counts: pd.DataFrame, related: frozenset[tuple[str, str]]) -> tuple[dict, set]:
-    "For every pair its expected cases and their variance, strata summed; and the pairs that can have a flow."
+    "For every pair its expected clusters, their variance and its expected cases, strata summed; and the pairs that can have a flow."
     total, possible = {}, set()
     for _stratum, f in counts.groupby("stratum"):
         a, b = (sorted(f[c].unique()) for c in ("from_unit", "to_unit"))
         _check_pairs(len(a), len(b))
         allowed = _allowed(a, b, related)
-        x = f.pivot_table(index="from_unit", columns="to_unit", values="cases", aggfunc="sum", fill_value=0).loc[a, b].to_numpy(float)
+        table = f.pivot_table(index="from_unit", columns="to_unit", values=["clusters", "cases"], aggfunc="sum", fill_value=0)
+        x, cases = (table[k].loc[a, b].to_numpy(float) for k in ("clusters", "cases"))
         e = quasi_independent(x, allowed)
         v = e * (1 - e / x.sum(axis=1)[:, None]) * (1 - e / x.sum(axis=0))
+        of_cases = e if (x == cases).all() else quasi_independent(cases, allowed)
         for k, m in zip(*np.nonzero(x)):
-            total.setdefault((a[k], b[m]), np.zeros(2))
+            total.setdefault((a[k], b[m]), np.zeros(3))
         for k, m in zip(*np.nonzero(e > 1e-9)):
             possible.add((a[k], b[m]))
-            total[a[k], b[m]] = total.get((a[k], b[m]), np.zeros(2)) + (e[k, m], v[k, m])
+            total[a[k], b[m]] = total.get((a[k], b[m]), np.zeros(3)) + (e[k, m], v[k, m], of_cases[k, m])
     return total, possible
 
 # %% ../../nbs/flow/excess.ipynb #c007
 def excess_of(
-    counts: pd.DataFrame,  # stratum, from_unit, to_unit, cases, hops: observed lateral flows
+    counts: pd.DataFrame,  # stratum, from_unit, to_unit, cases, hops: observed lateral flows; clusters, pairs (of cases of one cluster) where cases hang together
     related: frozenset[tuple[str, str]] = frozenset(),  # pairs between which no lateral hop can be
 ) -> pd.DataFrame:  # as `excess_flows`
-    "Observed flows against quasi-independence within strata."
+    "Observed flows against quasi-independence within strata: what is drawn is a cluster, not a case."
     from scipy.stats import false_discovery_control
 
+    own = counts.columns
+    counts = counts.assign(**{k: counts.get(k, x) for k, x in dict(clusters=counts.cases, pairs=0).items()})
     total, possible = _expected(counts, related)
-    f = counts.groupby(["from_unit", "to_unit"], as_index=False)[["hops", "cases"]].sum()
-    e, v = np.array([total[p] for p in zip(f.from_unit, f.to_unit)]).reshape(-1, 2).T
-    low, high = garwood(f.cases)
-    p = _tail(f.cases.to_numpy(float), e, v)
-    f = f.assign(expected=e, ratio=f.cases / e, low=low / e, high=high / e, p=p)
+    f = counts.groupby(["from_unit", "to_unit"], as_index=False)[["hops", "cases", "clusters", "pairs"]].sum()
+    c, v, e = np.array([total[p] for p in zip(f.from_unit, f.to_unit)]).reshape(-1, 3).T
+    f = f.assign(deff=1 + f.pairs / f.cases).drop(columns="pairs")
+    low, high = garwood(f.cases / f.deff)
+    p = _tail(f.clusters.to_numpy(float), c, v)
+    f = f.assign(expected=e, ratio=f.cases / e, low=low * f.deff / e, high=high * f.deff / e, p=p)
     f["q"] = false_discovery_control(np.r_[p, np.ones(max(len(possible) - len(f), 0))])[: len(f)] if len(f) else p
     f.attrs["pairs"] = len(possible)
+    f = f if "pairs" in own else f.drop(columns=["clusters", "deff"])
     return f.sort_values(["p", "from_unit", "to_unit"], ignore_index=True)
 
 # %% ../../nbs/flow/excess.ipynb #c010
@@ -116,16 +126,28 @@ def _related(units: pd.DataFrame) -> frozenset[tuple[str, str]]:
     return frozenset(zip(pairs.unit.map(called), pairs.follows.map(called)))
 
 
+def _flows_of(h: Any, keys: list[str], some: Any) -> pd.DataFrame:
+    "Hops and cases by group; where cases hang together, clusters and pairs of cases of one cluster too."
+    if some is None:
+        return h.group_by(keys).agg(hops=h.count(), cases=h.case.nunique()).execute()
+    h = h.left_join(some, "case")
+    h = h.mutate(cluster=ibis.coalesce(h.cluster, h.case))
+    c = h.group_by([*keys, "cluster"]).agg(hops=h.count(), n=h.case.nunique())
+    return c.group_by(keys).agg(hops=c.hops.sum(), cases=c.n.sum(), clusters=c.count(), pairs=pairs_of(c.n)["pairs"].sum()).execute()
+
+
 @face
 def excess_flows(
     log: CaseLog,  # whose lateral hops are counted
     within: str | Sequence[str] | None = None,  # columns of cases, for example `topic`: the null holds inside each of their values
-) -> pd.DataFrame:  # from_unit, to_unit, hops, cases, expected (cases), ratio, low, high, p, q; smallest p first
+) -> (
+    pd.DataFrame
+):  # from_unit, to_unit, hops, cases, expected (cases), ratio, low, high, p, q; clusters, deff where cases hang together; smallest p first
     "Lateral flows against a null that keeps every unit's out-flow and in-flow; `q` controls the false discovery rate over `attrs['pairs']` possible pairs; raises `LogError` where there is no lateral hop."
     by = [within] if isinstance(within, str) else list(within or [])
     about = coded_cases(log).select("case", *by)
     h = coded_hops(log).filter(_.kind == "lateral").join(about, "case").mutate(**{c: _[c].cast("string").fill_null("?") for c in by})
-    f = h.group_by(*by, "from_unit", "to_unit").agg(hops=h.count(), cases=h.case.nunique()).execute()
+    f = _flows_of(h, [*by, "from_unit", "to_unit"], batched(log))
     if f.empty:
         raise LogError(
             "此日志中没有平级转手，没有可与偶然相比的流向。",
@@ -133,7 +155,7 @@ def excess_flows(
         )
     called, stratum = names(log.units), f[by].agg("\t".join, axis=1) if by else ""
     f = f.assign(stratum=stratum, from_unit=f.from_unit.map(called), to_unit=f.to_unit.map(called))
-    return excess_of(f.astype({"hops": "int64", "cases": "int64"}), _related(log.units))
+    return excess_of(f.astype({c: "int64" for c in f.columns.intersection(["hops", "cases", "clusters"])}), _related(log.units))
 
 # %% ../../nbs/flow/excess.ipynb #c012
 _TESTS = ("this_page", "independence", "residual")
@@ -179,18 +201,29 @@ def _discoveries(observed: pd.DataFrame, seed: int, planted: int) -> pd.DataFram
 
 # %% ../../nbs/flow/excess.ipynb #c020
 def _crossings(table: pd.DataFrame, related: frozenset[tuple[str, str]]) -> tuple[list[tuple[str, str]], sparse.csr_matrix]:
-    "The lateral flows there are, and which path has which (once)."
+    "The lateral flows there are, and how many cases of each bundle have which (each case once)."
     rows, pairs = [], {}
-    for i, p in enumerate(table.path):
-        for pair in {(a, b) for a, b in pairwise(p) if a != b and (a, b) not in related}:
-            rows.append((i, pairs.setdefault(pair, len(pairs))))
-    at = np.array(rows, dtype=int).reshape(-1, 2).T
-    return list(pairs), sparse.csr_matrix((np.ones(len(rows)), (at[0], at[1])), (len(table), len(pairs)))
+    for i, bundle in enumerate(table.paths):
+        flows = ({(a, b) for a, b in pairwise(p) if a != b and (a, b) not in related} for p in bundle)
+        for pair, n in Counter(f for own in flows for f in own).items():
+            rows.append((i, pairs.setdefault(pair, len(pairs)), n))
+    at = np.array(rows, dtype=int).reshape(-1, 3).T
+    return list(pairs), sparse.csr_matrix((at[2].astype(float), (at[0], at[1])), (len(table), len(pairs)))
 
 
 def _permuted(k: np.ndarray, n: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
-    "How many of `n` cases after fall on each path (k cases each), in so many shuffles of the labels."
+    "How many of `n` clusters after fall on each kind of bundle (k clusters each), in so many shuffles of the labels."
     return rng.multivariate_hypergeometric(k, n, size=repeats, method="marginals")
+
+
+def _variance(k: np.ndarray, size: np.ndarray, m: Any, r: np.ndarray) -> np.ndarray:
+    "The variance of a rate of cases whose clusters are drawn, k of each kind of bundle."
+    n, pairs = k @ size, size * (size - 1)
+    own = n * r * (1 - r)
+    products = k @ m.power(2) - 2 * r * ((k * size) @ m) + r * r * (k @ size**2) - own
+    even = (n * r + 2) / (n + 4)
+    products = np.where(k @ pairs > 0, products, 0.0)
+    return r * (1 - r) / n * design_effect(n, k @ pairs, k @ pairs**2, products, own, even * (1 - even))
 
 
 def _standardised(wide: pd.DataFrame, has: sparse.csr_matrix, repeats: int, seed: int) -> tuple[np.ndarray, ...]:
@@ -198,17 +231,19 @@ def _standardised(wide: pd.DataFrame, has: sparse.csr_matrix, repeats: int, seed
     rng, flows = np.random.default_rng(seed), has.shape[1]
     d, null, own, shuffled = np.zeros(flows), np.zeros(flows), np.zeros(flows), np.zeros((repeats, flows))
     both = wide.groupby("stratum")[["before", "since"]].sum().min(axis=1)
-    whole = wide[wide.stratum.isin(both.index[both > 0])].since.sum()
+    there = wide.stratum.isin(both.index[both > 0])
+    whole = (wide.since * wide.cases)[there].sum()
     for stratum in both.index[both > 0]:
         at = (wide.stratum == stratum).to_numpy()
-        k0, k1, m = wide.before.to_numpy()[at], wide.since.to_numpy()[at], has[at]
-        n0, n1, w = k0.sum(), k1.sum(), k1.sum() / whole
-        r0, r1, r = (k0 @ m) / n0, (k1 @ m) / n1, ((k0 + k1) @ m) / (n0 + n1)
+        k0, k1, size, m = wide.before.to_numpy()[at], wide.since.to_numpy()[at], wide.cases.to_numpy(float)[at], has[at]
+        n0, n1, every = k0 @ size, k1 @ size, (k0 + k1) @ m
+        w, r0, r1, r = n1 / whole, (k0 @ m) / n0, (k1 @ m) / n1, every / (n0 + n1)
         d += w * (r1 - r0)
-        null += w**2 * r * (1 - r) * (1 / n0 + 1 / n1)
-        own += w**2 * (r0 * (1 - r0) / n0 + r1 * (1 - r1) / n1)
-        x = _permuted(k0 + k1, int(n1), repeats, rng) @ m
-        shuffled += w * (x / n1 - (((k0 + k1) @ m) - x) / n0)
+        null += w**2 * _variance(k0 + k1, size, m, r) * (n0 + n1) * (1 / n0 + 1 / n1)
+        own += w**2 * (_variance(k0, size, m, r0) + _variance(k1, size, m, r1))
+        k = _permuted(k0 + k1, int(k1.sum()), repeats, rng)
+        x, n = k @ m, (k @ size)[:, None]
+        shuffled += w * (x / n - (every - x) / (n0 + n1 - n))
     return d, null, own, shuffled
 
 # %% ../../nbs/flow/excess.ipynb #n011
@@ -225,18 +260,22 @@ def _check_shuffles(flows: int, repeats: int) -> None:
 
 
 def change_of(
-    table: pd.DataFrame,  # path, stratum, after (bool), n
+    table: pd.DataFrame,  # path (or paths, of the cases of one cluster), stratum, after (bool), n
     related: frozenset[tuple[str, str]] = frozenset(),  # pairs between which no lateral hop can be
     repeats: int = 999,  # permutations
     seed: int = 0,  # of the permutations
 ) -> pd.DataFrame:  # as `changed_flows`
-    "Flows before and after, from a table of paths."
-    spans = table.assign(code=pd.factorize(table.path)[0], before=table.n.where(~table.after, 0), since=table.n.where(table.after, 0))
-    wide = spans.groupby(["stratum", "code"], as_index=False).agg(path=("path", "first"), before=("before", "sum"), since=("since", "sum"))
+    "Flows before and after, from a table of paths; what is shuffled is clusters."
+    table = table if "paths" in table else table.assign(paths=[(p,) for p in table.path])
+    spans = table.assign(code=pd.factorize(table.paths)[0], before=table.n.where(~table.after, 0), since=table.n.where(table.after, 0))
+    wide = spans.groupby(["stratum", "code"], as_index=False).agg(
+        paths=("paths", "first"), before=("before", "sum"), since=("since", "sum")
+    )
+    wide = wide.assign(cases=wide.paths.map(len))
     pairs, has = _crossings(wide, related)
     _check_shuffles(len(pairs), repeats)
     d, null, own, shuffled = _standardised(wide, has, repeats, seed)
-    n0, n1 = int(wide.before.sum()), int(wide.since.sum())
+    n0, n1 = int(wide.before @ wide.cases), int(wide.since @ wide.cases)
     counts = dict(before=(wide.before.to_numpy() @ has).astype(int), after=(wide.since.to_numpy() @ has).astype(int))
     f = pd.DataFrame(pairs, columns=["from_unit", "to_unit"]).assign(**counts, n_before=n0, n_after=n1)
     f = f.assign(rate_before=f.before / n0, rate_after=f.after / n1, difference=d)
@@ -258,7 +297,7 @@ def changed_flows(
 ) -> pd.DataFrame:  # from_unit, to_unit, before, after, n_before, n_after (cases), rate_before … p_family: see below
     "Lateral flows per case before and after a day: rate_before, rate_after, difference, low, high, p, and `p_family` over all flows; not an effect; raises `LogError` without a day, or where a side or lateral hops are missing."
     day, by = str(start_day(start, log.mapping.start).date()), [within] if isinstance(within, str) else list(within or [])
-    table = paths(log, by, period=day)
+    table = bundles(log, by, period=day)
     if table.period.nunique() < 2:
         raise LogError(f"全部工单都在 {day} 的同一侧。", f"All cases lie on one side of {day}.")
     strata = table[by].fillna("?").astype(str).agg("\t".join, axis=1) if by else ""
@@ -291,10 +330,49 @@ def _placebo(seed: int) -> dict:
     log = CaseLog.from_frame(made.events, cases=made.cases, callbacks=made.callbacks, mapping=mapping)
     return dict(check="any flow changed, no campaign", any=changed_flows(log, "2022-02-17", repeats=199, seed=seed).p_family.min() <= 0.05)
 
+# %% ../../nbs/flow/excess.ipynb #c041
+_IN_BATCHES = 0.3
 
+
+def _split(n: int, size: int) -> tuple[int, int]:
+    "Cases alone, and batches of a size, of n cases."
+    batches = round(_IN_BATCHES * n / size)
+    return n - batches * size, batches
+
+
+def _batched_flows(observed: pd.DataFrame, seed: int, size: int) -> dict:
+    "Whether any flow by chance is found in excess, when cases come in batches: clusters counted, and cases."
+    rng, rows = np.random.default_rng([5, seed]), []
+    given, got = observed.groupby("from_unit").cases.sum(), observed.groupby("to_unit").cases.sum()
+    for a, n in given.items():
+        w = np.where(got.index == a, 0.0, got)
+        one, many = (rng.multinomial(k, w / w.sum()) for k in _split(n, size))
+        rows += [("", a, b, x + size * y, x + y, size * (size - 1) * y) for b, x, y in zip(got.index, one, many) if x + y]
+    t = pd.DataFrame(rows, columns=["stratum", "from_unit", "to_unit", "cases", "clusters", "pairs"]).assign(hops=lambda f: f.cases)
+    found = dict(this_page=t, cases=t.drop(columns=["clusters", "pairs"]))
+    return dict(check=f"false discovery, batches of {size}") | {k: (excess_of(f).q <= 0.05).any() for k, f in found.items()}
+
+
+def _batched_changes(seed: int, size: int) -> list[dict]:
+    "Whether any of twelve flows is said to have changed, and how many intervals miss 0, when cases come in batches and nothing changed."
+    rng, units = np.random.default_rng([6, seed]), "ABCD"
+    ways = [("A",), *((a, b) for a in units for b in units if a != b)]
+    share = np.r_[0.4, np.full(12, 0.05)]
+    drawn = [(after, rng.multinomial(k, share), s) for after in (False, True) for k, s in zip(_split(600, size), (1, size))]
+    rows = [((w,) * s, after, k) for after, n, s in drawn for w, k in zip(ways, n) if k]
+    t = pd.DataFrame(rows, columns=["paths", "after", "n"]).assign(stratum="")
+    alone = t.assign(path=[p[0] for p in t.paths], n=t.n * t.paths.map(len)).drop(columns="paths")
+    f, g = (change_of(x, repeats=199, seed=seed) for x in (t, alone))
+    missed = {k: ((x.low > 0) | (x.high < 0)).mean() for k, x in dict(this_page=f, cases=g).items()}
+    any_ = dict(this_page=f.p_family.min() <= 0.05, cases=g.p_family.min() <= 0.05)
+    return [dict(check=f"any flow changed, batches of {size}") | any_, dict(check=f"interval of a flow misses, batches of {size}") | missed]
+
+# %% ../../nbs/flow/excess.ipynb #c042
 def calibrate() -> pd.DataFrame:  # check, measure, worlds, value, se
     "How often the tests of this room are wrong, and what they find, in worlds whose truth is known; about two minutes."
     observed = excess_flows(read_log())
     drawn = [_discoveries(observed, seed, 0) for seed in range(200)] + [_discoveries(observed, seed, 40) for seed in range(60)]
     parts = [pd.concat(drawn), *(pd.DataFrame([f(seed) for seed in range(n)]) for f, n in ((_quarrels, 200), (_placebo, 100)))]
+    parts += [pd.DataFrame([_batched_flows(observed, seed, size) for seed in range(300)]) for size in (3, 5, 10)]
+    parts += [pd.DataFrame([row for seed in range(300) for row in _batched_changes(seed, size)]) for size in (3, 5, 10)]
     return pd.concat([monte_carlo(t, ["check"]) for t in parts], ignore_index=True)

@@ -8,18 +8,22 @@ __all__ = ['springrank', 'direction_test', 'ranking_of', 'ranking', 'structure_o
 # %% ../../nbs/flow/hierarchy.ipynb #c003
 from collections.abc import Callable
 
+import ibis
 import networkx as nx
 import numpy as np
 import pandas as pd
+from ibis import _
 from scipy import sparse
 from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
+from ..custody.spells import coded_hops
 from .excess import quasi_independent
 from .graph import edges, paths
 from .tossing import steps
-from ..indicators.shapes import wilson
+from ..indicators.clusters import cluster_sums, clusters
+from ..indicators.shapes import shared
 from ..intake.log import CaseLog
 from ..words.face import face
 from ..words.text import LogError, Text
@@ -225,17 +229,31 @@ def structure(
     return structure_of(edges(log), repeats, seed)
 
 # %% ../../nbs/flow/hierarchy.ipynb #n011
+def _of_clusters(log: CaseLog, part: dict[str, int]) -> pd.DataFrame:
+    "unit, and of the clusters of its lateral hops, in and out, the sums that a design effect needs."
+    own = log.units[log.units.unit.isin(part)]
+    group = ibis.memtable(pd.DataFrame(dict(code=own.code, group=own.unit.map(part))), schema=dict(code="int32", group="int32"))
+    h = coded_hops(log).filter(_.kind == "lateral").select("case", "from_unit", "to_unit").join(clusters(log), "case")
+    h = h.join(group, h.from_unit == group.code).drop("code")
+    other = group.view()
+    h = h.join(other, h.to_unit == other.code)
+    h = h.mutate(inside=(h.group == h.group_right).cast("int32"))
+    c = h.select("cluster", "inside", unit="from_unit").union(h.select("cluster", "inside", unit="to_unit"))
+    c = c.group_by("unit", "cluster").agg(n=c.count(), y=c.inside.sum())
+    f = c.group_by("unit").agg(**{k: x.sum() for k, x in cluster_sums(c.n, c.y, c.y).items()}).execute()
+    return f.assign(unit=f.unit.map(own.set_index("code").unit))
+
+
 @face
 def communities(
     log: CaseLog,  # whose lateral hops are grouped
     seed: int = 0,  # of Louvain
-) -> pd.DataFrame:  # unit, community (1 has most hops), numerator, denominator, inside_share, low, high
-    "Units that pass among themselves (Louvain, directed), and the share of each unit's lateral hops, in and out, that stay inside, with Wilson intervals over hops; raises `LogError` where there is no lateral hop."
+) -> pd.DataFrame:  # unit, community (1 has most hops), numerator, denominator, inside_share, low, high, deff
+    "Units that pass among themselves (Louvain, directed), and the share of each unit's lateral hops, in and out, that stay inside, with Wilson intervals (hops of one case, and of one cluster, hang together); raises `LogError` where there is no lateral hop."
     names, a, b, w = _flows(edges(log))
     u, part = len(names), _louvain(len(names), a, b, w, seed)
     own = w * (part[a] == part[b])
     counts = dict(numerator=np.bincount(a, own, u) + np.bincount(b, own, u), denominator=np.bincount(a, w, u) + np.bincount(b, w, u))
     f = pd.DataFrame(dict(unit=names, community=part + 1, **counts)).astype(dict(numerator="int64", denominator="int64"))
-    low, high = wilson(f.numerator, f.denominator)
-    f = f.assign(inside_share=f.numerator / f.denominator, low=low, high=high)
+    f = shared(f.merge(_of_clusters(log, dict(zip(names, part.tolist()))), on="unit")).rename(columns=dict(value="inside_share"))
     return f.sort_values(["community", "denominator", "unit"], ascending=[True, False, True], ignore_index=True)
