@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..words.face import briefly
+
 # %% ../../nbs/judge/peers.ipynb #n006
 HEAVY = 0.5  # weight of the tails of a t with three degrees of freedom, from which on no unit is far out, but only among the most unusual
 _TAILS = (3.0, 6.0, np.inf)  # degrees of freedom of the law of differences
-_PRIOR = np.log([0.4, 0.3, 0.3])
+_PRIOR = np.log([0.1, 0.2, 0.7])
 _ASTRAY = 0.02, 1.5  # of the others this share may have gone far up, by half a normal law of this width
 _NOBODY = ""  # the name of a unit that is none of those
 _EDGE = np.sinh(np.linspace(-5.6, 5.6, 122)) / np.sinh(5.6) * 9  # log odds
@@ -124,9 +126,11 @@ def _tails(rates: Sequence[_Rate]) -> pd.DataFrame:
     return w.div(w.sum(axis=1), axis=0)
 
 # %% ../../nbs/judge/peers.ipynb #n020
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Peers:
     "Units of one rate, each held against the others."
+
+    __repr__ = briefly
 
     units: pd.DataFrame  # unit, above, below (by its others, the chance of more hits than it has, and of fewer, ties by half), heavy
     sd: float  # of a unit's difference from the middle on the log odds: half the width of what holds the middle 68 %
