@@ -97,7 +97,7 @@ def direction_test(
     res |= dict(random=h[1:].mean(), random_low=low, random_high=high)
     return pd.DataFrame([res | dict(p=(1 + (h[1:] <= h[0]).sum()) / (1 + repeats), smallest_p=1 / (1 + repeats))])
 
-# %% ../../nbs/flow/hierarchy.ipynb #n016
+# %% ../../nbs/flow/hierarchy.ipynb #n019
 _PAIRS = [(f"{own:g}, order {up:g}", own, up) for own in (1, 3, 10, 50) for up in (0.5, 0.6)] + [("10, order 0.53", 10, 0.53)]
 
 
