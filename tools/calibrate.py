@@ -25,7 +25,7 @@ TABLES = {
     for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
-    for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
+    for floor, names in dict(flow=("competence", "excess", "hierarchy"), judge=("compare", "gaming", "ranks", "scorecard", "watch")).items()
     for n in names
 }
 TABLES["evaluate"] = "liuan_eval.effects.evaluate:calibrate"
