@@ -61,7 +61,7 @@ def available(
     return [n for n in lack if not lack[n]], {n: k for n, k in lack.items() if k}
 
 # %% ../nbs/metrics.ipynb #n007
-COLUMNS = ("numerator", "denominator", "n", "n_open", "value", "low", "high", "deff")
+COLUMNS = ("numerator", "denominator", "n", "n_open", "value", "low", "high", "deff", "within")
 
 
 def _asked(log: CaseLog, words: str | Sequence[str] | None) -> list[Indicator]:
@@ -90,7 +90,7 @@ def compute(
     asked = _asked(log, indicators)
     frames = [f.assign(indicator=o.name) for o, f in zip(asked, together(log, asked, by, period), strict=True)]
     keys = ["indicator", *([by] if isinstance(by, str) else () if by is None else by), *(["period"] if period else [])]
-    table = pd.concat([f.astype({c: "Int64" for c in ("n", "n_open") if c in f}) for f in frames], ignore_index=True)
+    table = pd.concat([f.astype({c: "Int64" for c in ("n", "n_open", "within") if c in f}) for f in frames], ignore_index=True)
     for c in ("numerator", "denominator"):
         if c in table and (table[c].dropna() % 1 == 0).all():
             table[c] = table[c].astype("Int64")

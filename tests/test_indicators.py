@@ -68,8 +68,9 @@ def tables():
 
 @pytest.fixture(scope="module")
 def log(tables):
+    "Without follow-up windows: tests/test_follow.py counts those"
     events, cases, calls = tables
-    return CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
+    return CaseLog.from_frame(events, cases=cases, callbacks=calls, within=dict(every=0), **MAPPING)
 
 
 def next_workday(day, n=1):

@@ -72,7 +72,7 @@ def _milestones(log: CaseLog, c: ibis.Table) -> ibis.Table:
     granted = (e.activity == "extended") & ~e.result.lower().isin(REFUSED).fill_null(False)
     counts = dict(n_extended=granted, n_urged=e.activity == "urged", n_reopened=e.activity == "reopened")
     t = e.group_by("case").agg(
-        **{f"{c}_at": e.timestamp.min(where=e.activity == c) for c in ("claimed", "contacted", "replied")},
+        **{f"{c}_at": e.timestamp.min(where=e.activity == c) for c in ("claimed", "contacted", "replied", "urged", "reopened")},
         extended_at=e.timestamp.min(where=granted),
         **{name: events.sum() for name, events in counts.items()},
     )
@@ -87,7 +87,7 @@ def _milestones(log: CaseLog, c: ibis.Table) -> ibis.Table:
 @face
 def milestones(
     log: CaseLog,  # any
-) -> ibis.Table:  # coded cases with dispatched_at, claimed_at, contacted_at, replied_at, first_closed_at, n_extended, n_urged, n_reopened
+) -> ibis.Table:  # coded cases with dispatched_at, claimed_at, contacted_at, replied_at, urged_at, reopened_at, first_closed_at, n_extended, n_urged, n_reopened
     "When each step of a case was first done, kept in the engine."
     return widened(log, "milestones", coded_cases(log), partial(_milestones, log))
 

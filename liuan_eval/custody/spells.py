@@ -76,18 +76,20 @@ def _of_units(log: CaseLog, t: ibis.Table) -> ibis.Table:
     t = with_place(t.filter(~t.is_dispatcher), _LINE, "spell", "place")
     t = t.mutate(hop=t.place) if threads(log) is None else _counted_on(t)
     line = Line(t, _LINE, "spell")
-    beside = dict(follows=line.after(t.unit), follows2=line.after(t.unit, 2), before=line.before(t.unit), next_at=line.after(t.entered_at))
+    beside = dict(follows=line.after(t.unit), follows2=line.after(t.unit, 2), before=line.before(t.unit))
+    beside |= dict(next_at=line.after(t.entered_at), next2_at=line.after(t.entered_at, 2))
     return log.keep("spells_of_units", lambda: t.mutate(**beside))
 
 # %% ../../nbs/custody/spells.ipynb #n044
 def _again(t: ibis.Table, last: ibis.Table) -> ibis.Table:
-    "Spells of units with `nth`, from 0 for the first of its unit, `again`, the place of the unit's next, and `home`: the unit is the `last` of the thread."
+    "Spells of units with `nth`, from 0 for the first of its unit, `again` and `again_at`, place and time of the unit's next, and `home`: the unit is the `last` of the thread."
     passed = t.filter(t.before.notnull() | t.follows.notnull())
     some = passed.group_by(*_LINE, "unit").agg(n=_.count()).filter(_.n > 1)
-    few = t.semi_join(some, [*_LINE, "unit"]).select("case", "thread", "unit", "spell", "place")
+    few = t.semi_join(some, [*_LINE, "unit"]).select("case", "thread", "unit", "spell", "place", "entered_at")
     same = dict(group_by=[few.case, few.thread, few.unit], order_by=few.spell)
-    few = few.mutate(nth=ibis.row_number().over(**same), again=few.place.lead().over(**same)).join(last, [*_LINE])
-    few = few.select("case", "spell", "nth", "again", home=few.unit == few.last)
+    later = dict(again=few.place.lead().over(**same), again_at=few.entered_at.lead().over(**same))
+    few = few.mutate(nth=ibis.row_number().over(**same), **later).join(last, [*_LINE])
+    few = few.select("case", "spell", "nth", "again", "again_at", home=few.unit == few.last)
     t = t.left_join(few, ["case", "spell"]).drop("case_right", "spell_right")
     return t.mutate(nth=t.nth.fill_null(0), home=t.home.fill_null(False))
 
@@ -170,6 +172,7 @@ def _flags(t: ibis.Table) -> dict[str, Any]:
         pingpong=unit & starts,
         pingpong_across=unit & starts & across,
         in_pingpong_across=unit & (starts | middle) & across,
+        turned_at=ibis.cases((middle, t.next_at), (starts, t.next2_at), else_=ibis.null(t.next_at.type())),
         detour_across=unit & (t.again > t.place + 2).fill_null(False) & across,
         delay_seconds=(unit & across & ~tossed).ifelse(elapsed(t.left_at, t.entered_at), 0.0),
         revisit=unit & (t.nth > 0).fill_null(False),
@@ -219,6 +222,8 @@ def _spells(log: CaseLog) -> ibis.Table:
         "claimed_at",
         "replied_at",
         "next_at",
+        "next2_at",
+        "again_at",
         "thread",
         "ends",
         "gave_back",
@@ -250,6 +255,7 @@ def _hops(log: CaseLog) -> ibis.Table:
         "hop",
         "kind",
         "pingpong",
+        "next2_at",
         "boomerang",
         from_unit=t.unit,
         to_unit=t.follows,
@@ -334,14 +340,16 @@ def _summed(log: CaseLog) -> ibis.Table:
 
 # %% ../../nbs/custody/spells.ipynb #n037
 def _hands(log: CaseLog) -> ibis.Table:
-    "case, n_hands, first_reply_at, last_reply_at: threads and assisting units, and when the first and the last of them had last replied."
+    "case, n_hands, shared_at, first_reply_at, last_reply_at: threads and assisting units, when the second of them came, and when the first and the last of them had last replied."
     s, more = coded_spells(log).filter(~_.is_dispatcher), helpers(log)
     if threads(log) is None and more is None:
         last = s.group_by("case").agg(first_reply_at=_.replied_at.max())
-        return last.mutate(n_hands=ibis.literal(1, "int32"), last_reply_at=last.first_reply_at)
-    ends = s.group_by(*_LINE).agg(replied_at=_.replied_at.max()).select("case", "replied_at")
-    ends = ends if more is None else ends.union(more.select("case", "replied_at"))
-    return ends.group_by("case").agg(n_hands=_.count().cast("int32"), first_reply_at=_.replied_at.min(), last_reply_at=_.replied_at.max())
+        return last.mutate(n_hands=ibis.literal(1, "int32"), shared_at=ibis.null("timestamp"), last_reply_at=last.first_reply_at)
+    ends = s.group_by(*_LINE).agg(came_at=_.entered_at.min(), replied_at=_.replied_at.max()).select("case", "came_at", "replied_at")
+    ends = ends if more is None else ends.union(more.select("case", "replied_at", came_at="entered_at").select(*ends.columns))
+    ends = ends.mutate(nth=ibis.row_number().over(group_by=ends.case, order_by=ends.came_at))
+    replied = dict(first_reply_at=ends.replied_at.min(), last_reply_at=ends.replied_at.max())
+    return ends.group_by("case").agg(n_hands=_.count().cast("int32"), shared_at=_.came_at.min(where=_.nth == 1), **replied)
 
 # %% ../../nbs/custody/spells.ipynb #n016
 def _cases(log: CaseLog) -> ibis.Table:

@@ -239,6 +239,22 @@ def _edges(
         notes.append(Text(f"活动开始所在的一期（{day}）未使用", f"the period in which the campaign begins ({day}) not used"))
     return table[~part & ~begins], tuple(notes)
 
+# %% ../../nbs/effects/panel.ipynb #m001
+def _mature(log: CaseLog, indicator: str, table: pd.DataFrame, freq: str) -> tuple[pd.DataFrame, tuple[Text, ...]]:
+    "Without the periods in which cases came that are too young to count, with a note."
+    o = INDICATORS[indicator]
+    days, within, end = o.matures(log), o.within(log), log.ends[1]
+    last = end - pd.Timedelta(days=days)
+    young = pd.period_range(last, end, freq=freq)
+    n = int(((young.end_time > last) & (young.end_time.normalize() <= end.normalize())).sum())
+    if not days or not n:
+        return table, ()
+    note = Text(
+        f"{within} 天内发生的才计入；末尾 {n} 期有不满 {days} 天的工单，未使用",
+        f"counted within {within} days; {_plural(n, 'period')} at the end, with cases less than {days} days old, not used",
+    )
+    return table[table.period.dt.to_period(freq).dt.end_time <= last], (note,)
+
 # %% ../../nbs/effects/panel.ipynb #x002
 def _filled(table: pd.DataFrame, start: pd.Timestamp, freq: str, counts: bool) -> pd.DataFrame:
     "Every unit in every period but the one in which the campaign begins: a count that is not there is 0, a rate has no value."
@@ -288,6 +304,8 @@ def panel(
     begins, freq, indicator = start_day(start, log.mapping.start), period_of(period).freq, indicator_of(indicator).name
     f = _by_period(log, indicator, by, period, name)
     f, notes = _edges(f, *log.ends, begins, freq)
+    f, young = _mature(log, indicator, f, freq)
+    notes = (*notes, *young)
     if f.empty:
         raise TooFew(
             f"{indicator}：日志中没有可用的完整一期（{period}），故不给出数字。",

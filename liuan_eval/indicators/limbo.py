@@ -8,12 +8,15 @@ __all__ = ['limbo_share', 'limbo_hours', 'delay_hours', 'delay_share']
 # %% ../../nbs/indicators/limbo.ipynb #n003
 from ibis import _
 
+from .follow import HOP, SETTLED, followed
 from .rows import held, settled
 from .shapes import Mean, Ratio, Share, Wait
 from ..words.time import DAY, HOUR, SECOND, elapsed
 
 # %% ../../nbs/indicators/limbo.ipynb #n006
-limbo_share = Ratio("limbo_share", top=_.limbo_seconds / (DAY / SECOND), bottom=_.in_units_seconds / (DAY / SECOND), among=settled)
+limbo_share = Ratio(
+    "limbo_share", top=_.limbo_seconds / (DAY / SECOND), bottom=_.in_units_seconds / (DAY / SECOND), among=settled, window=SETTLED
+)
 
 # %% ../../nbs/indicators/limbo.ipynb #n011
 limbo_hours = Wait(
@@ -26,5 +29,5 @@ limbo_hours = Wait(
 # %% ../../nbs/indicators/limbo.ipynb #n017
 _HOURS = _.delay_seconds / (HOUR / SECOND)
 
-delay_hours = Mean("delay_hours", case=_HOURS, spell=_HOURS, among=held)
-delay_share = Share("delay_share", case=_HOURS, spell=_HOURS, among=held)
+delay_hours = Mean("delay_hours", case=_HOURS, spell=_HOURS, among=held, on=followed, window=HOP)
+delay_share = Share("delay_share", case=_HOURS, spell=_HOURS, among=held, on=followed, window=HOP)

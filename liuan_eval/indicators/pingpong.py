@@ -8,10 +8,13 @@ __all__ = ['pingpong_rate', 'revisit_rate', 'indirect_pingpong_rate', 'boomerang
            'downward_shift_rate']
 
 # %% ../../nbs/indicators/pingpong.ipynb #n035
+from typing import Any
+
 import ibis
 from ibis import _
 
 from ..custody.spells import coded_cases
+from .follow import DETOUR, HOP, PINGPONG, REVISIT, SETTLED, followed
 from .rows import held, settled
 from .shapes import Mean, Rate
 from ..intake.log import CaseLog
@@ -23,11 +26,15 @@ pingpong_rate = Rate(
     spell=_.in_pingpong_across,
     hop=_.pingpong & (_.kind == "lateral"),
     among=held,
+    on=followed,
+    window=PINGPONG,
 )
-revisit_rate = Rate("revisit_rate", case=_.n_revisits > 0, spell=_.revisit, among=held)
+revisit_rate = Rate("revisit_rate", case=_.n_revisits > 0, spell=_.again_at.notnull(), among=held, on=followed, window=REVISIT)
 
 # %% ../../nbs/indicators/pingpong.ipynb #n043
-indirect_pingpong_rate = Rate("indirect_pingpong_rate", case=_.n_detours_across > 0, spell=_.detour_across, among=held)
+indirect_pingpong_rate = Rate(
+    "indirect_pingpong_rate", case=_.n_detours_across > 0, spell=_.detour_across, among=held, on=followed, window=DETOUR
+)
 
 # %% ../../nbs/indicators/pingpong.ipynb #n048
 boomerang_rate = Rate(
@@ -36,15 +43,18 @@ boomerang_rate = Rate(
     spell=_.boomerang_across,
     hop=_.boomerang & _.kind.isin(["lateral", "bounce"]),
     among=settled,
+    window=SETTLED,
 )
 
 # %% ../../nbs/indicators/pingpong.ipynb #n052
-hops_per_case = Mean("hops_per_case", case=_.n_hops, spell=_.follows.notnull(), among=held)
-lateral_hops_per_case = Mean("lateral_hops_per_case", case=_.n_lateral, spell=_.kind == "lateral", among=held)
-down_hops_per_case = Mean("down_hops_per_case", case=_.n_down, spell=_.kind == "down", among=held)
-up_hops_per_case = Mean("up_hops_per_case", case=_.n_up, spell=_.kind == "up", among=held)
-bounces_per_case = Mean("bounces_per_case", case=_.n_bounced, spell=_.kind == "bounce", among=held)
-steps_to_resolve = Mean("steps_to_resolve", case=_.n_spells, among=settled)
+_IN_TIME: dict[str, Any] = dict(among=held, on=followed, window=HOP)
+
+hops_per_case = Mean("hops_per_case", case=_.n_hops, spell=_.follows.notnull(), **_IN_TIME)
+lateral_hops_per_case = Mean("lateral_hops_per_case", case=_.n_lateral, spell=_.kind == "lateral", **_IN_TIME)
+down_hops_per_case = Mean("down_hops_per_case", case=_.n_down, spell=_.kind == "down", **_IN_TIME)
+up_hops_per_case = Mean("up_hops_per_case", case=_.n_up, spell=_.kind == "up", **_IN_TIME)
+bounces_per_case = Mean("bounces_per_case", case=_.n_bounced, spell=_.kind == "bounce", **_IN_TIME)
+steps_to_resolve = Mean("steps_to_resolve", case=_.n_spells, among=settled, window=SETTLED)
 
 # %% ../../nbs/indicators/pingpong.ipynb #n056
 LOCAL = ("township", "village")
@@ -57,4 +67,4 @@ def _owned(log: CaseLog) -> ibis.Table:
     return coded_cases(log).mutate(of_department=_.topic.isin(topics), closed_below=_.resolver.isin([int(c) for c in local.code]))
 
 
-downward_shift_rate = Rate("downward_shift_rate", case=_.closed_below, among=settled & _.of_department, on=_owned)
+downward_shift_rate = Rate("downward_shift_rate", case=_.closed_below, among=settled & _.of_department, on=_owned, window=SETTLED)

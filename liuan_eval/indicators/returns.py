@@ -9,31 +9,52 @@ __all__ = ['return_rate', 'bounce_rate', 'returned_cases', 'upheld_return_rate',
 # %% ../../nbs/indicators/returns.ipynb #c003
 from ibis import _
 
+from .follow import DECIDED, HOP, RETURN, SETTLED, followed
 from .rows import held
 from .shapes import Count, Rate
 
 # %% ../../nbs/indicators/returns.ipynb #c008
-return_rate = Rate("return_rate", case=_.n_returned > 0, spell=_.returned, of_spell=_.returned.notnull(), among=held)
-bounce_rate = Rate("bounce_rate", case=_.n_bounced > 0, spell=_.exit == "bounced", hop=_.kind == "bounce", among=held)
+return_rate = Rate(
+    "return_rate", case=_.n_returned > 0, spell=_.returned, of_spell=_.returned.notnull(), among=held, on=followed, window=RETURN
+)
+bounce_rate = Rate(
+    "bounce_rate", case=_.n_bounced > 0, spell=_.exit == "bounced", hop=_.kind == "bounce", among=held, on=followed, window=HOP
+)
 returned_cases = Count("returned_cases", case=_.n_returned > 0, spell=_.returned)
 
 # %% ../../nbs/indicators/returns.ipynb #c011
-_DECIDED = _.returned & _.follows.notnull()  # returned, and then sent to a unit: we know how the return was taken
+_KNOWN = _.returned & _.follows.notnull()  # returned, and then sent to a unit: we know how the return was taken
 
-upheld_return_rate = Rate("upheld_return_rate", case=_.n_upheld > 0, spell=_DECIDED & (_.exit == "passed"), among=held)
+upheld_return_rate = Rate(
+    "upheld_return_rate", case=_.n_upheld > 0, spell=_KNOWN & (_.exit == "passed"), among=held, on=followed, window=DECIDED
+)
 unjustified_return_share = Rate(
     "unjustified_return_share",
     case=_.n_unjustified > 0,
-    spell=_DECIDED & ((_.exit == "bounced") | _.boomerang),
+    spell=_KNOWN & ((_.exit == "bounced") | _.boomerang),
     of_case=_.n_decided > 0,
-    of_spell=_DECIDED,
+    of_spell=_KNOWN,
     among=_.closed_at.notnull(),
+    window=SETTLED,
 )
 
 # %% ../../nbs/indicators/returns.ipynb #n003
 late_return_rate = Rate(
-    "late_return_rate", case=_.n_late > 0, spell=_.returned_late, of_case=_.n_windowed > 0, of_spell=_.returned_late.notnull()
+    "late_return_rate",
+    case=_.n_late > 0,
+    spell=_.returned_late,
+    of_case=_.n_windowed > 0,
+    of_spell=_.returned_late.notnull(),
+    on=followed,
+    window=RETURN,
+    given=True,
 )
 defied_designation_rate = Rate(
-    "defied_designation_rate", case=_.n_defied > 0, spell=_.defied, of_case=_.n_designated > 0, of_spell=_.designated
+    "defied_designation_rate",
+    case=_.n_defied > 0,
+    spell=_.defied,
+    of_case=_.n_designated > 0,
+    of_spell=_.designated,
+    on=followed,
+    window=RETURN,
 )

@@ -24,6 +24,7 @@ from ibis import _
 
 from ..custody.spells import coded_cases, coded_spells
 from .clusters import SUMS, batched, cluster_sums, design_effect, pairs_of
+from .follow import Window, asked_by, came_in_time, counts_by_then, matures, on_rows, window_days
 from .lifetable import Z, km_quantiles, restricted_mean
 from .needs import NEEDS, lacking
 from .rows import FURTHER, bound, full_table, level_of, narrow, period_column, rows, sums, with_end
@@ -161,6 +162,7 @@ class Indicator:
     needs: tuple[str, ...] = field(default=(), init=False)  # keys of `NEEDS`
     clock: str = field(default="", init=False)  # `calendar` or `working` where time is measured
     step: str = field(default="", init=False)  # the step of the rules whose limit it uses, or two joined by +
+    window: Window | None = None  # how long what is counted may take; cases that had less time do not count
 
     def __post_init__(self) -> None:
         words = _register(self) if self.name else {}
@@ -181,6 +183,20 @@ class Indicator:
     def levels(self) -> tuple[str, ...]:
         "The rows on which it exists: `cases`, `spells`, `hops`; without `spells`, a unit is the one that answers for the case."
         return ("cases",)
+
+    def within(
+        self,
+        log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
+    ) -> int | None:  # days; None: no window
+        "Within how many days what is counted must come."
+        return None if self.window is None else window_days(log, self.window)
+
+    def matures(
+        self,
+        log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
+    ) -> int:  # days
+        "How old a case must be at the log's end to count."
+        return 0 if self.window is None else matures(log, self.window)
 
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
         "Indicators for which this is the same are asked for together."
@@ -232,7 +248,12 @@ def together(
         batches[o._batch(log, by)].append(o)
     for batch in batches.values():
         found |= dict(zip(batch, batch[0]._tables(log, batch, by, period), strict=True))
-    return [found[o] for o in indicators]
+    return [_stated(log, o, found[o]) for o in indicators]
+
+
+def _stated(log: CaseLog, o: Indicator, table: pd.DataFrame) -> pd.DataFrame:
+    "A table with `within`, the days of its window, where it has one."
+    return table if (n := o.within(log)) is None else table.assign(within=n)
 
 # %% ../../nbs/indicators/shapes.ipynb #n010
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -245,6 +266,7 @@ class PerCase(Indicator):
     among: Any = None  # condition on a case: only such cases count
     on: Callable[[CaseLog], ibis.Table] = coded_cases  # cases with further columns
     on_spells: Callable[[CaseLog], ibis.Table] = coded_spells  # spells with further columns
+    given: bool = False  # a stay whose event came after the window does not count, in place of counting as one without
     how: ClassVar[str] = "max"  # what a case's rows of a group come to
 
     @property
@@ -318,8 +340,9 @@ def once(
 def _asked_of_cases(log: CaseLog, on: Any, batch: dict[int, Any], level: str, also: Sequence[str]) -> tuple[ibis.Table, dict[str, str]]:
     "case, `also`, and what indicators on one table of cases ask of them; what each of it is called."
     asked = [what for i in batch.values() for what in (i.among, *(i._asks("cases") if level == "cases" else ()))]
+    asked += [what for i in batch.values() for what in _asked_in_time(i, level)]
     t = with_end(log, narrow(on(log), asked, ["case", "closing_unknown", *also]))
-    found, called = once({f"{name}{k}": x for k, i in batch.items() for name, x in i._of_case(t, level).items()})
+    found, called = once({f"{name}{k}": x for k, i in batch.items() for name, x in _of_case_in_time(log, i, t, level).items()})
     return t.select("case", *[c for c in also if c in t.columns], **found), called
 
 
@@ -336,10 +359,39 @@ def _asked_of_all(log: CaseLog, batch: dict[int, Any], by: list[str], level: str
         t = t.mutate(**{c: t[c].fill_null(False) for c in part.columns if c.startswith("_among")})
     return t, called
 
+# %% ../../nbs/indicators/shapes.ipynb #n051
+def _asked_in_time(i: Any, level: str) -> list[Any]:
+    "What the window of an indicator reads on a case."
+    return [] if on_rows(i.window, level) else asked_by(i.window, level)
+
+
+def _of_case_in_time(log: CaseLog, i: Any, t: ibis.Table, level: str) -> dict[str, Any]:
+    "Whether a case counts, and its value, in the window of an indicator."
+    found = i._of_case(t, level)
+    if "_x" in found:
+        found["_x"] = came_in_time(log, i.window, t, level, found["_x"])
+    old = None if on_rows(i.window, level) else counts_by_then(log, i.window, t)
+    return found if old is None else found | dict(_among=found["_among"] & old)
+
+
+def _asked_of_rows(i: Any) -> list[Any]:
+    "What the window of an indicator reads on a stay."
+    return [i.window.rows["spells"]] if on_rows(i.window, "spells") else []
+
+
+def _value_in_time(log: CaseLog, i: Any, t: ibis.Table, level: str) -> Any:
+    "The value on a row of stays or hops, in the window of an indicator; null where the row is too young."
+    return came_in_time(log, i.window, t, level, i._value(t, level), i.given) if on_rows(i.window, level) else i._value(t, level)
+
+
+def _old_enough(log: CaseLog, i: Any, level: str, x: Any, counts: Any) -> Any:
+    "Whether a case counts in a group: by stays and hops with a window only if one of them was old enough."
+    return counts & x.notnull() if on_rows(i.window, level) and i.within(log) else counts
+
 # %% ../../nbs/indicators/shapes.ipynb #n057
 def _asked_of_spells(log: CaseLog, batch: Sequence[Any], by: list[str]) -> ibis.Table:
     "Spells with what is asked of them."
-    asked = [what for i in batch for what in i._asks("spells")]
+    asked = [what for i in batch for what in (*i._asks("spells"), *_asked_of_rows(i))]
     return with_end(log, narrow(batch[0].on_spells(log), asked, ["case", "unit", "is_dispatcher", "entered_at", "returned_at", *by]))
 
 
@@ -363,13 +415,14 @@ def values_per_case(
     if level == "cases":
         g = t.select("case", *also, *when, *by, *own)
     else:
-        x, same = once({f"_x{k}_{i.how}": i._value(t, level) for k, i in enumerate(batch)})
+        x, same = once({f"_x{k}_{i.how}": _value_in_time(log, i, t, level) for k, i in enumerate(batch)})
         called |= {f"_x{k}": same[f"_x{k}_{i.how}"] for k, i in enumerate(batch)}
         g = t.select("case", *also, *when, *by, *own, **x)
         worth = {k: getattr(g[k], k.rpartition("_")[2])() for k in x} | {k: g[k].any() for k in own}
         g = g.group_by(["case", *also, *by]).agg(**{k: g[k].min() for k in when}, **worth)
     g = g if period is None else g.mutate(**period_column(g["at"], period))
-    return g, [*by, *(["period"] if period else [])], [(g[called[f"_x{k}"]], g[called[f"_among{k}"]]) for k in range(len(batch))]
+    xs = [(g[called[f"_x{k}"]], g[called[f"_among{k}"]]) for k in range(len(batch))]
+    return g, [*by, *(["period"] if period else [])], [(x, _old_enough(log, i, level, x, c)) for i, (x, c) in zip(batch, xs)]
 
 # %% ../../nbs/indicators/shapes.ipynb #n061
 def _with_clusters(
@@ -657,8 +710,9 @@ class Ratio(Indicator):
 
     def _tables(self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None) -> list[pd.DataFrame]:
         also = ["case", "closing_unknown", "opened_at", "last_unit", *by]
-        cases = with_end(log, narrow(coded_cases(log), [self.top, self.bottom, self.among], also))
-        t = rows(log, by, self.levels, None, cases.filter(_among(self, cases)))[0]
+        cases = with_end(log, narrow(coded_cases(log), [self.top, self.bottom, self.among, *asked_by(self.window, "cases")], also))
+        old = counts_by_then(log, self.window, cases)
+        t = rows(log, by, self.levels, None, cases.filter(_among(self, cases), *([] if old is None else [old])))[0]
         t = t.select("case", *by, **period_column(t.at, period), y=bound(t, self.top), x=bound(t, self.bottom))
         keys = [*by, *(["period"] if period else [])]
         f = sums(t, keys, **_top_sums(t.y, t.x), **_below_sums(t.x))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EVENT_COLUMNS', 'CASE_COLUMNS', 'CALLBACK_COLUMNS', 'STAY_COLUMNS', 'REQUIRED', 'MISSING', 'Table', 'Texts', 'Rows',
-           'Words', 'TOGETHER', 'Meaning', 'Reading', 'Mapping', 'find_columns', 'amend']
+           'Words', 'Days', 'TOGETHER', 'Meaning', 'Reading', 'Mapping', 'find_columns', 'amend']
 
 # %% ../../nbs/intake/mapping.ipynb #c003
 import re
@@ -39,6 +39,7 @@ Table = dict[str, object]
 Texts = dict[str, str]
 Rows = tuple[dict, ...]
 Words = dict[str, dict[str, str | bool]]
+Days = dict[str, int]
 
 # %% ../../nbs/intake/mapping.ipynb #m004
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class Meaning:
     basically_satisfied: float | None = None  # what 基本满意 counts for, 0 to 1; None: as no valid answer
     minimum: int = 10  # units with a smaller denominator are shown but not compared
     owners: Texts = field(default_factory=dict)  # responsibility list (权责清单): topic = the unit whose duty it is
+    within: Days = field(
+        default_factory=dict
+    )  # follow-up windows in days, where they are not to come from the data: `return = 14`, 0 for none
 
 # %% ../../nbs/intake/mapping.ipynb #m006
 @dataclass(frozen=True)
@@ -185,6 +189,13 @@ _KINDS: dict[Any, tuple[Any, Text]] = {  # type of a field: whether a value is o
         ),
     ),
     Table: (lambda v: isinstance(v, dict), Text("表", "a table")),
+    Days: (
+        lambda v: isinstance(v, dict) and set(v) <= set(packaged("words/windows")) and all(type(d) is int and d >= 0 for d in v.values()),
+        Text(
+            f"天数表（非负整数），键为 {'、'.join(packaged('words/windows'))}",
+            f"a table of days (whole numbers, 0 or more) for {', '.join(packaged('words/windows'))}",
+        ),
+    ),
     dict[str, Any]: (
         lambda v: isinstance(v, dict) and set(v) <= set(_OFFICE),
         Text(f"包含 {'、'.join(_OFFICE)} 的表", f"a table of {', '.join(_OFFICE)}"),
