@@ -22,7 +22,7 @@ from ..indicators.phone import calls
 from ..indicators.rows import columns_of, named_table, rows
 from ..indicators.shapes import missing, wilson
 from ..intake.log import CaseLog
-from .compare import CASE_MIX, expected, shared
+from .compare import CASE_MIX, comparable, expected
 from .peers import HEAVY, against_peers
 from ..metrics import available, compute
 from ..truth.city import DEPARTMENTS, City, simulate
@@ -231,7 +231,7 @@ def _mixed(log: CaseLog, name: str, minimum: int) -> pd.DataFrame:
     t = t[t.denominator.fillna(0) >= max(minimum, 1)].astype(dict(numerator=float, denominator=float))
     if f.passed.sum() in (0, f.n.sum()):
         return t.assign(rest=t.value, observed=t.numerator, size=t.denominator, expected=np.nan)
-    e = t.unit.map(expected(f, shared(f, mix))[0].set_index("unit").expected)
+    e = t.unit.map(expected(f, comparable(f, mix))[0].set_index("unit").expected)
     deff = t["deff"].fillna(1) if "deff" in t else 1.0
     return t.assign(rest=e / t.denominator, observed=t.numerator / deff, size=t.denominator / deff, expected=e / deff)
 
