@@ -414,7 +414,7 @@ def test_a_secondary_outcome_is_found_only_after_the_correction(months):
 
 
 def test_what_the_plan_says_of_margins_and_negative_controls_reaches_the_sentence():
-    months = simulated_panel(Province(effect=0, seed=3), "on_time_rate", "month")
+    months = simulated_panel(Province(effect=0, seed=4), "on_time_rate", "month")
     plan = replace(Plan.read(), primary=["on_time_rate"], secondary=[], robustness=["conformal"])
     found = evaluate.designs(months, plan)[0]
     for margin, words in ((0.3, "is ruled out"), (0.001, "is not ruled out"), (None, "")):

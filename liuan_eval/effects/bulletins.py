@@ -67,7 +67,7 @@ Wrong = Iterator[tuple[str, pd.Series, Text]]  # column, which rows, what is wro
 
 
 QUARTERS = "一二三四"
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
 _NAMED = rf"({'|'.join(MONTHS)})[a-z]*"
 _READ = {  # how a period may be written, normalised and in small letters -> its kind
     r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?:[t ]\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?": "day",
@@ -85,8 +85,8 @@ _READ = {  # how a period may be written, normalised and in small letters -> its
     r"(?P<y>\d{4})(?:年|\.0)?": "year",
 }
 
-
-def _when(text: str | None) -> tuple[pd.Timestamp | None, str]:
+# %% ../../nbs/effects/bulletins.ipynb #n001
+def _when(text: str | None) -> tuple[date | None, str]:
     "The first day of a period as it is written, and its kind; no day for what means nothing, or more than one thing."
     plain = re.sub(r"\s+", " ", normalize("NFKC", text or "").strip().lower())
     for pattern, kind in _READ.items():
@@ -96,16 +96,20 @@ def _when(text: str | None) -> tuple[pd.Timestamp | None, str]:
     return None, ""
 
 
-def _first_day(year: int, g: dict[str, str]) -> pd.Timestamp | None:
+def _first_day(year: int, g: dict[str, str]) -> date | None:
     "The first day of what the parts name; none where there is no such day."
     try:
         if "w" in g:
-            return pd.Timestamp(date.fromisocalendar(year, int(g["w"]), 1))
+            return date.fromisocalendar(year, int(g["w"]), 1)
         quarter = QUARTERS.find(g["q"]) + 1 or int(g["q"]) if "q" in g else 0
         month = (
-            3 * quarter - 2 if quarter else MONTHS.index(g["n"][:3]) + 1 if "n" in g else int(g.get("m") or g.get("m2") or g.get("m3") or 1)
+            3 * quarter - 2
+            if quarter
+            else list(MONTHS).index(g["n"][:3]) + 1
+            if "n" in g
+            else int(g.get("m") or g.get("m2") or g.get("m3") or 1)
         )
-        return pd.Timestamp(date(year, month, int(g.get("d", 1))))
+        return date(year, month, int(g.get("d", 1)))
     except ValueError:
         return None
 
@@ -115,7 +119,7 @@ def _periods(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     read = {x: _when(x) for x in text.unique()}
     return pd.to_datetime(text.map(lambda x: read[x][0])), text.map(lambda x: read[x][1])
 
-
+# %% ../../nbs/effects/bulletins.ipynb #n002
 KINDS = dict(
     day=Text("某一天", "a day"),
     week=Text("周", "a week"),

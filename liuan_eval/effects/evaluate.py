@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['SAMPLE_BULLETINS', 'GOT', 'TIDY', 'WORLDS', 'usual_plan', 'threats', 'panels', 'designs', 'detectable', 'Finding',
-           'Rule', 'decided', 'same_question', 'Equivalence', 'equivalence', 'findings', 'negatives', 'false_alarms',
-           'spillovers', 'as_table', 'shown_table', 'carried_out', 'calibrate', 'promises']
+           'Decision', 'decided', 'same_question', 'Equivalence', 'equivalence', 'findings', 'negatives',
+           'false_alarms', 'spillovers', 'as_table', 'shown_table', 'carried_out', 'calibrate', 'promises']
 
 # %% ../../nbs/effects/evaluate.ipynb #c003
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,7 +178,7 @@ class Finding:
     others: int = 0  # further designs that answer the same question
     agree: int = 0  # of these, how many say the same, in the same direction
     detectable: Detectable | None = None  # what could have been seen
-    rule: "Rule | None" = None  # how that was decided
+    rule: "Decision | None" = None  # how that was decided
     equivalent: "Equivalence | None" = None  # whether an effect that matters is ruled out; None: not asked, or a change was found
     odd: tuple[Text, ...] = ()  # negative controls in which the design finds something
 
@@ -194,7 +195,7 @@ class Finding:
         return _words(self, lang)
 
 # %% ../../nbs/effects/evaluate.ipynb #x002
-class Rule(NamedTuple):
+class Decision(NamedTuple):
     "How it was decided whether a change was found."
 
     found: bool
@@ -208,12 +209,12 @@ class Rule(NamedTuple):
 def decided(
     estimates: Mapping[str, Estimate],  # outcome -> of the design that decides; all outcomes of the plan at once
     plan: Plan,  # with families, alpha and looks
-) -> dict[str, Rule]:
+) -> dict[str, Decision]:
     "Whether a change was found, by outcome: Holm within the primary outcomes and within the others, at the plan's alpha."
     families = dict(primary=[n for n in estimates if n in plan.primary], secondary=[n for n in estimates if n not in plan.primary])
     t, alpha = adjust(estimates, families, plan.alpha), plan.alpha / plan.looks
     rows = t[["outcome", "family", "of", "p", "holm"]].itertuples(index=False)
-    return {o: Rule(bool(holm <= alpha + 1e-12), float(p), float(holm), int(of), alpha, f == "primary") for o, f, of, p, holm in rows}
+    return {o: Decision(bool(holm <= alpha + 1e-12), float(p), float(holm), int(of), alpha, f == "primary") for o, f, of, p, holm in rows}
 
 
 def same_question(
@@ -249,7 +250,7 @@ def equivalence(
     return Equivalence(bool(low < e.low and e.high < high), margin, e.low, e.high, level)
 
 # %% ../../nbs/effects/evaluate.ipynb #w015
-def _finding(p: Panel, found: Mapping[str, Estimate], plan: Plan, rule: Rule | None, m: Detectable | None) -> Finding:
+def _finding(p: Panel, found: Mapping[str, Estimate], plan: Plan, rule: Decision | None, m: Detectable | None) -> Finding:
     "What was found of one outcome, its decision known."
     e, design = _deciding(p, found, plan), _design(p, plan)
     if e is None or rule is None:
@@ -341,7 +342,7 @@ def _value(e: Estimate, lang: Lang) -> str:
     return f"{e.number(e.value)}{_unit(e, lang)} ({e.number(e.low)} … {e.number(e.high)}{odds})"
 
 
-def _by_rule(r: Rule, e: Estimate, lang: Lang) -> str:
+def _by_rule(r: Decision, e: Estimate, lang: Lang) -> str:
     "By which p, after which correction."
     if r.of * e.smallest_p > r.alpha:
         return _HOPELESS[lang].format(p=e.smallest_p, of=r.of, alpha=r.alpha)
@@ -399,9 +400,10 @@ def negatives(
     "The plan's negative controls by its design: outcomes that are untouched, and the first primary outcome before the start."
     missing = available(log)[1]
     bulletins = None if controls is None or not plan.untouched else read_bulletins(controls, plan.period)
-    todo = {outcome_name(n): (lambda n=n: _outcome(log, n, plan, bulletins, missing.get(n, ()))) for n in plan.untouched}
-    if (first := panels.get(plan.primary[0])) is not None:
-        todo |= {_PRETENDED.format(what=first.label(), day=d): (lambda d=d: _begun(first, d)) for d in plan.pretended}
+    first, todo = panels.get(plan.primary[0]), {}
+    todo |= {outcome_name(n): partial(_outcome, log, n, plan, bulletins, missing.get(n, ())) for n in plan.untouched}
+    if first is not None:
+        todo |= {_PRETENDED.format(what=first.label(), day=d): partial(_begun, first, d) for d in plan.pretended}
     done, lack = {}, {}
     for name, make in todo.items():
         try:
@@ -490,8 +492,8 @@ def as_table(
 def _lines(ds: Mapping[str, Estimate]) -> list[tuple[Text, Estimate]]:
     "The designs by their labels, and under each what it says of points as they are, where that was asked."
     there = known()
-    both = lambda label: Text(f"{label.zh}，直接比较百分点", f"{label.en}, points as they are")
-    lines = ([(there[d].label, e), (both(there[d].label), e.plain)] for d, e in ds.items())
+    plainly = lambda label: Text(f"{label.zh}，直接比较百分点", f"{label.en}, points as they are")
+    lines = ([(there[d].label, e), (plainly(there[d].label), e.plain)] for d, e in ds.items())
     return [(label, e) for pair in lines for label, e in pair if e is not None]
 
 
@@ -586,7 +588,7 @@ def calibrate(
 
 def promises() -> list[Promise]:
     "What the rule promises, and how often it was broken in the stored table."
-    stored = pd.read_csv(DATA / "calibration" / "evaluate.csv").set_index(["reform", "measure"])
+    stored = pd.read_csv(DATA / "calibration" / "evaluate.csv")
     where = {
         False: Text(
             "没有任何变化的省：按月 13+22 期，七个指标，各市起点不同",
@@ -594,14 +596,11 @@ def promises() -> list[Promise]:
         ),
         True: Text("同上，全省改革（各市对数优势比变化相同）", "the same, with a reform of the whole province, equal on the log-odds"),
     }
-    what = dict(
+    what: dict[str, Any] = dict(
         primary=(Text("主要指标“发现变化”", "the primary outcome is found"), "test"),
         secondary=(Text("任一次要指标“发现变化”", "any secondary outcome is found"), "family"),
         odds=(Text("按时办结率与其他城市之差（对数优势比）", "on-time rate against other cities, on the log-odds"), "test"),
     )
-    made = []
-    for (reform, measure), r in stored.iterrows():
-        if measure in what:
-            words, kind = what[measure]
-            made.append(Promise(words, kind, where[reform], 0.05, float(r.value), int(r.worlds)))
-    return made
+    rows = stored[stored.measure.isin(list(what))].itertuples()
+    made = ((*what[str(r.measure)], where[bool(r.reform)], float(r.value), int(r.worlds)) for r in rows)
+    return [Promise(words, kind, when, 0.05, broken, worlds) for words, kind, when, broken, worlds in made]

@@ -115,7 +115,7 @@ def _log_odds(panel: Panel, w: pd.DataFrame) -> pd.DataFrame:
             f"{panel.indicator}：“{unit}”有恰为 0% 或 100% 的时期，又没有件数，无法知道离 0 或 100% 有多近。请补上 numerator 和 denominator，或去掉该单位。",
             f"{panel.indicator}: '{unit}' has a share of exactly 0 or 1 without counts, which does not say how near it is. Give numerator and denominator, or leave the unit out.",
         )
-    return np.log(yes / no)
+    return (yes / no).apply(np.log)
 
 # %% ../../../nbs/effects/designs/series.ipynb #z036
 ROUNDING = 1e-12  # on the scale of the analysis: what is smaller is no number but rounding
