@@ -105,7 +105,7 @@ def _first_day(year: int, g: dict[str, str]) -> date | None:
         month = (
             3 * quarter - 2
             if quarter
-            else list(MONTHS).index(g["n"][:3]) + 1
+            else next(i for i, m in enumerate(MONTHS, 1) if g["n"].startswith(m))
             if "n" in g
             else int(g.get("m") or g.get("m2") or g.get("m3") or 1)
         )
