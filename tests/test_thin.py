@@ -97,7 +97,8 @@ def test_designs_answer_odd_series_with_a_number_that_can_be_or_in_words():
             assert not (name.startswith("always") and e.found), (name, d)
         plan = Plan(start=p.start, period="month", design="difference_series", primary=(p.indicator,))
         shown = evaluate.shown_table({p.indicator: found})
-        said = [evaluate.verdict(p, found, plan, evaluate.detectable(p), lang) for lang in ("zh", "en")]
+        n = p.indicator
+        said = [evaluate.findings({n: p}, {n: found}, plan, {n: evaluate.detectable(p)})[n].words(lang) for lang in ("zh", "en")]
         assert all(said) and len(shown) == len(found)
         said += [str(t) for t in shown.to_numpy().ravel()] + [str(t) for e in found.values() for t in e.checks("en").to_numpy().ravel()]
         assert [t for t in said if NOTHING.search(t)] == [], name

@@ -14,7 +14,7 @@ import pandas as pd
 from ..cluster import cr2, wild_bootstrap
 from .registry import design
 from .series import ROUNDING, TOO_SHORT, common, gap, gap_path, result, scaled, still
-from ..estimate import NAN, STILL, Assumption, Estimate, same, t_interval
+from ..estimate import NAN, STILL, Assumption, Estimate, p_text, same, t_interval
 from ..panel import Panel
 from ...words.text import Text
 
@@ -110,7 +110,7 @@ MANY_LEADS = Text(
 
 def _joint(r: dict[str, float] | None, why: Text | None) -> Assumption:
     "The joint test of the leads in words: it can speak against parallel trends, never for them."
-    found = (FEW_UNITS if why else MANY_LEADS) if r is None else same(f"F({r['df1']:.0f}, {r['df2']:.0f}) = {r['F']:.2f}, p = {r['p']:.3f}")
+    found = (FEW_UNITS if why else MANY_LEADS) if r is None else same(f"F({r['df1']:.0f}, {r['df2']:.0f}) = {r['F']:.2f}, {p_text(r['p'])}")
     return Assumption(
         Text("活动前各期系数均为零", "all leads are zero"),
         Text(
