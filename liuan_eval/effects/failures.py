@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'CHOICES', 'within', 'quiet', 'placebo', 'did', 'its', 'synthetic', 'many', 'choices', 'errors', 'cluster',
-           'trends', 'power', 'province']
+           'trends', 'series_panel', 'power', 'detectable', 'province']
 
 # %% ../../nbs/effects/failures.ipynb #f003
 from dataclasses import replace
+from itertools import product
 from tempfile import mkdtemp
 
 import numpy as np
@@ -30,7 +31,7 @@ from .panel import Panel
 from .power import minimum_detectable, multiple
 from ..intake.log import read_log
 from ..metrics import compute
-from ..truth.city import City, simulate
+from ..truth.city import City, ar1, simulate
 from ..truth.province import OUTCOMES as PLANTED
 from ..truth.province import Province
 
@@ -151,23 +152,21 @@ def choices(
 
 # %% ../../nbs/effects/failures.ipynb #f018
 def errors(
-    reps: int = 200,  # series
-    rho: float = 0.6,  # of their errors
+    reps: int = 200,  # series of each kind
+    rho: float = 0.8,  # of their errors
     n: int = 48,  # periods
-) -> pd.DataFrame:  # method, rejected, reps
-    "The share of series without any change in which a change of level is found at 5 %."
+) -> pd.DataFrame:  # method, noise (its variance over that of the AR(1)), rejected, reps
+    "The share of series without any change in which a change of level is found at 5 %, with and without noise of counting."
     after = np.arange(n) >= n // 2
     X = np.column_stack([np.ones(n), np.arange(n), after, np.clip(np.arange(n) - n // 2, 0, None)])
-    rng, methods = np.random.default_rng(7), (fits.ols, fits.newey_west, fits.prais_winsten, fits.reml_ar1)
-    hits = {f.__name__: 0 for f in methods}
-    for _r in range(reps):
-        e = rng.standard_normal(n + 50)
-        for i in range(1, n + 50):
-            e[i] += rho * e[i - 1]
-        for f in methods:
-            fit = f(e[50:], X)
-            hits[f.__name__] += t_interval(fit.beta[2], fit.se[2], fit.df)[2] <= 0.05
-    return _shares(hits, reps, "method")
+    methods = (fits.ols, fits.newey_west, fits.prais_winsten, fits.reml_ar1, fits.noisy_ar1)
+    rows = []
+    for noise in (0, 1):
+        rng = np.random.default_rng(7)
+        series = ar1(rng, n, rho, 1.0, reps) + np.sqrt(noise) * rng.standard_normal((n, reps))
+        hits = {f.__name__: sum(f(y, X).interval([0, 0, 1, 0])[2] <= 0.05 for y in series.T) for f in methods}
+        rows.append(_shares(hits, reps, "method").assign(noise=noise))
+    return pd.concat(rows, ignore_index=True)[["method", "noise", "rejected", "reps"]]
 
 # %% ../../nbs/effects/failures.ipynb #x004
 def cluster(
@@ -222,21 +221,26 @@ def trends(
     return pd.concat([first, second], ignore_index=True)
 
 # %% ../../nbs/effects/failures.ipynb #f025
-def _independent() -> Panel:
-    "A difference series of independent noise of standard deviation 1: 100 periods before and 50 after."
-    t = pd.date_range("2020-03-23", periods=150, freq="W-MON")
-    noise = np.random.default_rng(5).standard_normal(150)
-    own = pd.DataFrame(dict(unit="A", period=t, value=noise))
+def series_panel(
+    d: np.ndarray,  # a difference, by week
+    before: int,  # weeks before the start
+) -> Panel:
+    "A treated unit that has these values beside another that never moves."
+    t = pd.date_range("2020-03-23", periods=len(d), freq="W-MON")
+    own = pd.DataFrame(dict(unit="A", period=t, value=d))
     table = pd.concat([own, own.assign(unit="B", value=0.0)], ignore_index=True).assign(numerator=1.0, denominator=1.0, se=1.0)
-    return Panel(table, t[100], ("A",), indicator="toy")
+    return Panel(table, t[before], ("A",), indicator="toy")
 
 
 def power(
-    draws: int = 100,  # series for each of five effects
+    draws: int = 2000,  # series
 ) -> pd.DataFrame:  # series, by_hand, simulated, error (Monte Carlo)
     "The smallest effect that is found with probability .8, by the formula for independent data and by simulation."
     large = Province(7, effect=0, start="2020-02-17", end="2022-12-31", outbreak_cities=0, recording={}, rho=0.8, cases=500)
-    panels = {"independent": _independent(), "a large city, rho .8": simulated_panel(large, "on_time_rate")}
+    panels = {
+        "independent": series_panel(np.random.default_rng(5).standard_normal(150), 100),
+        "a large city, rho .8": simulated_panel(large, "on_time_rate"),
+    }
     panels["a city by month"] = simulated_panel(Province(effect=0), "on_time_rate", "month")
     rows = []
     for name, p in panels.items():
@@ -244,6 +248,22 @@ def power(
         m = minimum_detectable(p, draws=draws)
         rows.append((name, multiple() * sd * np.sqrt(1 / p.n_before + 1 / p.n_after), m.value, m.error))
     return pd.DataFrame(rows, columns=["series", "by_hand", "simulated", "error"])
+
+# %% ../../nbs/effects/failures.ipynb #f029
+def detectable(
+    reps: int = 150,  # series of each kind
+    draws: int = 100,  # for each of them
+) -> pd.DataFrame:  # before, after, rho, noise, found, reps
+    "How often an effect as large as the smallest detectable one is found: .8 is promised."
+    rows = []
+    for (before, after), rho, noise in product(((13, 22), (52, 26)), (0.5, 0.8), (0, 1)):
+        rng, n, hits = np.random.default_rng(11), before + after, 0
+        series = ar1(rng, n, rho, 1.0, reps) + np.sqrt(noise) * rng.standard_normal((n, reps))
+        for d in series.T:
+            seen = minimum_detectable(series_panel(d, before), draws=draws).value
+            hits += difference_series(series_panel(d + seen * (np.arange(n) >= before), before)).p <= 0.05
+        rows.append((before, after, rho, noise, hits / reps, reps))
+    return pd.DataFrame(rows, columns=["before", "after", "rho", "noise", "found", "reps"])
 
 # %% ../../nbs/effects/failures.ipynb #f028
 def _on_link(city: City) -> pd.Series:

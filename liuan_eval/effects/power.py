@@ -6,17 +6,15 @@
 __all__ = ['GRID', 'Detectable', 'multiple', 'minimum_detectable', 'could_have_seen', 'power_two_rates']
 
 # %% ../../nbs/effects/power.ipynb #c003
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .designs.series import back, difference_series, gap, still, unscaled
-from .errors import Fit, reml_ar1
-from .estimate import Estimate, TooFew, probability, same, t_interval
+from .designs.series import STEP, back, gap, noise, still
+from .errors import NOISE_OF, RHO_OF, mixed
+from .estimate import Estimate, TooFew, probability, same
 from .panel import Panel
-from ..truth.city import ar1
 from ..words.face import face
 from ..words.text import Lang, Text
 
@@ -30,7 +28,7 @@ class Detectable:
     approximate: float  # `multiple` standard errors, on the scale of the estimate
     power: float  # probability of being found
     alpha: float  # level of the test
-    rho: float  # of the fitted pre-period
+    rho: float  # averaged over what it could be
     curve: pd.DataFrame  # effect (scale of the analysis), found (share), draws
 
 
@@ -45,88 +43,50 @@ def multiple(
     return round(float(norm.ppf(1 - alpha / 2) + norm.ppf(power)), 4)
 
 # %% ../../nbs/effects/power.ipynb #o003
-def _noise(d: np.ndarray, panel: Panel, draws: int, seed: int) -> tuple[Fit, float, np.ndarray]:
-    "The fit to the difference before the start, its rho (0 to .95), and series of the whole length drawn from it (periods x draws)."
-    at, before = panel.positions(), ~panel.after
-    fit = reml_ar1(d[before], np.ones((before.sum(), 1)), at[before])
-    rho = float(np.clip(fit.rho, 0, 0.95))
-    span = int(at.max() - at.min()) + 1
-    return fit, rho, ar1(np.random.default_rng(seed), span, rho, fit.sigma, draws)[at - at.min()]
-
-
-def _step_se(panel: Panel, rho: float, sigma: float) -> float:
-    "Standard error of a step with AR(1) errors of known size."
-    at = panel.positions()
-    X = np.column_stack([np.ones(len(at)), panel.after])
-    V = rho ** np.abs(np.subtract.outer(at, at)) * sigma**2
-    return float(np.sqrt(np.linalg.inv(X.T @ np.linalg.solve(V, X))[1, 1]))
-
-
-def _series_panel(panel: Panel, d: np.ndarray) -> Panel:
-    "A panel whose difference series is d: the treated unit carries it, one quiet unit stands beside."
-    own = pd.DataFrame(dict(unit=panel.treated[0], period=panel.periods, value=unscaled(panel, d)))
-    other = pd.DataFrame(dict(unit="-", period=panel.periods, value=unscaled(panel, np.zeros(len(d)))))
-    table = pd.concat([own, other], ignore_index=True).assign(numerator=np.nan, denominator=np.nan, se=np.nan)
-    return replace(panel, table=table, treated=panel.treated[:1])
-
-# %% ../../nbs/effects/power.ipynb #o004
-def _found(panel: Panel, design: Callable[[Panel], Estimate], noise: np.ndarray, deltas: np.ndarray, alpha: float) -> np.ndarray:
-    "For each effect the share of drawn series in which the design finds it."
-    return np.array([np.mean([design(_series_panel(panel, e + x * panel.after)).p <= alpha for e in noise.T]) for x in deltas])
-
-
-def _found_by_shift(panel: Panel, noise: np.ndarray, deltas: np.ndarray, alpha: float) -> np.ndarray:
-    "The same for the difference series: a step added after the start moves its estimate and nothing else, so one fit per series serves all effects."
-    X = np.column_stack([np.ones(len(panel.after)), panel.after])
-    fits = [reml_ar1(e, X, panel.positions()) for e in noise.T]
-    p = [[t_interval(f.beta[1] + x, f.se[1], f.df)[2] for x in deltas] for f in fits]
-    return np.mean(np.array(p) <= alpha, axis=0)
-
-# %% ../../nbs/effects/power.ipynb #x000
-def _probit(x: np.ndarray, share: np.ndarray, n: int, power: float) -> tuple[float, float]:
-    "Where a probit curve through the shares reaches the power, and the standard error of that place (delta method); nan where it never does."
-    import statsmodels.api as sm
-    from scipy.stats import norm
-
-    k = np.clip(np.round(share * n), 0.25, n - 0.25)
-    family = sm.families.Binomial(sm.families.links.Probit())
-    m = sm.GLM(np.column_stack([k, n - k]), np.column_stack([np.ones_like(x), x / x.mean()]), family=family).fit()
-    a, b = m.params
-    if b <= 0:
-        return float("nan"), float("nan")
-    z = norm.ppf(power)
-    g = np.array([-1 / b, -(z - a) / b**2])
-    return float((z - a) / b * x.mean()), float(np.sqrt(g @ np.asarray(m.cov_params()) @ g) * x.mean())
+def _drawn(panel: Panel, draws: int, seed: int) -> tuple[float, np.ndarray]:
+    "The averaged rho of the difference, and series without a step that it could have come from (periods x draws)."
+    d, at, rng = gap(panel).to_numpy(), panel.positions(), np.random.default_rng(seed)
+    m = mixed(d[:, None], np.column_stack([np.ones(len(d)), panel.after]), at, noise(panel))
+    g = rng.choice(len(RHO_OF), draws, p=m.weights[:, 0])
+    sigma, rho = np.sqrt(m.s2[g, 0] * m.df / rng.chisquare(m.df, draws)), RHO_OF[g]
+    e = rng.standard_normal((2, len(d), draws))
+    u = [e[0, 0]]
+    for t, steps in enumerate(np.diff(at), 1):
+        r = rho**steps
+        u.append(r * u[-1] + np.sqrt(1 - r**2) * e[0, t])
+    white = np.sqrt(NOISE_OF[g] * m.noise)
+    return float(m.weights[:, 0] @ RHO_OF), sigma * (np.array(u) + white * e[1])
 
 # %% ../../nbs/effects/power.ipynb #o007
-GRID = np.array([0.4, 0.75, 1.0, 1.3, 1.8])  # effects that are tried, in units of the approximation
+GRID = np.array([0.4, 0.75, 1.0, 1.3, 1.8])  # effects of the curve, in units of the approximation
 
 
 @face
 def minimum_detectable(
     panel: Panel,  # of one outcome
-    design: Callable[[Panel], Estimate] = difference_series,  # gives a p
     power: float = 0.8,  # probability of being found
     alpha: float = 0.05,  # level of the test
-    draws: int = 60,  # series for each of five effects
+    draws: int = 400,  # series
     seed: int = 20220217,  # of the series
 ) -> Detectable:
-    "Simulated from the difference series before the start; raises `TooFew` where that is too short to be fitted or never moves."
+    "For the difference series, simulated from what is left when its step is taken out; raises `TooFew` where that is too short to be fitted or never moves."
     panel.require(before=6, controls=1)
-    rough = multiple(alpha, power)
+    rough, power = multiple(alpha, power), probability("power", power)
     if still(gap(panel)[~panel.after]):
         raise TooFew(
             f"{panel.indicator}：活动前与对照之差从不变动，无法模拟能看到多大的变化。",
             f"{panel.indicator}: the difference never moved before the start: what could have been seen cannot be simulated.",
         )
-    fit, rho, noise = _noise(gap(panel).to_numpy(), panel, draws, seed)
-    rough = rough * _step_se(panel, rho, fit.sigma)
+    rho, series = _drawn(panel, draws, seed)
+    m = mixed(series, np.column_stack([np.ones(len(series)), panel.after]), panel.positions(), noise(panel))
+    least = -m.quantile(STEP, alpha / 2)
+    rough = rough * float((m.mean() @ STEP).std())
+    near = np.sqrt(power * (1 - power) / draws)
+    value, low, high = np.quantile(least, np.clip([power, power - near, power + near], 0, 1))
     deltas = rough * GRID
-    quick = design is difference_series
-    found = _found_by_shift(panel, noise, deltas, alpha) if quick else _found(panel, design, noise, deltas, alpha)
-    value, error = _probit(deltas, found, draws, power)
+    found = (least[:, None] < deltas).mean(axis=0)
     curve = pd.DataFrame(dict(effect=deltas, found=found, draws=draws))
-    return Detectable(float(back(panel, value)), error, float(back(panel, rough)), power, alpha, rho, curve)
+    return Detectable(float(back(panel, value)), float(high - low) / 2, float(back(panel, rough)), power, alpha, rho, curve)
 
 # %% ../../nbs/effects/power.ipynb #c006
 _SEEN = Text(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .registry import design
 from .series import METHOD, ROUNDING, common, drift, gap, gap_path, result, scaled, still
-from ..errors import reml_ar1
+from ..errors import noisy_ar1
 from ..estimate import NAN, STILL, Assumption, Estimate
 from ..panel import Panel
 from ...words.text import DATA, LogError, Text
@@ -189,7 +189,7 @@ def in_time(
     panel.require(before=9, controls=1)
     d, after = gap(panel).to_numpy(), panel.after
     value, placebos = float(d[after].mean() - d[~after].mean()), dates(d, ~after, int(after.sum()))
-    rho = reml_ar1(d[~after], np.ones((panel.n_before, 1)), panel.positions()[~after]).rho
+    rho = noisy_ar1(d[~after], np.ones((panel.n_before, 1)), panel.positions()[~after]).rho
     return result(
         panel,
         value,
