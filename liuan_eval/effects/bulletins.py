@@ -201,7 +201,7 @@ def _wrong_values(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     yield "value", share & (n.value > 1), percent
     of, digits = _from_counts(t, n), t.value.str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
     near = np.minimum(10.0**-digits, ROUNDED * of.abs().clip(lower=1)).mask(t.value.str.contains("e", case=False, na=False), ROUNDED)
-    off = (n.value - of).abs() > np.where(t.indicator.map(_OF) == Count, 1e-6, near * 1.0001 + 1e-9)
+    off = (n.value - of).abs().fillna(0) > np.where(t.indicator.map(_OF) == Count, 1e-6, near * 1.0001 + 1e-9)
     yield "value", off, Text("与 numerator / denominator 不符；请核对三者。", "is not numerator / denominator; check the three.")
     usual = n.value.where(n.value > 0).groupby([t.unit, t.indicator]).transform("median")
     times = n.value / usual
