@@ -1,6 +1,6 @@
 """Tables of simulated worlds, made once and stored: `make calibrate` writes data/calibration/NAME.csv for each of TABLES.
 
-python tools/calibrate.py              all of them; `designs` takes about twenty minutes on two cores, the rest about ten
+python tools/calibrate.py              all of them; `designs` takes about seven minutes on two cores, the rest about ten
 python tools/calibrate.py did trends   only these
 
 Each function is called without arguments and gives a table; all are seeded. A page that shows such a table reads the file
@@ -22,7 +22,7 @@ import pandas as pd  # noqa: E402
 FAILURES = "liuan_eval.effects.failures"
 TABLES = {
     n: f"{FAILURES}:{n}"
-    for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
+    for n in "errors cluster placebo did its synthetic trends many choices power detectable looks province".split()
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
     for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()

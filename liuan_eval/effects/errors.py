@@ -18,7 +18,7 @@ from ..words.text import Text
 # %% ../../nbs/effects/errors.ipynb #c005
 EXACT = Text("拟合没有误差，不作推断", "the fit leaves no error: no inference")
 UNIT_ROOT = 0.95  # above it a series of this length cannot be told from one that never returns
-ROUNDING = 1e-10  # of the size of a series: what is smaller is no number but rounding
+ROUNDING = 1e-8  # of the size of a series: what is smaller is no number but rounding
 
 
 @dataclass(frozen=True)
