@@ -399,7 +399,8 @@ def test_a_secondary_outcome_is_found_only_after_the_correction(months):
     for p, alpha, looks, primary, others in (
         (0.04, 0.05, 1, True, False),
         (0.008, 0.05, 1, True, True),
-        (0.008, 0.05, 12, False, False),
+        (0.008, 0.05, 12, True, False),
+        (0.03, 0.05, 12, False, False),
         (0.0002, 0.0001, 1, False, False),
         (1e-9, 0.0001, 12, True, True),
     ):

@@ -25,7 +25,7 @@ from .calibration import simulated_panel
 from .many import adjust
 from .panel import EPOC, Panel, outcome_name, panel, with_controls
 from .plan import Plan, Shock
-from .power import Detectable, could_have_seen, minimum_detectable
+from .power import Detectable, could_have_seen, minimum_detectable, sequential_p
 from ..intake.log import CaseLog
 from ..metrics import available
 from ..truth.province import Province
@@ -200,9 +200,9 @@ class Decision(NamedTuple):
 
     found: bool
     p: float  # of the design that decides
-    corrected: float  # after Holm in its family
+    corrected: float  # after the correction for looks, and Holm in its family
     of: int  # outcomes of the family that have a p
-    alpha: float  # of the plan, over its looks
+    alpha: float  # of the plan
     primary: bool  # the family
 
 
@@ -210,11 +210,14 @@ def decided(
     estimates: Mapping[str, Estimate],  # outcome -> of the design that decides; all outcomes of the plan at once
     plan: Plan,  # with families, alpha and looks
 ) -> dict[str, Decision]:
-    "Whether a change was found, by outcome: Holm within the primary outcomes and within the others, at the plan's alpha."
+    "Whether a change was found, by outcome: corrected for the looks, then Holm within the primary outcomes and within the others, at the plan's alpha."
     families = dict(primary=[n for n in estimates if n in plan.primary], secondary=[n for n in estimates if n not in plan.primary])
-    t, alpha = adjust(estimates, families, plan.alpha), plan.alpha / plan.looks
-    rows = t[["outcome", "family", "of", "p", "holm"]].itertuples(index=False)
-    return {o: Decision(bool(holm <= alpha + 1e-12), float(p), float(holm), int(of), alpha, f == "primary") for o, f, of, p, holm in rows}
+    at_all_looks = {n: replace(e, p=sequential_p(e.p, plan.looks)) for n, e in estimates.items()}
+    rows = adjust(at_all_looks, families, plan.alpha)[["outcome", "family", "of", "holm"]].itertuples(index=False)
+    return {
+        o: Decision(bool(holm <= plan.alpha + 1e-12), estimates[o].p, float(holm), int(of), plan.alpha, f == "primary")
+        for o, f, of, holm in rows
+    }
 
 
 def same_question(
@@ -308,8 +311,8 @@ _HOPELESS = Text(
 )
 _BY = Text("{p}（主要指标，不校正；显著性水平 {alpha:.2g}）。", "{p} (the primary outcome, corrected for nothing; alpha {alpha:.2g}).")
 _BY_HOLM = Text(
-    "{p}；按 {of} 个{kind}指标校正（Holm）后 {corrected}（显著性水平 {alpha:.2g}）。",
-    "{p}; after the correction for {of} {kind} outcomes (Holm) {corrected} (alpha {alpha:.2g}).",
+    "{p}；按 {of} 个{kind}指标（Holm）和查看次数校正后 {corrected}（显著性水平 {alpha:.2g}）。",
+    "{p}; after the correction for {of} {kind} outcomes (Holm) and for the looks of the plan {corrected} (alpha {alpha:.2g}).",
 )
 _KIND = {True: Text("主要", "primary"), False: Text("次要", "secondary")}
 _EQUAL = {
@@ -346,7 +349,7 @@ def _by_rule(r: Decision, e: Estimate, lang: Lang) -> str:
     "By which p, after which correction."
     if r.of * e.smallest_p > r.alpha:
         return _HOPELESS[lang].format(p=e.smallest_p, of=r.of, alpha=r.alpha)
-    if r.of == 1 and r.primary:
+    if r.of == 1 and r.primary and r.corrected == r.p:
         return _BY[lang].format(p=p_text(r.p, e.smallest_p), alpha=r.alpha)
     more = dict(of=r.of, kind=_KIND[r.primary][lang], corrected=p_text(r.corrected), alpha=r.alpha)
     return _BY_HOLM[lang].format(p=p_text(r.p, e.smallest_p), **more)

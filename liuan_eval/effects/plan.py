@@ -173,7 +173,7 @@ class Content:
         default_factory=dict
     )  # outcome -> the effect that would matter: points as a share (0.02), a ratio above 1 (1.1), else in its unit
     neighbours: tuple[str, ...] = ()  # other cities that the campaign may have reached
-    looks: int = 1  # how many times the page will be made; each look gets an equal part of alpha
+    looks: int = 1  # how many times the page will be made after the start
     path: Path | None = field(default=None, compare=False)  # of its file
 
     def __post_init__(self):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ROUNDING', 'ALIKE', 'LJUNG_BOX', 'RHO', 'TOO_SHORT', 'METHOD', 'STEP', 'scale_of', 'unscaled', 'back', 'every_value',
-           'scaled', 'still', 'gap', 'noise', 'estimand', 'common', 'facts', 'result', 'gap_path', 'drift', 'white',
-           'by_p', 'series_checks', 'unit_root', 'difference_series']
+           'scaled', 'still', 'gap', 'sampling', 'noise', 'estimand', 'common', 'facts', 'result', 'gap_path', 'drift',
+           'white', 'by_p', 'series_checks', 'unit_root', 'difference_series']
 
 # %% ../../../nbs/effects/designs/series.ipynb #s003
 from dataclasses import replace
@@ -118,7 +118,7 @@ def _log_odds(panel: Panel, w: pd.DataFrame) -> pd.DataFrame:
     return (yes / no).apply(np.log)
 
 # %% ../../../nbs/effects/designs/series.ipynb #z036
-ROUNDING = 1e-12  # on the scale of the analysis: what is smaller is no number but rounding
+ROUNDING = 1e-7  # on the scale of the analysis: what is smaller is no number but rounding
 
 
 def still(
@@ -142,8 +142,10 @@ def gap(
     return d.where(d.abs() > ROUNDING, 0.0)
 
 # %% ../../../nbs/effects/designs/series.ipynb #d002
-def _sampling(panel: Panel) -> pd.DataFrame:
-    "Sampling variances of shares, waits and means by period and unit: each unit's own in the middle, moved by the denominators alone; nan where there are none."
+def sampling(
+    panel: Panel,  # of shares, waits or means
+) -> pd.DataFrame:
+    "Sampling variances by period and unit: each unit's own in the middle, moved by the denominators alone; nan where there are none."
     n, value, se = (panel.wide(c).astype(float) for c in ("denominator", "value", "se"))
     scale, n = scale_of(panel), n.where(n > 0)
     if scale == "odds":
@@ -161,7 +163,7 @@ def noise(
     if panel.unit == "cases":
         w = every_value(panel)
         return pd.Series(sum(1 / max(w[u].sum(axis=1).mean(), 0.5) for u in sides), w.index)
-    v = _sampling(panel)
+    v = sampling(panel)
     parts = [v[u].sum(axis=1, skipna=False) / len(u) ** 2 for u in sides]
     total = sum(parts[1:], parts[0])
     return total.where(np.isfinite(total) & (total > 0))
@@ -325,7 +327,7 @@ def unit_root(
 STEP = np.array([0.0, 1.0])  # the step among the coefficients of level and step
 
 
-@design("difference_series", Text("与对照之差（序列）", "difference series"), compares=True)
+@design("difference_series", Text("与对照之差（序列）", "difference series"), compares=True, runs=2000)
 def difference_series(
     panel: Panel,  # with other units
     level: float = 0.95,  # of the interval
