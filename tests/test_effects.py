@@ -13,7 +13,7 @@ from liuan_eval.effects.calibration import simulated_panel
 from liuan_eval.effects.cases import survival
 from liuan_eval.effects.designs import did, its, placebo, registry, series, structural, synthetic, trends
 from liuan_eval.effects.errors import ols, reml_ar1
-from liuan_eval.effects.panel import panel, with_controls
+from liuan_eval.effects.panel import Panel, panel, with_controls
 from liuan_eval.effects.plan import Plan
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.truth.province import OUTCOMES, Province, true_effect
@@ -380,7 +380,7 @@ def told(p, found, plan, **more):
 
 def test_alpha_of_the_plan_decides():
     "A p between .001 and .05: a change at .05 and none at .001, in the decision, in the sentence and in the interval"
-    p = simulated_panel(Province(seed=18, effect=0.4), "close_hours", "month")
+    p = simulated_panel(Province(seed=19, effect=0.4), "close_hours", "month")
     said = {}
     for alpha in (0.05, 0.001):
         plan = replace(Plan.read(), alpha=alpha, robustness=["conformal"])
@@ -399,7 +399,8 @@ def test_a_secondary_outcome_is_found_only_after_the_correction(months):
     for p, alpha, looks, primary, others in (
         (0.04, 0.05, 1, True, False),
         (0.008, 0.05, 1, True, True),
-        (0.008, 0.05, 12, False, False),
+        (0.008, 0.05, 12, True, False),
+        (0.03, 0.05, 12, False, False),
         (0.0002, 0.0001, 1, False, False),
         (1e-9, 0.0001, 12, True, True),
     ):
@@ -414,7 +415,7 @@ def test_a_secondary_outcome_is_found_only_after_the_correction(months):
 
 
 def test_what_the_plan_says_of_margins_and_negative_controls_reaches_the_sentence():
-    months = simulated_panel(Province(effect=0, seed=3), "on_time_rate", "month")
+    months = simulated_panel(Province(effect=0, seed=4), "on_time_rate", "month")
     plan = replace(Plan.read(), primary=["on_time_rate"], secondary=[], robustness=["conformal"])
     found = evaluate.designs(months, plan)[0]
     for margin, words in ((0.3, "is ruled out"), (0.001, "is not ruled out"), (None, "")):
@@ -587,3 +588,56 @@ def test_true_effect_is_what_the_panel_shows_without_noise():
     quiet = Province(cases=1e8, noisy=0, common=0, outbreak_cities=0, recording={}, rho=0.0, seed=3)
     p = simulated_panel(quiet, "callback_coverage", "month")
     assert abs(series.difference_series(p).value - true_effect(quiet, "callback_coverage", "month")) < 0.02
+
+
+# --- nothing to go by
+
+
+def _drawn_panel(y, unit):
+    "Values by month and unit as a panel of 18 months before; a hundred cases each, or one"
+    names, months = [f"u{j}" for j in range(y.shape[1])], pd.date_range("2020-01-01", periods=len(y), freq="MS")
+    n = 1.0 if set(np.unique(y)) == {0.0, 1.0} else 100.0
+    se = np.sqrt(np.clip(y * (1 - y), 0, None) / n) if unit == "share" else 0.1 * y
+    columns = dict(value=y.ravel(), numerator=y.ravel() * n, denominator=n, se=se.ravel())
+    table = pd.DataFrame(dict(unit=np.tile(names, len(y)), period=np.repeat(months, y.shape[1])) | columns)
+    return Panel(table, months[18], ("u0",), "month", dict(share="on_time_rate", hours="close_hours", cases="n_cases")[unit], unit)
+
+
+def _nothing():
+    "Series without anything to estimate an error from, and series in which only one side moves"
+    rng = np.random.default_rng(0)
+    flat, moving = np.full((30, 8), 0.8), np.round(0.8 + 0.02 * rng.standard_normal((30, 8)), 4)
+    after, own = np.arange(30)[:, None] >= 18, np.arange(8)[None, :] == 0
+    return dict(
+        constant=(flat, True),
+        all_on_time=(np.ones((30, 8)), True),
+        none_on_time=(np.zeros((30, 8)), True),
+        rounding=(flat + 1e-10 * rng.standard_normal((30, 8)), True),
+        rounding_step=(flat + 1e-10 * (after & own), True),
+        clean_step=(np.where(after & own, 0.9, flat), True),
+        same_everywhere=(np.repeat(moving[:, :1], 8, axis=1), None),
+        treated_constant=(np.where(own, 0.8, moving), None),
+        others_constant=(np.where(own, moving, 0.8), None),
+        constant_after=(np.where(after, 0.8, moving), None),
+        constant_before=(np.where(after, moving, 0.8), None),
+        one_blip=(np.where((np.arange(30)[:, None] == 3) & own, 0.81, flat), None),
+        one_case_each=((moving > 0.8).astype(float), None),
+        a_gap=(np.where((np.arange(30)[:, None] == 4) & (np.arange(8) < 3), np.nan, moving), None),
+    )
+
+
+@pytest.mark.parametrize("unit", ["share", "cases"])
+@pytest.mark.parametrize("kind", list(_nothing()))
+def test_no_design_finds_a_change_where_there_is_nothing_to_go_by(kind, unit):
+    y, empty = _nothing()[kind]
+    p = _drawn_panel(y if unit == "share" or kind == "one_case_each" else 100 * y, unit)
+    for name, d in registry.known().items():
+        try:
+            e = d.run(p)
+        except LogError:
+            continue  # refused in words
+        here = (name, kind, unit, e.value, e.low, e.high, e.p)
+        assert not e.p < e.smallest_p - 1e-12 and not e.high - e.low <= 1e-9 * abs(e.value), here
+        if empty:
+            assert np.isnan(e.p) and e.found is None and e.refused is not None, here
+            assert kind == "clean_step" or abs(e.value - e.null) < 1e-6, here

@@ -1,6 +1,6 @@
 """Tables of simulated worlds, made once and stored: `make calibrate` writes data/calibration/NAME.csv for each of TABLES.
 
-python tools/calibrate.py              all of them; `designs` takes about twenty minutes on two cores, the rest about ten
+python tools/calibrate.py              all of them; `designs` takes about seven minutes on two cores, the rest about ten
 python tools/calibrate.py did trends   only these
 
 Each function is called without arguments and gives a table; all are seeded. A page that shows such a table reads the file
@@ -22,12 +22,13 @@ import pandas as pd  # noqa: E402
 FAILURES = "liuan_eval.effects.failures"
 TABLES = {
     n: f"{FAILURES}:{n}"
-    for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
+    for n in "errors cluster placebo did its synthetic trends many choices power detectable looks province".split()
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
     for floor, names in dict(flow=("competence", "excess", "hierarchy"), judge=("compare", "gaming", "ranks", "scorecard", "watch")).items()
     for n in names
 }
+TABLES["shrunken"] = "liuan_eval.effects.many:calibrate"
 TABLES["evaluate"] = "liuan_eval.effects.evaluate:calibrate"
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"

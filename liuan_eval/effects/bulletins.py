@@ -16,7 +16,7 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from ..indicators.shapes import INDICATORS, Count, Wait
+from ..indicators.shapes import INDICATORS, Count, Mean, PerCase, Share, Wait
 from ..intake.files.opened import LINE, PLACE
 from ..intake.address import is_address, masked
 from ..intake.source import connect, open_table
@@ -67,7 +67,7 @@ Wrong = Iterator[tuple[str, pd.Series, Text]]  # column, which rows, what is wro
 
 
 QUARTERS = "一二三四"
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+MONTHS = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
 _NAMED = rf"({'|'.join(MONTHS)})[a-z]*"
 _READ = {  # how a period may be written, normalised and in small letters -> its kind
     r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?:[t ]\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?": "day",
@@ -85,8 +85,8 @@ _READ = {  # how a period may be written, normalised and in small letters -> its
     r"(?P<y>\d{4})(?:年|\.0)?": "year",
 }
 
-
-def _when(text: str | None) -> tuple[pd.Timestamp | None, str]:
+# %% ../../nbs/effects/bulletins.ipynb #n001
+def _when(text: str | None) -> tuple[date | None, str]:
     "The first day of a period as it is written, and its kind; no day for what means nothing, or more than one thing."
     plain = re.sub(r"\s+", " ", normalize("NFKC", text or "").strip().lower())
     for pattern, kind in _READ.items():
@@ -96,16 +96,20 @@ def _when(text: str | None) -> tuple[pd.Timestamp | None, str]:
     return None, ""
 
 
-def _first_day(year: int, g: dict[str, str]) -> pd.Timestamp | None:
+def _first_day(year: int, g: dict[str, str]) -> date | None:
     "The first day of what the parts name; none where there is no such day."
     try:
         if "w" in g:
-            return pd.Timestamp(date.fromisocalendar(year, int(g["w"]), 1))
+            return date.fromisocalendar(year, int(g["w"]), 1)
         quarter = QUARTERS.find(g["q"]) + 1 or int(g["q"]) if "q" in g else 0
         month = (
-            3 * quarter - 2 if quarter else MONTHS.index(g["n"][:3]) + 1 if "n" in g else int(g.get("m") or g.get("m2") or g.get("m3") or 1)
+            3 * quarter - 2
+            if quarter
+            else next(i for i, m in enumerate(MONTHS, 1) if g["n"].startswith(m))
+            if "n" in g
+            else int(g.get("m") or g.get("m2") or g.get("m3") or 1)
         )
-        return pd.Timestamp(date(year, month, int(g.get("d", 1))))
+        return date(year, month, int(g.get("d", 1)))
     except ValueError:
         return None
 
@@ -115,7 +119,7 @@ def _periods(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     read = {x: _when(x) for x in text.unique()}
     return pd.to_datetime(text.map(lambda x: read[x][0])), text.map(lambda x: read[x][1])
 
-
+# %% ../../nbs/effects/bulletins.ipynb #n002
 KINDS = dict(
     day=Text("某一天", "a day"),
     week=Text("周", "a week"),
@@ -151,7 +155,11 @@ def _wrong_words(t: pd.DataFrame, days: pd.Series, kinds: pd.Series, period: str
 # %% ../../nbs/effects/bulletins.ipynb #n032
 ROUNDED = 0.005  # how far a published value may at most lie from its counts: rounding to two places
 HUNDREDFOLD = 50, 200  # times what it should be: percent among shares
-_OF = {k: type(o) for k, o in INDICATORS.items()}
+
+
+def _of_kind(t: pd.DataFrame, *kinds: type) -> pd.Series:
+    "Which rows are of indicators of these shapes."
+    return t.indicator.map({k: isinstance(o, kinds) for k, o in INDICATORS.items()}).astype(bool)
 
 
 def _wrong_counts(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
@@ -160,10 +168,9 @@ def _wrong_counts(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     for c in NUMBERS:
         yield c, (n[c].isna() | np.isinf(n[c])) & t[c].notna(), plain
         yield c, n[c] < 0, Text("小于 0；请核对。", "is below 0; check it.")
-    kind = t.indicator.map({k: o.__name__ for k, o in _OF.items()})
     whole = Text("不是整数，而它数的是件数；请核对。", "is no whole number, and it counts cases; check it.")
-    yield "numerator", kind.isin(["Count", "Rate", "Answers"]) & (n.numerator % 1 > 0), whole
-    yield "denominator", kind.isin(["Count", "Rate", "Answers", "Mean", "Wait"]) & (n.denominator % 1 > 0), whole
+    yield "numerator", _of_kind(t, PerCase) & ~_of_kind(t, Mean) & (n.numerator % 1 > 0), whole
+    yield "denominator", _of_kind(t, PerCase, Wait) & ~_of_kind(t, Share) & (n.denominator % 1 > 0), whole
     yield (
         "numerator",
         t.indicator.map({k: o.unit == "share" for k, o in INDICATORS.items()}) & (n.numerator > n.denominator),
@@ -174,7 +181,7 @@ def _wrong_counts(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
         (n.denominator == 0) & (n.value.notna() | (n.numerator > 0)),
         Text("为 0，不会有数值；请把 value 留空。", "is 0, of which there is no value; leave value empty."),
     )
-    part = n.value.isna() & (n.numerator.isna() != n.denominator.isna()) & ~((kind == "Count") & n.numerator.notna())
+    part = n.value.isna() & (n.numerator.isna() != n.denominator.isna()) & ~(_of_kind(t, Count) & n.numerator.notna())
     yield (
         "value",
         part,
@@ -186,8 +193,8 @@ def _wrong_counts(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
 
 def _from_counts(t: pd.DataFrame, n: pd.DataFrame) -> pd.Series:
     "The value that the counts give: of cases their number, of a wait nothing."
-    of = (n.numerator / n.denominator.where(n.denominator > 0)).where(t.indicator.map(_OF) != Wait)
-    return of.mask(t.indicator.map(_OF) == Count, n.numerator)
+    of = (n.numerator / n.denominator.where(n.denominator > 0)).where(~_of_kind(t, Wait))
+    return of.mask(_of_kind(t, Count), n.numerator)
 
 
 def _wrong_values(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
@@ -197,7 +204,7 @@ def _wrong_values(t: pd.DataFrame, n: pd.DataFrame) -> Wrong:
     yield "value", share & (n.value > 1), percent
     of, digits = _from_counts(t, n), t.value.str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
     near = np.minimum(10.0**-digits, ROUNDED * of.abs().clip(lower=1)).mask(t.value.str.contains("e", case=False, na=False), ROUNDED)
-    off = (n.value - of).abs() > np.where(t.indicator.map(_OF) == Count, 1e-6, near * 1.0001 + 1e-9)
+    off = (n.value - of).abs().fillna(0) > np.where(_of_kind(t, Count), 1e-6, near * 1.0001 + 1e-9)
     yield "value", off, Text("与 numerator / denominator 不符；请核对三者。", "is not numerator / denominator; check the three.")
     usual = n.value.where(n.value > 0).groupby([t.unit, t.indicator]).transform("median")
     times = n.value / usual

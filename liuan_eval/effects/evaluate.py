@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['SAMPLE_BULLETINS', 'GOT', 'TIDY', 'WORLDS', 'usual_plan', 'threats', 'panels', 'designs', 'detectable', 'Finding',
-           'Rule', 'decided', 'same_question', 'Equivalence', 'equivalence', 'findings', 'negatives', 'false_alarms',
-           'spillovers', 'as_table', 'shown_table', 'carried_out', 'calibrate', 'promises']
+           'Decision', 'decided', 'same_question', 'Equivalence', 'equivalence', 'findings', 'negatives',
+           'false_alarms', 'spillovers', 'as_table', 'shown_table', 'carried_out', 'calibrate', 'promises']
 
 # %% ../../nbs/effects/evaluate.ipynb #c003
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from .calibration import simulated_panel
 from .many import adjust
 from .panel import EPOC, Panel, outcome_name, panel, with_controls
 from .plan import Plan, Shock
-from .power import Detectable, could_have_seen, minimum_detectable
+from .power import Detectable, could_have_seen, minimum_detectable, sequential_p
 from ..intake.log import CaseLog
 from ..metrics import available
 from ..truth.province import Province
@@ -177,7 +178,7 @@ class Finding:
     others: int = 0  # further designs that answer the same question
     agree: int = 0  # of these, how many say the same, in the same direction
     detectable: Detectable | None = None  # what could have been seen
-    rule: "Rule | None" = None  # how that was decided
+    rule: "Decision | None" = None  # how that was decided
     equivalent: "Equivalence | None" = None  # whether an effect that matters is ruled out; None: not asked, or a change was found
     odd: tuple[Text, ...] = ()  # negative controls in which the design finds something
 
@@ -194,26 +195,29 @@ class Finding:
         return _words(self, lang)
 
 # %% ../../nbs/effects/evaluate.ipynb #x002
-class Rule(NamedTuple):
+class Decision(NamedTuple):
     "How it was decided whether a change was found."
 
     found: bool
     p: float  # of the design that decides
-    corrected: float  # after Holm in its family
+    corrected: float  # after the correction for looks, and Holm in its family
     of: int  # outcomes of the family that have a p
-    alpha: float  # of the plan, over its looks
+    alpha: float  # of the plan
     primary: bool  # the family
 
 
 def decided(
     estimates: Mapping[str, Estimate],  # outcome -> of the design that decides; all outcomes of the plan at once
     plan: Plan,  # with families, alpha and looks
-) -> dict[str, Rule]:
-    "Whether a change was found, by outcome: Holm within the primary outcomes and within the others, at the plan's alpha."
+) -> dict[str, Decision]:
+    "Whether a change was found, by outcome: corrected for the looks, then Holm within the primary outcomes and within the others, at the plan's alpha."
     families = dict(primary=[n for n in estimates if n in plan.primary], secondary=[n for n in estimates if n not in plan.primary])
-    t, alpha = adjust(estimates, families, plan.alpha), plan.alpha / plan.looks
-    rows = t[["outcome", "family", "of", "p", "holm"]].itertuples(index=False)
-    return {o: Rule(bool(holm <= alpha + 1e-12), float(p), float(holm), int(of), alpha, f == "primary") for o, f, of, p, holm in rows}
+    at_all_looks = {n: replace(e, p=sequential_p(e.p, plan.looks)) for n, e in estimates.items()}
+    rows = adjust(at_all_looks, families, plan.alpha)[["outcome", "family", "of", "holm"]].itertuples(index=False)
+    return {
+        o: Decision(bool(holm <= plan.alpha + 1e-12), estimates[o].p, float(holm), int(of), plan.alpha, f == "primary")
+        for o, f, of, holm in rows
+    }
 
 
 def same_question(
@@ -249,7 +253,7 @@ def equivalence(
     return Equivalence(bool(low < e.low and e.high < high), margin, e.low, e.high, level)
 
 # %% ../../nbs/effects/evaluate.ipynb #w015
-def _finding(p: Panel, found: Mapping[str, Estimate], plan: Plan, rule: Rule | None, m: Detectable | None) -> Finding:
+def _finding(p: Panel, found: Mapping[str, Estimate], plan: Plan, rule: Decision | None, m: Detectable | None) -> Finding:
     "What was found of one outcome, its decision known."
     e, design = _deciding(p, found, plan), _design(p, plan)
     if e is None or rule is None:
@@ -307,8 +311,8 @@ _HOPELESS = Text(
 )
 _BY = Text("{p}（主要指标，不校正；显著性水平 {alpha:.2g}）。", "{p} (the primary outcome, corrected for nothing; alpha {alpha:.2g}).")
 _BY_HOLM = Text(
-    "{p}；按 {of} 个{kind}指标校正（Holm）后 {corrected}（显著性水平 {alpha:.2g}）。",
-    "{p}; after the correction for {of} {kind} outcomes (Holm) {corrected} (alpha {alpha:.2g}).",
+    "{p}；按 {of} 个{kind}指标（Holm）和查看次数校正后 {corrected}（显著性水平 {alpha:.2g}）。",
+    "{p}; after the correction for {of} {kind} outcomes (Holm) and for the looks of the plan {corrected} (alpha {alpha:.2g}).",
 )
 _KIND = {True: Text("主要", "primary"), False: Text("次要", "secondary")}
 _EQUAL = {
@@ -341,11 +345,11 @@ def _value(e: Estimate, lang: Lang) -> str:
     return f"{e.number(e.value)}{_unit(e, lang)} ({e.number(e.low)} … {e.number(e.high)}{odds})"
 
 
-def _by_rule(r: Rule, e: Estimate, lang: Lang) -> str:
+def _by_rule(r: Decision, e: Estimate, lang: Lang) -> str:
     "By which p, after which correction."
     if r.of * e.smallest_p > r.alpha:
         return _HOPELESS[lang].format(p=e.smallest_p, of=r.of, alpha=r.alpha)
-    if r.of == 1 and r.primary:
+    if r.of == 1 and r.primary and r.corrected == r.p:
         return _BY[lang].format(p=p_text(r.p, e.smallest_p), alpha=r.alpha)
     more = dict(of=r.of, kind=_KIND[r.primary][lang], corrected=p_text(r.corrected), alpha=r.alpha)
     return _BY_HOLM[lang].format(p=p_text(r.p, e.smallest_p), **more)
@@ -399,9 +403,10 @@ def negatives(
     "The plan's negative controls by its design: outcomes that are untouched, and the first primary outcome before the start."
     missing = available(log)[1]
     bulletins = None if controls is None or not plan.untouched else read_bulletins(controls, plan.period)
-    todo = {outcome_name(n): (lambda n=n: _outcome(log, n, plan, bulletins, missing.get(n, ()))) for n in plan.untouched}
-    if (first := panels.get(plan.primary[0])) is not None:
-        todo |= {_PRETENDED.format(what=first.label(), day=d): (lambda d=d: _begun(first, d)) for d in plan.pretended}
+    first, todo = panels.get(plan.primary[0]), {}
+    todo |= {outcome_name(n): partial(_outcome, log, n, plan, bulletins, missing.get(n, ())) for n in plan.untouched}
+    if first is not None:
+        todo |= {_PRETENDED.format(what=first.label(), day=d): partial(_begun, first, d) for d in plan.pretended}
     done, lack = {}, {}
     for name, make in todo.items():
         try:
@@ -490,8 +495,8 @@ def as_table(
 def _lines(ds: Mapping[str, Estimate]) -> list[tuple[Text, Estimate]]:
     "The designs by their labels, and under each what it says of points as they are, where that was asked."
     there = known()
-    both = lambda label: Text(f"{label.zh}，直接比较百分点", f"{label.en}, points as they are")
-    lines = ([(there[d].label, e), (both(there[d].label), e.plain)] for d, e in ds.items())
+    plainly = lambda label: Text(f"{label.zh}，直接比较百分点", f"{label.en}, points as they are")
+    lines = ([(there[d].label, e), (plainly(there[d].label), e.plain)] for d, e in ds.items())
     return [(label, e) for pair in lines for label, e in pair if e is not None]
 
 
@@ -555,7 +560,7 @@ def carried_out(
     return ran | decided_by | dict(robustness=order) | outcomes
 
 # %% ../../nbs/effects/evaluate.ipynb #n011
-WORLDS = 400  # simulated provinces of each kind
+WORLDS = 400  # simulated provinces
 
 
 def _world(seed: int, reform: bool, plan: Plan) -> dict[str, bool]:
@@ -576,17 +581,17 @@ def _world(seed: int, reform: bool, plan: Plan) -> dict[str, bool]:
 
 
 def calibrate(
-    worlds: int = WORLDS,  # of each kind
+    worlds: int = WORLDS,  # without a reform; half as many with one
 ) -> pd.DataFrame:  # reform, measure, worlds, value, se
     "How often something is found where nothing is, by the rule and without it, with and without a reform of the whole province."
     plan = Plan.read()
-    rows = [_world(seed, reform, plan) | dict(reform=reform) for reform in (False, True) for seed in range(worlds)]
+    rows = [_world(seed, reform, plan) | dict(reform=reform) for reform in (False, True) for seed in range(worlds >> reform)]
     return monte_carlo(pd.DataFrame(rows), ["reform"])
 
 
 def promises() -> list[Promise]:
     "What the rule promises, and how often it was broken in the stored table."
-    stored = pd.read_csv(DATA / "calibration" / "evaluate.csv").set_index(["reform", "measure"])
+    stored = pd.read_csv(DATA / "calibration" / "evaluate.csv")
     where = {
         False: Text(
             "没有任何变化的省：按月 13+22 期，七个指标，各市起点不同",
@@ -594,14 +599,11 @@ def promises() -> list[Promise]:
         ),
         True: Text("同上，全省改革（各市对数优势比变化相同）", "the same, with a reform of the whole province, equal on the log-odds"),
     }
-    what = dict(
+    what: dict[str, Any] = dict(
         primary=(Text("主要指标“发现变化”", "the primary outcome is found"), "test"),
         secondary=(Text("任一次要指标“发现变化”", "any secondary outcome is found"), "family"),
         odds=(Text("按时办结率与其他城市之差（对数优势比）", "on-time rate against other cities, on the log-odds"), "test"),
     )
-    made = []
-    for (reform, measure), r in stored.iterrows():
-        if measure in what:
-            words, kind = what[measure]
-            made.append(Promise(words, kind, where[reform], 0.05, float(r.value), int(r.worlds)))
-    return made
+    rows = stored[stored.measure.isin(list(what))].itertuples()
+    made = ((*what[str(r.measure)], where[bool(r.reform)], float(r.value), int(r.worlds)) for r in rows)
+    return [Promise(words, kind, when, 0.05, broken, worlds) for words, kind, when, broken, worlds in made]

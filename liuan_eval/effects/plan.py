@@ -173,7 +173,7 @@ class Content:
         default_factory=dict
     )  # outcome -> the effect that would matter: points as a share (0.02), a ratio above 1 (1.1), else in its unit
     neighbours: tuple[str, ...] = ()  # other cities that the campaign may have reached
-    looks: int = 1  # how many times the page will be made; each look gets an equal part of alpha
+    looks: int = 1  # how many times the page will be made after the start
     path: Path | None = field(default=None, compare=False)  # of its file
 
     def __post_init__(self):
@@ -181,29 +181,42 @@ class Content:
             raise _wrong("title", f"必须是文字，而不是 {self.title!r}。", f"must be text, not {self.title!r}.")
         if lack := [k for k in ("start", "period", "design", "primary") if not getattr(self, k)]:
             raise _wrong(lack[0], "缺少。必填：start、period、design、primary。", "is missing. Needed: start, period, design, primary.")
-        designs, outcomes = tuple(known(studied=True)), tuple(INDICATORS)
-        checked = dict(
-            start=_day("start", self.start),
-            period=_one_of("period", self.period, tuple(PERIODS)),
-            design=_one_of("design", self.design, designs),
-            robustness=_some_of("robustness", self.robustness, designs),
-            primary=_some_of("primary", self.primary, outcomes),
-            secondary=_some_of("secondary", self.secondary, outcomes),
-            alpha=_level(self.alpha),
-            donut=_spans("donut", self.donut),
-            shocks=_shocks(self.shocks),
-            untouched=_some_of("untouched", self.untouched, outcomes),
-            pretended=_before("pretended", self.pretended, _day("start", self.start)),
-            margins=_margins(self.margins, (*self.primary, *self.secondary)),
-            neighbours=_names("neighbours", self.neighbours),
-            looks=_looks(self.looks),
-        )
-        for key, names in dict(secondary=self.primary, untouched=(*self.primary, *self.secondary)).items():
-            if both := [n for n in getattr(self, key) if n in names]:
-                there = "primary" if both[0] in self.primary else "secondary"
-                raise _wrong(key, f"中的 {both[0]} 已在 {there} 中。", f"names {both[0]}, which is in '{there}' already.")
-        for key, value in checked.items():
+        for key, value in _checked(self).items():
             object.__setattr__(self, key, value)
+
+    def alpha_of(
+        self,
+        outcome: str,  # of the plan
+    ) -> float:
+        "What the smallest p of the outcome's family must reach: alpha over the looks and the size of the family."
+        family = self.primary if outcome in self.primary else self.secondary
+        return self.alpha / self.looks / max(len(family), 1)
+
+# %% ../../nbs/effects/plan.ipynb #n001
+def _checked(self: Content) -> dict[str, Any]:
+    "What a plan holds, each key checked; raises `LogError` for the first that is wrong."
+    designs, outcomes = tuple(known(studied=True)), tuple(INDICATORS)
+    checked = dict(
+        start=_day("start", self.start),
+        period=_one_of("period", self.period, tuple(PERIODS)),
+        design=_one_of("design", self.design, designs),
+        robustness=_some_of("robustness", self.robustness, designs),
+        primary=_some_of("primary", self.primary, outcomes),
+        secondary=_some_of("secondary", self.secondary, outcomes),
+        alpha=_level(self.alpha),
+        donut=_spans("donut", self.donut),
+        shocks=_shocks(self.shocks),
+        untouched=_some_of("untouched", self.untouched, outcomes),
+        pretended=_before("pretended", self.pretended, _day("start", self.start)),
+        margins=_margins(self.margins, (*self.primary, *self.secondary)),
+        neighbours=_names("neighbours", self.neighbours),
+        looks=_looks(self.looks),
+    )
+    for key, names in dict(secondary=self.primary, untouched=(*self.primary, *self.secondary)).items():
+        if both := [n for n in getattr(self, key) if n in names]:
+            there = "primary" if both[0] in self.primary else "secondary"
+            raise _wrong(key, f"中的 {both[0]} 已在 {there} 中。", f"names {both[0]}, which is in '{there}' already.")
+    return checked
 
 # %% ../../nbs/effects/plan.ipynb #l011
 class Plan(Content):
@@ -245,14 +258,6 @@ class Plan(Content):
     def designs(self) -> list[str]:
         "The planned one, then those that run beside it: those named, or all that may be named."
         return list(dict.fromkeys([self.design, *(self.robustness or known(studied=True))]))
-
-    def alpha_of(
-        self,
-        outcome: str,  # of the plan
-    ) -> float:
-        "What the smallest p of the outcome's family must reach: alpha over the looks and the size of the family."
-        family = self.primary if outcome in self.primary else self.secondary
-        return self.alpha / self.looks / max(len(family), 1)
 
     def blind(
         self,
