@@ -67,16 +67,19 @@ def test_every_design_returns_the_same_frozen_estimate(months, design):
 
 @pytest.mark.parametrize("design", AGAINST_OTHERS, ids=lambda f: f.__name__)
 def test_what_all_cities_share_changes_no_comparison(months, design):
-    "A shock common to all periods or constant in a city cancels; structural series learn levels, not shapes."
+    "A shock common to all periods or constant in a city cancels on the scale of the analysis: for shares the log-odds; structural series learn levels, not shapes."
     if design in (structural.structural, synthetic.synthetic_control):
         pytest.skip("a mixture of cities does not leave out a city's level")
     t = months.table
     periods = pd.Series(np.random.default_rng(1).normal(0, 0.05, len(months.periods)), months.periods)
-    moved = replace(
-        months, table=t.assign(value=t.value + t.period.map(periods) + t.unit.map({u: 0.01 * i for i, u in enumerate(t.unit.unique())}))
-    )
-    a, b = design(months), design(moved)
-    np.testing.assert_allclose(b.value, a.value, atol=2e-4 if design is synthetic.synthetic_did else 1e-9)
+    shock = t.period.map(periods) + t.unit.map({u: 0.01 * i for i, u in enumerate(t.unit.unique())})
+    whole = replace(months, table=t.assign(denominator=np.nan))  # without counts: no half case
+    moved = replace(whole, table=whole.table.assign(value=1 / (1 + np.exp(-np.log(t.value / (1 - t.value)) - shock))))
+    a, b = design(whole), design(moved)
+    near = 2e-3 if design is synthetic.synthetic_did else 1e-9
+    np.testing.assert_allclose(np.log(b.odds[0]), np.log(a.odds[0]), atol=near)
+    a, b = (design(replace(p, plain=True)) for p in (whole, replace(whole, table=whole.table.assign(value=t.value + shock - 0.2))))
+    np.testing.assert_allclose(b.value, a.value, atol=near)
 
 
 # --- inference with one treated unit
@@ -103,14 +106,43 @@ def test_conformal_p_equals_shifting_by_hand(d, data):
 
 def test_conformal_interval_holds_what_its_p_does_not_reject(months):
     e, d = placebo.conformal(months), series.gap(months).to_numpy()
-    for tau, inside in ((e.low + 1e-5, True), (e.high - 1e-5, True), (e.low - 1e-4, False), (e.high + 1e-4, False)):
+    low, high = np.log(e.odds[1:])
+    for tau, inside in ((low + 1e-4, True), (high - 1e-4, True), (low - 1e-3, False), (high + 1e-3, False)):
         assert (placebo.shifted(d, months.after, tau)[0] > 0.05) == inside
 
 
 def test_the_smallest_p_over_sixteen_cities_is_one_sixteenth(months):
-    huge = months.table.assign(value=lambda t: t.value + 10.0 * ((t.unit == "city") & (t.period >= months.start)))
+    huge = months.table.assign(value=lambda t: t.value.mask((t.unit == "city") & (t.period >= months.start), 0.001))
     e = placebo.in_space(replace(months, table=huge))
     assert e.p == e.smallest_p == 1 / 16 and "0.0625" in e.summary("en")
+
+
+def test_a_share_is_compared_by_its_odds_and_told_in_points(months):
+    "What moves all cities alike on the log-odds is no effect, wherever the treated city stands; in points it is one."
+    for level in (0.6, 0.8, 0.95):
+        a = np.log(level / (1 - level)) - np.log(9)
+        y = lambda p, t: np.log(9) + a * (t.unit == "city") + 0.5 * (t.period >= p.start)
+        flat = replace(months, table=months.table.assign(value=lambda t: 1 / (1 + np.exp(-y(months, t))), denominator=np.nan))
+        assert np.abs(series.gap(flat) - a).max() < 1e-9 and np.ptp(series.gap(replace(flat, plain=True))) > 0.005
+        planted = replace(flat, table=flat.table.assign(value=lambda t: t.value - 0.07 * ((t.unit == "city") & (t.period >= flat.start))))
+        e = placebo.conformal(planted)
+        assert e.value == pytest.approx(-0.07) and e.unit == "share" and e.odds[0] < 1 and e.scale == "difference"
+
+
+def test_one_empty_month_ends_nothing_and_what_cannot_be_a_share_is_refused(months):
+    counts = simulated_panel(Province(), "n_cases", "month")
+    t = counts.table
+    empty = replace(counts, table=t.assign(value=t.value.mask((t.unit == "05市") & (t.period == t.period.iloc[64]), 0.0)))
+    for design in AGAINST_OTHERS:
+        whole, e = design(counts), design(empty)
+        assert np.isfinite(e.value) and abs(np.log(e.value / whole.value)) < 0.1
+    for value, words in ((93.0, "write 0.93"), (-0.2, "no share can be")):
+        with pytest.raises(LogError, match=words):
+            series.difference_series(replace(months, table=months.table.assign(value=lambda t, v=value: t.value.mask(t.unit == "03市", v))))
+    with pytest.raises(estimate.TooFew, match="without counts"):
+        series.difference_series(
+            replace(months, table=months.table.assign(denominator=np.nan, value=lambda t: t.value.mask(t.unit == "03市", 1.0)))
+        )
 
 
 def test_clustered_inference_is_refused_with_one_treated_unit(months):

@@ -75,6 +75,7 @@ class Numbers:
     simulated: bool = False
     start: pd.Timestamp | None = None  # first day of the campaign
     design: str = ""  # the registered design that ran
+    odds: tuple[float, float, float] | None = None  # of a share: the same as an odds ratio, with its interval
 
     def __post_init__(self):
         object.__setattr__(self, "detail", MappingProxyType(dict(self.detail)))

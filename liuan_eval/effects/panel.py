@@ -63,6 +63,7 @@ class Periods:
     notes: tuple[Text, ...] = ()  # what was left out, which definitions changed
     simulated: bool = False
     donut: tuple[tuple[str, str], ...] = ()  # spans that somebody chose to leave out, as `without` recorded them
+    plain: bool = False  # shares are compared in points as they are, not by their log-odds
 
     @cached_property
     def periods(self) -> pd.DatetimeIndex:

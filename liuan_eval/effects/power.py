@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .designs.series import back, difference_series, gap, scale_of, still
+from .designs.series import back, difference_series, gap, still, unscaled
 from .errors import Fit, reml_ar1
 from .estimate import Estimate, TooFew, probability, same, t_interval
 from .panel import Panel
@@ -64,10 +64,9 @@ def _step_se(panel: Panel, rho: float, sigma: float) -> float:
 
 def _series_panel(panel: Panel, d: np.ndarray) -> Panel:
     "A panel whose difference series is d: the treated unit carries it, one quiet unit stands beside."
-    back_ = np.exp if scale_of(panel) == "ratio" else np.asarray
-    own = pd.DataFrame(dict(unit=panel.treated[0], period=panel.periods, value=back_(d)))
-    other = pd.DataFrame(dict(unit="-", period=panel.periods, value=back_(np.zeros(len(d)))))
-    table = pd.concat([own, other], ignore_index=True).assign(numerator=1.0, denominator=1.0, se=np.nan)
+    own = pd.DataFrame(dict(unit=panel.treated[0], period=panel.periods, value=unscaled(panel, d)))
+    other = pd.DataFrame(dict(unit="-", period=panel.periods, value=unscaled(panel, np.zeros(len(d)))))
+    table = pd.concat([own, other], ignore_index=True).assign(numerator=np.nan, denominator=np.nan, se=np.nan)
     return replace(panel, table=table, treated=panel.treated[:1])
 
 # %% ../../nbs/effects/power.ipynb #o004

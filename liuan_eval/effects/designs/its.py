@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from .registry import design
-from .series import RHO, TOO_SHORT, back, by_p, facts, gap, scale_of, scaled, unit_root, white
+from .series import RHO, TOO_SHORT, back, by_p, facts, gap, scale_of, scaled, unit_root, unscaled, white
 from ..errors import UNIT_ROOT, Fit, newey_west, newey_west_lags, nothing_left, ols, prais_winsten, reml_ar1
 from ..estimate import STILL, UNTESTABLE, Assumption, Estimate, same, t_interval
 from ..panel import Panel
@@ -123,7 +123,7 @@ def observed(
 def _series_kind(panel: Panel, errors: Errors, control: Control | None) -> Kind:
     "What was observed, with errors that resemble their neighbours."
     y = observed(panel, control)
-    return Kind(y, lambda v: back(panel, v), scale_of(panel) == "ratio", lambda X: FITS[errors](y, X, panel.positions()))
+    return Kind(y, lambda v: unscaled(panel, v), scale_of(panel) == "ratio", lambda X: FITS[errors](y, X, panel.positions()))
 
 
 def _glm(name: Text, model: Callable[[np.ndarray], Any], seen: np.ndarray, lags: int | None) -> Callable[[np.ndarray], Fit]:
@@ -298,7 +298,8 @@ def its(
     fit, c = kind.fit(x.to_numpy()), mean_effect(x, panel.after)
     value, se = float(c @ fit.beta), float(np.sqrt(c @ fit.cov @ c))
     low, high, p = t_interval(value, se, fit.df, level)
-    value, low, high = (float(np.exp(v)) if kind.ratio else v for v in (value, low, high))
+    on = np.array([value, low, high])
+    value, low, high = map(float, np.exp(on) if kind.ratio else back(panel, on))
     told: dict[str, Any] = dict(
         estimand=_estimand(panel, kind),
         value=value,
@@ -311,6 +312,7 @@ def its(
         level=level,
         scale="ratio" if kind.ratio else "difference",
         unit="" if kind.ratio else panel.unit,
+        odds=tuple(map(float, np.exp(on))) if scale_of(panel) == "odds" and not kind.ratio else None,
         n_control=len(panel.controls) if control else 0,
         refused=STILL if np.isnan(p) else None,
         path=_path(panel, x, fit, kind, level),

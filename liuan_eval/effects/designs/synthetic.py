@@ -14,7 +14,7 @@ import pandas as pd
 
 from .placebo import AS_NOISY
 from .registry import design
-from .series import ROUNDING, back, common, result, scaled, still
+from .series import ROUNDING, back, common, result, scaled, still, unscaled
 from ..estimate import NAN, STILL, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.text import LogError, Text
@@ -141,7 +141,7 @@ def _checks(panel: Panel, w: np.ndarray, g: np.ndarray, before: int) -> tuple[As
 def _path(panel: Panel, w: pd.DataFrame, g: np.ndarray) -> pd.DataFrame:
     "Observed and synthetic values; no band by period."
     y = w.iloc[:, 0].to_numpy()
-    seen, made = back(panel, y), back(panel, y - g)
+    seen, made = unscaled(panel, y), unscaled(panel, y - g)
     return pd.DataFrame(dict(period=w.index, observed=seen, counterfactual=made, effect=seen - made, low=NAN, high=NAN))
 
 # %% ../../../nbs/effects/designs/synthetic.ipynb #y007
