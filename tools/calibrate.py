@@ -28,6 +28,7 @@ TABLES = {
     for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
     for n in names
 }
+TABLES["mixtures"] = "liuan_eval.effects.designs.synthetic:calibrate"
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
 
