@@ -28,6 +28,8 @@ TABLES = {
     for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
     for n in names
 }
+TABLES["units"] = "liuan_eval.effects.cluster:calibrate"
+TABLES["staggered"] = "liuan_eval.effects.designs.staggered:calibrate"
 TABLES["mixtures"] = "liuan_eval.effects.designs.synthetic:calibrate"
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
