@@ -457,6 +457,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                       'liuan_eval/effects/designs/staggered.py'),
                                                       'liuan_eval.effects.designs.staggered._placed': ( 'effects/designs/staggered.html#_placed',
                                                                                                         'liuan_eval/effects/designs/staggered.py'),
+                                                      'liuan_eval.effects.designs.staggered._there': ( 'effects/designs/staggered.html#_there',
+                                                                                                       'liuan_eval/effects/designs/staggered.py'),
                                                       'liuan_eval.effects.designs.staggered._weights': ( 'effects/designs/staggered.html#_weights',
                                                                                                          'liuan_eval/effects/designs/staggered.py'),
                                                       'liuan_eval.effects.designs.staggered.by_cell': ( 'effects/designs/staggered.html#by_cell',

@@ -42,6 +42,17 @@ class Staggered:
         return self.base == len(self.y) - 1
 
 
+def _there(panel: Panel, starts: Mapping[str, Any]) -> tuple[str, ...]:
+    "The units; raises `LogError` for a start of one that is not there."
+    units = tuple(panel.table.unit.unique())
+    if lack := [u for u in starts if u not in units]:
+        raise LogError(
+            f"面板中没有单位“{'、'.join(map(str, lack))}”；有：{'、'.join(map(str, units[:20]))}。",
+            f"There is no unit {', '.join(map(str, lack))} in the panel; there are: {', '.join(map(str, units[:20]))}.",
+        )
+    return units
+
+
 def _placed(panel: Panel, starts: pd.Series) -> pd.DataFrame:
     "first and base by unit."
     first = np.array([int((panel.periods < s).sum()) for s in starts])
@@ -61,17 +72,13 @@ def with_starts(
     starts: Mapping[str, Any],  # unit: its first day; who is not in it never starts
 ) -> Staggered:
     "The panel with a start for each unit; raises `LogError` for a unit that is not there, one without a period before its start, or one series under two names, `TooFew` where nobody starts or a value is missing."
-    units = tuple(panel.table.unit.unique())
-    if lack := [u for u in starts if u not in units]:
-        raise LogError(
-            f"面板中没有单位“{'、'.join(map(str, lack))}”；有：{'、'.join(map(str, units[:20]))}。",
-            f"There is no unit {', '.join(map(str, lack))} in the panel; there are: {', '.join(map(str, units[:20]))}.",
-        )
+    units = _there(panel, starts)
     days = pd.Series({u: day(s) for u, s in starts.items()}, dtype="datetime64[ns]")
     at = _placed(panel, days)
     if (at.base < 0).any():
         unit = at.index[at.base < 0][0]
-        raise LogError(*NO_BEFORE.format(unit=unit, day=f"{days[unit]:%Y-%m-%d}").values())
+        words = NO_BEFORE.format(unit=unit, day=f"{days[unit]:%Y-%m-%d}")
+        raise LogError(words.zh, words.en)
     own = tuple(u for u in units if u in at.index and at.base[u] < len(panel.periods) - 1)
     if not own:
         raise TooFew("面板所含时期内没有单位开始。", "No unit starts within the periods of the panel.")
@@ -321,7 +328,9 @@ def growing(
     effect = np.maximum(since, 0) * 0.1 * (1 + (first % 3))
     own = [effect[f:, i].mean() for i, f in enumerate(first) if f < MONTHS]
     table = pd.DataFrame(y + effect + rng.standard_normal(districts), columns=[f"d{i:02d}" for i in range(districts)])
-    return Staggered(None, table, first, np.where(first < MONTHS, first - 1, MONTHS - 1)), float(np.mean(own))
+    return Staggered(
+        Panel(pd.DataFrame(), pd.Timestamp("2022-01-01"), ()), table, first, np.where(first < MONTHS, first - 1, MONTHS - 1)
+    ), float(np.mean(own))
 
 # %% ../../../nbs/effects/designs/staggered.ipynb #g042
 def calibrate(
