@@ -30,6 +30,9 @@ TABLES = {
 }
 TABLES["shrunken"] = "liuan_eval.effects.many:calibrate"
 TABLES["evaluate"] = "liuan_eval.effects.evaluate:calibrate"
+TABLES["units"] = "liuan_eval.effects.cluster:calibrate"
+TABLES["staggered"] = "liuan_eval.effects.designs.staggered:calibrate"
+TABLES["mixtures"] = "liuan_eval.effects.designs.synthetic:calibrate"
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
 
