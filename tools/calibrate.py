@@ -25,7 +25,7 @@ TABLES = {
     for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
-    for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
+    for floor, names in dict(indicators=("coverage",), flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
     for n in names
 }
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
