@@ -25,7 +25,11 @@ TABLES = {
     for n in "errors cluster placebo did its synthetic trends many choices power detectable looks warned province".split()
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
-    for floor, names in dict(flow=("competence", "excess", "hierarchy"), judge=("compare", "gaming", "ranks", "scorecard", "watch")).items()
+    for floor, names in dict(
+        indicators=["coverage"],
+        flow=["competence", "excess", "hierarchy"],
+        judge=["compare", "gaming", "ranks", "scorecard", "watch"],
+    ).items()
     for n in names
 }
 TABLES["shrunken"] = "liuan_eval.effects.many:calibrate"

@@ -105,7 +105,7 @@ def cluster_sums(
     return pairs_of(n) | dict(with_n=y * (n - 1), products=y * y - q)
 
 
-_TINY = 1e-12
+_TINY, _AGREE = 1e-12, 2  # batches that agree, seen beforehand
 
 
 def design_effect(
@@ -120,4 +120,4 @@ def design_effect(
     agree = (cross + (cross * cross) ** 0.5) / 2  # what is below 0 is 0
     alike = (agree * n + _TINY) / (pairs * own + _TINY)
     seen = pairs * pairs / (squares + _TINY) * tells
-    return 1 + (seen * alike + 1) / (seen + 1) * pairs / n
+    return 1 + (seen * alike + _AGREE) / (seen + _AGREE) * pairs / n
