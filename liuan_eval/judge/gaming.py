@@ -328,7 +328,7 @@ def _city(world: str, cheats: int, seed: int) -> dict:
     found = {"of those that play, marked": t.marked[plays].mean()} if cheats else {}
     return {"some innocent unit marked": t.marked[~plays].any(), "no unit can be marked": (t.heavy >= HEAVY).all()} | found
 
-# %% ../../nbs/judge/gaming.ipynb #n020
+# %% ../../nbs/judge/gaming.ipynb #n023
 _PLAYS = {"nobody": (), "two departments": ("市监七局", "人社八局"), "all departments": tuple(DEPARTMENTS)}
 
 
@@ -349,17 +349,18 @@ def _marked(world: str, seed: int) -> pd.DataFrame:
 
 
 def _trials(seeds: Sequence[int], whole: Sequence[int]) -> pd.DataFrame:
-    "Counts on so many seeds, and whole cities on so many."
-    counts = [dict(world=w, sign="any", who=f"{c} play") | _city(w, c, s) for w in _HONEST for c in (0, 1, 3) for s in seeds]
+    "Counts on so many seeds, a fifth of them where some play, and whole cities on so many."
+    kinds = [(w, c, s) for w in _HONEST for c in (0, 1, 3) for s in (seeds if c == 0 else seeds[: len(seeds) // 5])]
+    counts = [dict(world=w, sign="any", who=f"{c} play") | _city(w, c, s) for w, c, s in kinds]
     cities = pd.concat([_marked(w, s) for w in _PLAYS for s in whole])
     return pd.concat([monte_carlo(t, ["world", "sign", "who"]) for t in (pd.DataFrame(counts), cities)], ignore_index=True)
 
 
 def calibrate() -> pd.DataFrame:  # world, sign, who, measure, worlds, value, se
-    "How often innocent units are marked, and those that play found: 200 tables of counts of each kind and five whole cities of each; about three minutes."
-    return _trials(range(200), range(5)).dropna(subset="value")
+    "How often innocent units are marked, and those that play found: 200 tables of counts of each kind (40 where some play) and three whole cities of each; about three minutes."
+    return _trials(range(200), range(3)).dropna(subset="value")
 
-# %% ../../nbs/judge/gaming.ipynb #n021
+# %% ../../nbs/judge/gaming.ipynb #n024
 def promises() -> list[Promise]:
     "What the marks promise of cities in which nobody plays, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "gaming.csv").query("who == '0 play' and measure == 'some innocent unit marked'")

@@ -6,7 +6,7 @@
 __all__ = ['SEED', 'Asked', 'places', 'normal_draws', 'among_best', 'rate_places', 'likely_places', 'bands', 'band_words',
            'calibrate', 'promises']
 
-# %% ../../nbs/judge/ranks.ipynb #n003
+# %% ../../nbs/judge/ranks.ipynb #n031
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from .compare import shrink
 from ..truth.trials import Promise, monte_carlo
 from ..words.text import DATA, Text
 
-# %% ../../nbs/judge/ranks.ipynb #n006
+# %% ../../nbs/judge/ranks.ipynb #n034
 SEED = 20240217  # of all draws of this room
 Asked = Literal["one", "all"]  # places of one unit named beforehand, or of all at once
 
@@ -26,11 +26,11 @@ def _places(better: np.ndarray) -> pd.DataFrame:
     "The first and last place of each unit, from who is surely better than whom: `better[j, k]` says that k is better than j."
     return pd.DataFrame(dict(first=1 + better.sum(axis=1), last=len(better) - better.sum(axis=0)))
 
-# %% ../../nbs/judge/ranks.ipynb #n010
-def _rejected(t: np.ndarray, e: np.ndarray, se: np.ndarray, asked: np.ndarray, level: float, down: bool) -> np.ndarray:
+# %% ../../nbs/judge/ranks.ipynb #n038
+def _rejected(t: np.ndarray, e: np.ndarray, se: np.ndarray, asked: np.ndarray, level: float, down: bool, pairs: bool) -> np.ndarray:
     "Of the differences asked about (`[j, k]`: k less j, studentised), which are positive, one error rate for all of them."
     out = np.zeros_like(asked)
-    while (rest := asked & ~out & ~out.T).any():  # who is surely below is not surely above
+    while (rest := asked & ~out & ~(out.T & pairs)).any():  # by pairs: who is surely below is no longer asked whether above
         largest = np.full(len(e), -np.inf)
         for j in np.flatnonzero(rest.any(axis=1)):
             k = rest[j]
@@ -56,11 +56,11 @@ def places(
     every = ~np.eye(p, dtype=bool)
     t = (value - value[:, None]) / se
     if asked == "all":
-        return _places(_rejected(t, e, se, every, level, down))
-    own = [_rejected(t, e, se, every & ((np.arange(p) == i) | (np.arange(p)[:, None] == i)), level, down) for i in range(p)]
+        return _places(_rejected(t, e, se, every, level, down, False))
+    own = [_rejected(t, e, se, every & ((np.arange(p) == i) | (np.arange(p)[:, None] == i)), level, down, True) for i in range(p)]
     return pd.DataFrame(dict(first=[1 + b[i].sum() for i, b in enumerate(own)], last=[p - b[:, i].sum() for i, b in enumerate(own)]))
 
-# %% ../../nbs/judge/ranks.ipynb #n012
+# %% ../../nbs/judge/ranks.ipynb #n040
 def normal_draws(
     se: Any,  # standard errors by unit
     draws: int = 4000,  # how many
@@ -68,7 +68,7 @@ def normal_draws(
     "Errors of independent estimates, for `places`."
     return np.random.default_rng(SEED).normal(0, 1, (draws, len(se))) * np.asarray(se, float)
 
-# %% ../../nbs/judge/ranks.ipynb #n015
+# %% ../../nbs/judge/ranks.ipynb #n043
 def among_best(
     value: Any,  # one estimate by unit, more is better
     drawn: Any,  # as for `places`
@@ -78,7 +78,7 @@ def among_best(
     "Units that may be among the best so many: all that truly are lie among them, with one confidence for all; the worst by the negatives."
     return (places(value, drawn, "all", level)["first"] <= most).to_numpy()
 
-# %% ../../nbs/judge/ranks.ipynb #n018
+# %% ../../nbs/judge/ranks.ipynb #n046
 def _holm(p: np.ndarray, level: float) -> np.ndarray:
     "Which hypotheses Holm's procedure rejects."
     order, out = np.argsort(p, kind="stable"), np.zeros(len(p), bool)
@@ -102,7 +102,7 @@ def rate_places(
     better[j, k] = _holm(np.where((n[j] > 0) & (n[k] > 0), p, 1.0), level)
     return _places(better)
 
-# %% ../../nbs/judge/ranks.ipynb #n022
+# %% ../../nbs/judge/ranks.ipynb #n050
 def likely_places(
     numerator: Any,  # hits by unit, more is better
     denominator: Any,  # cases by unit
@@ -120,7 +120,7 @@ def likely_places(
     first, last = (np.quantile(place, q, axis=0, method=m) for q, m in ((cut, "lower"), (1 - cut, "higher")))
     return pd.DataFrame(dict(first=first, last=last)).astype(int)
 
-# %% ../../nbs/judge/ranks.ipynb #n025
+# %% ../../nbs/judge/ranks.ipynb #n053
 def bands(
     sets: pd.DataFrame,  # first, last: simultaneous, as from `places` or `rate_places`
 ) -> pd.DataFrame:  # band, band_last: the bands a unit touches, from 1
@@ -150,7 +150,7 @@ def band_words(
             words.append(Text(f"第 {r.band}–{r.band_last} 档", f"bands {r.band}–{r.band_last}"))
     return words
 
-# %% ../../nbs/judge/ranks.ipynb #n061
+# %% ../../nbs/judge/ranks.ipynb #n057
 _WORLDS = {
     "sd 8 %, 50 cases": (0.08, 50, 51),
     "sd 2 %, 50 cases": (0.02, 50, 51),
