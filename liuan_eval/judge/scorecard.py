@@ -18,7 +18,7 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 import pandas as pd
 
-from .ranks import bands, places
+from .ranks import bands, places_left, surely_better
 from ..metrics import INDICATORS
 from ..truth.trials import Promise, monte_carlo
 from ..words.text import DATA, Lang, LogError, Text, read_toml
@@ -257,8 +257,8 @@ def _totals(items: pd.DataFrame, card: Scorecard, draws: int, apart: set[str]) -
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0) if len(x) else (score, score)
     u = pd.DataFrame(dict(unit=x.index, score=score, low=np.minimum(low, score), high=np.maximum(high, score)))
     r = (~u.unit.isin(apart)).to_numpy()
-    left = places(np.round(score[r], 9), drawn[:, r]) if r.any() else pd.DataFrame(columns=["first", "last"])
-    found = left.join(bands(left)) if r.any() else left.assign(band=None, band_last=None)
+    better = surely_better(np.round(score[r], 9), drawn[:, r]) if r.any() else np.zeros((0, 0), bool)
+    found = places_left(better).join(bands(better))
     u = u.join(found.set_index(u.index[r])).astype(dict.fromkeys(["first", "last", "band", "band_last"], "Int64"))
     return u.assign(none=~r).sort_values(["none", "score", "unit"], ascending=[True, False, True], ignore_index=True).drop(columns="none")
 
@@ -312,9 +312,10 @@ def _scored(spread: float, latent: float, seed: int) -> dict:
     drawn = _drawn(x, np.full_like(x, 50), _THREE, 800)
     apart = 10 * rng.beta(x + 0.5, 50.5 - x, (800, 30, 3)).sum(axis=2)
     held = [((np.quantile(d, 0.025, axis=0) <= total) & (total <= np.quantile(d, 0.975, axis=0))).mean() for d in (apart, drawn)]
-    left, own = places(x.sum(axis=1) / 5, drawn), 30 - total.argsort().argsort()
+    better, own = surely_better(x.sum(axis=1) / 5, drawn), 30 - total.argsort().argsort()
+    left = places_left(better)
     every = ((left["first"] <= own) & (own <= left["last"])).all()
-    more = {"all places held": every, "places wide": (left["last"] - left["first"] + 1).mean(), "bands": bands(left).band.max()}
+    more = {"all places held": every, "places wide": (left["last"] - left["first"] + 1).mean(), "bands": bands(better).band.max()}
     return dict(zip(("total held, items apart", "total held"), held)) | more
 
 # %% ../../nbs/judge/scorecard.ipynb #c028
@@ -426,7 +427,7 @@ def calibrate() -> pd.DataFrame:  # table, world, measure, worlds, value, se
     "Whether intervals of totals and of reliability, and sets of places, hold the truth as often as they claim, in 150 simulated tables of each kind; about a minute."
     return _trials(range(150))
 
-# %% ../../nbs/judge/scorecard.ipynb #n030
+# %% ../../nbs/judge/scorecard.ipynb #n033
 def promises() -> list[Promise]:
     "What totals, bands and reliability promise, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "scorecard.csv").set_index(["measure", "world"])
