@@ -22,7 +22,7 @@ from ..indicators.phone import calls
 from ..indicators.rows import columns_of, named_table, rows
 from ..indicators.shapes import missing, wilson
 from ..intake.log import CaseLog
-from .compare import CASE_MIX, expected, shared
+from .compare import CASE_MIX, expected, held_by_several
 from .peers import HEAVY, against_peers
 from ..metrics import available, compute
 from ..truth.city import DEPARTMENTS, City, simulate
@@ -231,7 +231,7 @@ def _mixed(log: CaseLog, name: str, minimum: int) -> pd.DataFrame:
     t = t[t.denominator.fillna(0) >= max(minimum, 1)].astype(dict(numerator=float, denominator=float))
     if f.passed.sum() in (0, f.n.sum()):
         return t.assign(rest=t.value, observed=t.numerator, size=t.denominator, expected=np.nan)
-    e = t.unit.map(expected(f, shared(f, mix))[0].set_index("unit").expected)
+    e = t.unit.map(expected(f, held_by_several(f, mix))[0].set_index("unit").expected)
     deff = t["deff"].fillna(1) if "deff" in t else 1.0
     return t.assign(rest=e / t.denominator, observed=t.numerator / deff, size=t.denominator / deff, expected=e / deff)
 
@@ -376,6 +376,5 @@ def promises() -> list[Promise]:
         "two kinds": Text("十分之一的单位工单更难（+0.6）", "a tenth of units with harder cases (+0.6)"),
     } | {f"sd {s}": Text(f"单位诚实地相差 {s}（对数优势）", f"units differ honestly by {s} on the log odds") for s in ("0.1", "0.2", "0.4")}
     warned = ("heavy tails", "two kinds")
-    return [
-        Promise(what, "family", when[r.world], 0.05, r.value, r.worlds, said if r.world in warned else NOT_SAID) for r in t.itertuples()
-    ]
+    rows = zip(t.world, t.value, t.worlds)
+    return [Promise(what, "family", when[w], 0.05, value, n, said if w in warned else NOT_SAID) for w, value, n in rows]
