@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from liuan_eval.judge import ranks
-from liuan_eval.judge.ranks import among_best, band_words, bands, likely_places, normal_draws, places, rate_places
+from liuan_eval.judge.ranks import among_best, band_words, bands, likely_places, normal_draws, own_places, places_left, surely_better, surely_higher
 
 SHOWN = ["Japan", "Korea", "Estonia", "Netherlands", "United States"]
 
@@ -26,9 +26,9 @@ def sets(names, found):
 
 def test_pisa_2018_mathematics_as_the_authors_r_package_ranks_it(pisa):
     names, score, drawn = pisa
-    assert sets(names, places(score, drawn, "one", down=False)) == [(1, 4), (1, 6), (1, 6), (1, 7), (25, 31)]
-    assert sets(names, places(score, drawn, "one"))[1] == (1, 4)  # stepping down
-    assert sets(names, places(score, drawn, "all")) == [(1, 6), (1, 7), (1, 6), (1, 11), (23, 32)]
+    assert sets(names, own_places(score, drawn, down=False)) == [(1, 4), (1, 6), (1, 6), (1, 7), (25, 31)]
+    assert sets(names, own_places(score, drawn))[1] == (1, 4)  # stepping down
+    assert sets(names, places_left(surely_better(score, drawn))) == [(1, 6), (1, 7), (1, 6), (1, 11), (23, 32)]
     assert among_best(score, drawn, 5).sum() == 12
     assert sorted(names[among_best(-score, drawn, 3)]) == ["Chile", "Colombia", "Mexico"]
 
@@ -45,7 +45,7 @@ def test_pairs_of_rates_are_judged_by_fishers_exact_test_and_holm():
             break
         sure.add(pairs[o])
     want = [[1 + sum((j, k) in sure for k in range(9)), 9 - sum((k, j) in sure for k in range(9))] for j in range(9)]
-    assert rate_places(x, n).values.tolist() == want and 0 < len(sure) < len(p)
+    assert places_left(surely_higher(x, n)).values.tolist() == want and 0 < len(sure) < len(p)
 
 
 SETS = st.lists(st.tuples(st.floats(0, 10), st.floats(0.01, 3)), min_size=1, max_size=9)
@@ -53,31 +53,34 @@ SETS = st.lists(st.tuples(st.floats(0, 10), st.floats(0.01, 3)), min_size=1, max
 
 @settings(max_examples=60, deadline=None)
 @given(SETS)
-def test_whoever_lies_wholly_in_a_later_band_is_behind_a_leader_of_every_earlier_one(units):
+def test_whoever_begins_in_a_later_band_is_surely_behind_some_unit_of_each_earlier_one(units):
     value, se = map(np.array, zip(*units))
-    s = places(value, normal_draws(se, 300))
-    b = bands(s)
+    better = surely_better(value, normal_draws(se, 300))
+    s, b = places_left(better), bands(better)
     own = 1 + (value[:, None] < value).sum(axis=1)
     assert ((s["first"] <= own) & (own <= s["last"])).all()  # what is printed is always possible
     assert (b.band <= b.band_last).all() and set(range(1, b.band_last.max() + 1)) == set(b.band)
-    for i in range(len(b)):
-        for earlier in range(1, b.band[i]):
-            assert (s["last"][b.band == earlier] < s["first"][i]).any()
+    for i in range(len(b)):  # by a chain of units each surely better than the next
+        behind, reached = better[i].copy(), {i}
+        while reached != (reached := reached | set(np.flatnonzero(better[list(reached)].any(axis=0)))):
+            behind[list(reached - {i})] = True
+        assert set(range(1, b.band[i])) <= set(b.band[behind]) and b.band[behind].max() < b.band[i] if behind.any() else b.band[i] == 1
 
 
 def test_a_step_down_never_widens_and_one_unit_never_asks_for_more_than_all():
     rng = np.random.default_rng(2)
     value, se = rng.normal(0, 3, 12), rng.uniform(0.3, 1.5, 12)
     drawn = normal_draws(se, 2000)
-    width = {(a, d): (f["last"] - f["first"]) for a in ("one", "all") for d in (True, False) for f in [places(value, drawn, a, down=d)]}
-    assert (width["all", True] <= width["all", False]).all() and (width["one", True] <= width["one", False]).all()
-    assert width["one", True].sum() < width["all", True].sum()
+    every = [places_left(surely_better(value, drawn, down=d)) for d in (True, False)]
+    own = [own_places(value, drawn, down=d) for d in (True, False)]
+    wide = [f["last"] - f["first"] for f in (*own, *every)]
+    assert (wide[0] <= wide[1]).all() and (wide[2] <= wide[3]).all() and wide[0].sum() < wide[2].sum()
 
 
 def test_units_without_cases_may_have_any_place_and_the_words_say_bands_in_both_languages():
-    s = rate_places([90, 10, 0], [100, 100, 0])
-    assert s.values.tolist() == [[1, 2], [2, 3], [1, 3]]
-    b = bands(pd.DataFrame(dict(first=[1, 2, 1], last=[1, 3, 3])))
+    better = surely_higher([90, 10, 0], [100, 100, 0])
+    assert places_left(better).values.tolist() == [[1, 2], [2, 3], [1, 3]]
+    b = bands(better)
     assert [(t.zh, t.en) for t in band_words(b)] == [("第 1 档", "band 1"), ("第 2 档", "band 2"), ("第 1–2 档", "bands 1–2")]
     none = pd.DataFrame(dict(band=[pd.NA], band_last=[pd.NA]))
     assert band_words(none)[0].en == ""

@@ -122,8 +122,8 @@ def _tails(rates: Sequence[_Rate]) -> pd.DataFrame:
     for r in rates:
         own = pd.DataFrame(_log_sums(r.others), index=[*r.units, _NOBODY])
         log += own.reindex(log.index).fillna(own.iloc[-1])
-    w = np.exp(log.sub(log.max(axis=1), axis=0))
-    return w.div(w.sum(axis=1), axis=0)
+    w = np.exp(log.to_numpy() - log.to_numpy().max(axis=1, keepdims=True))
+    return pd.DataFrame(w / w.sum(axis=1, keepdims=True), index=log.index)
 
 # %% ../../nbs/judge/peers.ipynb #n020
 @dataclass(frozen=True, repr=False)
@@ -149,15 +149,21 @@ class Peers:
 
         known = size is None or rate is None
         n, offset = self.rates.to_numpy().T if known else np.broadcast_arrays(np.asarray(size, float), logit(rate))
-        mix, p = self.mixture[:-1] if known else self.mixture[-1:], expit(offset[:, None] + self.middle + _MID)
-        out = {}
+        mix = self.mixture[:-1] if known else self.mixture[-1:]
+        some = mix.max(axis=0) > 1e-8  # the rest of the grid adds nothing
+        mix, p, out = mix[:, some], expit(offset[:, None] + self.middle + _MID[some]), {}
+
+        def more(x: np.ndarray) -> np.ndarray:
+            return (mix * _tail(x[:, None], n[:, None], p)).sum(axis=1)
+
         for name, q in dict(low998=0.999, low95=0.975, high95=0.025, high998=0.001).items():
             low, high = np.zeros(len(n)), np.array(n, float)
-            for _halving in range(24):
+            for _halving in range(12):
                 half = (low + high) / 2
-                more = (mix * _tail(half[:, None], n[:, None], p)).sum(axis=1) > q
-                low, high = np.where(more, half, low), np.where(more, high, half)
-            out[name] = low / n
+                over = more(half) > q
+                low, high = np.where(over, half, low), np.where(over, high, half)
+            a, b = more(low), more(high)
+            out[name] = np.where(a <= q, low, low + (high - low) * np.divide(a - q, a - b, out=np.ones_like(a), where=a > b).clip(0, 1)) / n
         return pd.DataFrame(out)
 
 # %% ../../nbs/judge/peers.ipynb #n021
