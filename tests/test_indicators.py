@@ -414,17 +414,23 @@ def test_returned_cases_by_reason(log, tables, truth):
     assert r.max() <= truth["returned_cases"][None][0] <= r.sum()
 
 
-def test_limbo_is_the_kaplan_meier_median_of_statsmodels_with_open_cases_censored(log):
+def test_limbo_is_the_median_up_to_where_cases_lie_and_at_most_that_of_open_ones_censored_at_their_age(log):
     from statsmodels.duration.survfunc import SurvfuncRight
 
     from liuan_eval import custody as room
 
     c = room.coded_cases(log).filter(lambda t: (t.n_lateral + t.n_bounced) > 0).execute()
     hours = (c.settled_at - c.began_at).dt.total_seconds() / 3600
-    s = SurvfuncRight(hours.to_numpy(), c.closed_at.notna().astype(int).to_numpy())
+    s = SurvfuncRight(hours.to_numpy(), np.ones(len(c), int))
     r = metrics.compute(log, "limbo_hours").iloc[0]
-    assert [r.n, r.n_open] == [len(c), c.closed_at.isna().sum()] and r.n_open > 3
-    assert np.isclose(r.value, s.quantile(0.5)) and np.allclose([r.low, r.high], s.quantile_ci(0.5, method="cloglog"))
+    assert [r.n, r.n_open] == [len(c), 0]
+    assert np.isclose(r.value, median(s)) and np.allclose([r.low, r.high], s.quantile_ci(0.5, method="cloglog"))
+    done, b = c.closed_at.notna(), limbo.limbo_bounds(log).iloc[0]
+    age = (log.end - c.began_at).dt.total_seconds() / 3600
+    known = ~c.closing_unknown
+    most = SurvfuncRight(hours.where(done, age)[known].to_numpy(), done[known].astype(int).to_numpy())
+    assert [b.n, b.n_open, b.least] == [known.sum(), (~done & known).sum(), r.value] and b.n_open > 3
+    assert np.isclose(b.most, median(most))
 
 
 def test_a_share_of_all_has_the_interval_of_a_ratio_over_cases(log):

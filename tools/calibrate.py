@@ -32,11 +32,16 @@ TABLES = {
     ).items()
     for n in names
 }
-TABLES["shrunken"] = "liuan_eval.effects.many:calibrate"
-TABLES["evaluate"] = "liuan_eval.effects.evaluate:calibrate"
-TABLES["units"] = "liuan_eval.effects.cluster:calibrate"
-TABLES["staggered"] = "liuan_eval.effects.designs.staggered:calibrate"
-TABLES["mixtures"] = "liuan_eval.effects.designs.synthetic:calibrate"
+TABLES |= dict(
+    shrunken="liuan_eval.effects.many:calibrate",
+    evaluate="liuan_eval.effects.evaluate:calibrate",
+    early="liuan_eval.effects.early:calibrate",
+    units="liuan_eval.effects.cluster:calibrate",
+    staggered="liuan_eval.effects.designs.staggered:calibrate",
+    mixtures="liuan_eval.effects.designs.synthetic:calibrate",
+    limbo="liuan_eval.indicators.limbo:calibrate",
+    competence_bounds="liuan_eval.flow.competence:calibrate_bounds",
+)
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
 
