@@ -13,7 +13,6 @@ import ibis
 import networkx as nx
 import numpy as np
 import pandas as pd
-from ibis import _
 from scipy import sparse
 from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
@@ -278,7 +277,8 @@ def _of_clusters(log: CaseLog, part: dict[str, int]) -> pd.DataFrame:
     "unit, and of the clusters of its lateral hops, in and out, the sums that a design effect needs."
     own = log.units[log.units.unit.isin(part)]
     group = ibis.memtable(pd.DataFrame(dict(code=own.code, group=own.unit.map(part))), schema=dict(code="int32", group="int32"))
-    h = coded_hops(log).filter(_.kind == "lateral").select("case", "from_unit", "to_unit").join(clusters(log), "case")
+    h = coded_hops(log)
+    h = h.filter(h.kind == "lateral").select("case", "from_unit", "to_unit").join(clusters(log), "case")
     h = h.join(group, h.from_unit == group.code).drop("code")
     other = group.view()
     h = h.join(other, h.to_unit == other.code)

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['TEXTS', 'CHOICES', 'WORDS', 'INDICATORS', 'LEAST', 'read_words', 'missing', 'complete', 'indicator_of', 'term',
            'Indicator', 'show', 'together', 'PerCase', 'once', 'values_per_case', 'garwood', 'Count', 'counted',
-           'wilson', 'shared', 'Rate', 'student', 'jeffreys', 'two_part', 'amounts', 'Mean', 'Ratio', 'Share', 'Wait']
+           'wilson', 'shared', 'Rate', 'student', 'jeffreys', 'two_part', 'amounts', 'Mean', 'means', 'ratios', 'Ratio',
+           'Share', 'Wait']
 
 # %% ../../nbs/indicators/shapes.ipynb #c003
 from collections import defaultdict
@@ -371,7 +372,11 @@ def _of_case_in_time(log: CaseLog, i: Any, t: ibis.Table, level: str) -> dict[st
     if "_x" in found:
         found["_x"] = came_in_time(log, i.window, t, level, found["_x"])
     old = None if on_rows(i.window, level) else counts_by_then(log, i.window, t)
-    return found if old is None else found | dict(_among=found["_among"] & old)
+    if old is None:
+        return found
+    if "_among" not in found:  # a wait: its time is null where the case does not count
+        return found | dict(_x=old.ifelse(found["_x"], ibis.null(found["_x"].type())))
+    return found | dict(_among=found["_among"] & old)
 
 
 def _asked_of_rows(i: Any) -> list[Any]:
@@ -617,7 +622,7 @@ def amounts(
     with np.errstate(all="ignore"):
         n, even = f.n / f.deff, f.n.where(f.n > 1)
         half = student(n) * np.sqrt(f.spread * f.deff * even / (even - 1)) / f.whole
-        skewness = f["cube"] / np.sqrt(f.n) / f.spread**1.5
+        skewness = f["cube"] * np.sqrt(f.n) / f.spread**1.5
         low, high = two_part(f)
         t = n >= 28 + 50 * skewness**2
         low, high = low.mask(t, f.value - half), high.mask(t, f.value + half)
@@ -641,14 +646,21 @@ class Mean(PerCase):
 
     def _table(self, log: CaseLog, sums: pd.DataFrame, by: list[str], grouped: bool) -> pd.DataFrame:
         f = full_table(log, sums[sums.denominator > 0] if grouped else sums, by, ["denominator"]).fillna({"numerator": 0.0})
-        n, y = f.denominator.where(f.denominator > 0).astype(float), f.numerator.astype(float)
-        own = f.filter(["k", "l", "ll", "yy", "yyy", *SUMS]).fillna(0.0).astype(float).assign(n=n, y=y, value=y / n, whole=n, below=0.0)
-        m = own.value
-        own = own.assign(spread=(own.yy - n * m * m).clip(lower=0), cube=own.yyy - 3 * m * own.yy + 2 * n * m**3, deff=1.0)
-        if "pairs" in own:
-            cross = own.products - 2 * m * own.with_n + m * m * own.pairs
-            own = own.assign(deff=design_effect(n, own.pairs, own.squares, cross, own.spread, _tells(own)))
-        return _finished(f, own, "pairs" in own)
+        return means(f)
+
+
+def means(
+    f: pd.DataFrame,  # numerator, denominator, the sums of powers and of the positive ones, and `SUMS` where cases hang together
+) -> pd.DataFrame:
+    "Sums per case with the intervals of `amounts`."
+    n, y = f.denominator.where(f.denominator > 0).astype(float), f.numerator.astype(float)
+    own = f.filter(["k", "l", "ll", "yy", "yyy", *SUMS]).fillna(0.0).astype(float).assign(n=n, y=y, value=y / n, whole=n, below=0.0)
+    m = own.value
+    own = own.assign(spread=(own.yy - n * m * m).clip(lower=0), cube=own.yyy - 3 * m * own.yy + 2 * n * m**3, deff=1.0)
+    if "pairs" in own:
+        cross = own.products - 2 * m * own.with_n + m * m * own.pairs
+        own = own.assign(deff=design_effect(n, own.pairs, own.squares, cross, own.spread, _tells(own)))
+    return _finished(f, own, "pairs" in own)
 
 
 def _tells(own: pd.DataFrame) -> pd.Series:
@@ -682,8 +694,10 @@ def _pair_sums(c: ibis.Table) -> dict[str, Any]:
     return {name: x.sum() for name, x in pairs_of(c.n).items()}
 
 
-def _ratio_table(f: pd.DataFrame) -> pd.DataFrame:
-    "The ratios of the sums with their intervals."
+def ratios(
+    f: pd.DataFrame,  # numerator, denominator, n, the sums of their powers and products, and of clusters where cases hang together
+) -> pd.DataFrame:
+    "Sums over sums with the intervals of `amounts`."
     f = f.fillna({c: 0.0 for c in ("numerator", "denominator", *_RATIO)})
     n, whole = f.n.astype(float), f.denominator.where(f.denominator > 0).astype(float)
     r = f.numerator / whole
@@ -722,7 +736,7 @@ class Ratio(Indicator):
             c = t.group_by([*keys, "cluster"]).agg(n=t.x.count(), y=t.y.sum(), x=t.x.sum(), **squares)
             cross = dict(y_y=c.y * c.y - c.yy, x_y=c.x * c.y - c.xy, x_x=c.x * c.x - c.xx)
             f = _beside(f, sums(c, keys, **_pair_sums(c), **{k: v.sum() for k, v in cross.items()}), keys)
-        return [_ratio_table(full_table(log, f, by, ["n"]))]
+        return [ratios(full_table(log, f, by, ["n"]))]
 
 # %% ../../nbs/indicators/shapes.ipynb #n034
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -745,7 +759,7 @@ class Share(Mean):
             f = _beside(f, sums(c, keys, y_y=(c.y * c.y - c.yy).sum(), x_y=(c.x * c.y - c.xy).sum()), keys)
             whole = _beside(whole, sums(a, over, x_x=(a.x * a.x - a.xx).sum(), **_pair_sums(a)), over)
         f = f.merge(whole, on="period") if period else f.merge(whole, how="cross")
-        return [_ratio_table(full_table(log, f, by, ["n"]))]
+        return [ratios(full_table(log, f, by, ["n"]))]
 
     def _own_and_all(
         self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None, some: ibis.Table | None = None

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CASE_MIX', 'RARE', 'funnel_limits', 'dispersion', 'Shrunk', 'shrink', 'cells', 'hanging', 'pooled', 'expected',
-           'comparable', 'Comparison', 'compare_cells', 'calibrate', 'promises', 'compare_units']
+           'held_by_several', 'Comparison', 'compare_cells', 'calibrate', 'promises', 'compare_units']
 
 # %% ../../nbs/judge/compare.ipynb #c003
 import warnings
@@ -233,8 +233,8 @@ def expected(
     own = ((v @ inner) * v).sum(axis=1) / np.where(spread > 0, spread, np.nan)
     return u.assign(expected=held @ rate, own_share=own.clip(0, 1)), were
 
-# %% ../../nbs/judge/compare.ipynb #n028
-def comparable(
+# %% ../../nbs/judge/compare.ipynb #n025
+def held_by_several(
     f: pd.DataFrame,  # as from `cells`
     adjust: Sequence[str],  # its columns of categories
 ) -> list[str]:  # those by which units can be compared
@@ -367,7 +367,7 @@ def calibrate() -> pd.DataFrame:  # city, measure, worlds, value, se
     "How often units that are no worse lie outside, and whether worse ones are found, in 1,000 simulated cities of each kind; about a minute."
     return _trials(range(1000))
 
-# %% ../../nbs/judge/compare.ipynb #n030
+# %% ../../nbs/judge/compare.ipynb #n031
 def promises() -> list[Promise]:
     "What the funnel promises of cities in which nobody is worse, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "compare.csv").query("measure == 'some innocent outside 99.8 %, by the others'")

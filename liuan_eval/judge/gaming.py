@@ -22,7 +22,7 @@ from ..indicators.phone import calls
 from ..indicators.rows import columns_of, named_table, rows
 from ..indicators.shapes import missing, wilson
 from ..intake.log import CaseLog
-from .compare import CASE_MIX, comparable, expected
+from .compare import CASE_MIX, expected, held_by_several
 from .peers import HEAVY, against_peers
 from ..metrics import available, compute
 from ..truth.city import DEPARTMENTS, City, simulate
@@ -231,7 +231,7 @@ def _mixed(log: CaseLog, name: str, minimum: int) -> pd.DataFrame:
     t = t[t.denominator.fillna(0) >= max(minimum, 1)].astype(dict(numerator=float, denominator=float))
     if f.passed.sum() in (0, f.n.sum()):
         return t.assign(rest=t.value, observed=t.numerator, size=t.denominator, expected=np.nan)
-    e = t.unit.map(expected(f, comparable(f, mix))[0].set_index("unit").expected)
+    e = t.unit.map(expected(f, held_by_several(f, mix))[0].set_index("unit").expected)
     deff = t["deff"].fillna(1) if "deff" in t else 1.0
     return t.assign(rest=e / t.denominator, observed=t.numerator / deff, size=t.denominator / deff, expected=e / deff)
 
@@ -328,7 +328,7 @@ def _city(world: str, cheats: int, seed: int) -> dict:
     found = {"of those that play, marked": t.marked[plays].mean()} if cheats else {}
     return {"some innocent unit marked": t.marked[~plays].any(), "no unit can be marked": (t.heavy >= HEAVY).all()} | found
 
-# %% ../../nbs/judge/gaming.ipynb #n020
+# %% ../../nbs/judge/gaming.ipynb #n023
 _PLAYS = {"nobody": (), "two departments": ("市监七局", "人社八局"), "all departments": tuple(DEPARTMENTS)}
 
 
@@ -349,17 +349,18 @@ def _marked(world: str, seed: int) -> pd.DataFrame:
 
 
 def _trials(seeds: Sequence[int], whole: Sequence[int]) -> pd.DataFrame:
-    "Counts on so many seeds, and whole cities on so many."
-    counts = [dict(world=w, sign="any", who=f"{c} play") | _city(w, c, s) for w in _HONEST for c in (0, 1, 3) for s in seeds]
+    "Counts on so many seeds, a fifth of them where some play, and whole cities on so many."
+    kinds = [(w, c, s) for w in _HONEST for c in (0, 1, 3) for s in (seeds if c == 0 else seeds[: len(seeds) // 5])]
+    counts = [dict(world=w, sign="any", who=f"{c} play") | _city(w, c, s) for w, c, s in kinds]
     cities = pd.concat([_marked(w, s) for w in _PLAYS for s in whole])
     return pd.concat([monte_carlo(t, ["world", "sign", "who"]) for t in (pd.DataFrame(counts), cities)], ignore_index=True)
 
 
 def calibrate() -> pd.DataFrame:  # world, sign, who, measure, worlds, value, se
-    "How often innocent units are marked, and those that play found: 200 tables of counts of each kind and five whole cities of each; about three minutes."
-    return _trials(range(200), range(5)).dropna(subset="value")
+    "How often innocent units are marked, and those that play found: 200 tables of counts of each kind (40 where some play) and three whole cities of each; about three minutes."
+    return _trials(range(200), range(3)).dropna(subset="value")
 
-# %% ../../nbs/judge/gaming.ipynb #n021
+# %% ../../nbs/judge/gaming.ipynb #n024
 def promises() -> list[Promise]:
     "What the marks promise of cities in which nobody plays, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "gaming.csv").query("who == '0 play' and measure == 'some innocent unit marked'")
@@ -375,6 +376,5 @@ def promises() -> list[Promise]:
         "two kinds": Text("十分之一的单位工单更难（+0.6）", "a tenth of units with harder cases (+0.6)"),
     } | {f"sd {s}": Text(f"单位诚实地相差 {s}（对数优势）", f"units differ honestly by {s} on the log odds") for s in ("0.1", "0.2", "0.4")}
     warned = ("heavy tails", "two kinds")
-    return [
-        Promise(what, "family", when[r.world], 0.05, r.value, r.worlds, said if r.world in warned else NOT_SAID) for r in t.itertuples()
-    ]
+    rows = zip(t.world, t.value, t.worlds)
+    return [Promise(what, "family", when[w], 0.05, value, n, said if w in warned else NOT_SAID) for w, value, n in rows]
