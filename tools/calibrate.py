@@ -22,7 +22,7 @@ import pandas as pd  # noqa: E402
 FAILURES = "liuan_eval.effects.failures"
 TABLES = {
     n: f"{FAILURES}:{n}"
-    for n in "errors cluster placebo did its synthetic trends many choices power detectable looks province".split()
+    for n in "errors cluster placebo did its synthetic trends many choices power detectable looks warned province".split()
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
     for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()

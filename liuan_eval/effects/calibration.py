@@ -65,7 +65,7 @@ class Cell:
         seed: int,  # of the run
     ) -> Province:
         "The simulated province of a run."
-        begins = pd.Period("2022-02-14", period_of(self.period).freq)  # the period in which the campaign begins is left out
+        begins: Any = pd.Period("2022-02-14", period_of(self.period).freq)  # the period in which the campaign begins is left out
         start, end = (begins - self.before).start_time, (begins + self.after).end_time
         return Province(
             seed,
@@ -165,6 +165,7 @@ class Many:
     w: np.ndarray  # values on the scale of the analysis, periods x provinces x cities, the treated first
     noise: np.ndarray  # sampling variances of d, periods x provinces
     after: np.ndarray  # which periods lie after the start
+    at: np.ndarray  # positions: the period in which the campaign begins is left out, and stays a gap
 
 # %% ../../nbs/effects/calibration.ipynb #g005
 def many(
@@ -179,14 +180,15 @@ def many(
     keep = np.asarray((t.start_time >= begins) | (t.end_time < begins))
     columns = dict(numerator=k, denominator=n, value=value, se=HOURS_SD * value / np.sqrt(n))
     table = pd.concat({c: pd.DataFrame(np.asarray(v[keep], float)) for c, v in columns.items()}, axis=1)
-    panel = _Beside(table, begins, (0,), cell.period, cell.outcome, INDICATORS[cell.outcome].unit)  # type: ignore[arg-type]
+    treated: Any = (0,)
+    panel = _Beside(table, begins, treated, cell.period, cell.outcome, INDICATORS[cell.outcome].unit)
     w = scaled(panel).to_numpy().reshape(shape)
     if panel.unit == "cases":
         others, noise = np.log(value[keep].reshape(shape)[:, :, 1:].mean(axis=2)), np.ones(w.shape[:2])
     else:
         v = sampling(panel).to_numpy().reshape(shape)
         others, noise = w[:, :, 1:].mean(axis=2), v[:, :, 0] + v[:, :, 1:].sum(axis=2) / (CITIES - 1) ** 2
-    return Many(w[:, :, 0] - others, w, noise, np.asarray(t.start_time[keep] >= begins))
+    return Many(w[:, :, 0] - others, w, noise, np.asarray(t.start_time[keep] >= begins), np.flatnonzero(keep))
 
 # %% ../../nbs/effects/calibration.ipynb #g007
 Quick = Callable[[Many, float], tuple[np.ndarray, np.ndarray, np.ndarray]]  # estimates, p, p with a step
@@ -194,14 +196,14 @@ Quick = Callable[[Many, float], tuple[np.ndarray, np.ndarray, np.ndarray]]  # es
 
 def _series(m: Many, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "`difference_series`."
-    f = mixed(m.d, np.column_stack([np.ones(len(m.d)), m.after]), None, m.noise)
+    f = mixed(m.d, np.column_stack([np.ones(len(m.d)), m.after]), m.at, m.noise)
     return f.mean() @ STEP, f.p(STEP), f.p(STEP, -step)
 
 
 def _reml(m: Many, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "`difference_reml`."
     X = np.column_stack([np.ones(len(m.d)), m.after])
-    fits = [reml_ar1(d, X) for d in m.d.T]
+    fits = [reml_ar1(d, X, m.at) for d in m.d.T]
     p = [[t_interval(f.beta[1] + x, f.se[1], f.df)[2] for f in fits] for x in (0.0, step)]
     return np.array([f.beta[1] for f in fits]), np.array(p[0]), np.array(p[1])
 
@@ -313,7 +315,8 @@ def _when(c: Any) -> Text:
 def _designs() -> list[Promise]:
     "Tests and intervals of the designs, where nothing happened."
     rows, t = [], calibration()
-    for c in t[(t.effect == 0) & t.rejected.notna()].itertuples():
+    cells: Any = t[(t.effect == 0) & t.rejected.notna()].itertuples()
+    for c in cells:
         rows.append(Promise(_FINDS.format(name=c.design), "test", _when(c), c.promised, c.rejected, c.reps, _SAID))
         if not np.isnan(c.covered):
             rows.append(Promise(_HOLDS.format(name=c.design), "interval", _when(c), 0.05, 1 - c.covered, c.reps, _SAID))
@@ -329,7 +332,8 @@ def promises() -> list[Promise]:
     "What designs, detectable effects and repeated looks promise, and what the stored tables measured."
     rows = _designs()
     what = Text("可检出的最小变化会被发现", "the smallest detectable effect is found")
-    for c in _stored("detectable").itertuples():
+    seen: Any = _stored("detectable").itertuples()
+    for c in seen:
         when = Text(
             f"{c.before}+{c.after} 期，rho {c.rho:g}，噪声 {c.noise:g} 倍",
             f"{c.before}+{c.after} periods, rho {c.rho:g}, noise x {c.noise:g}",
@@ -338,7 +342,8 @@ def promises() -> list[Promise]:
     t = _stored("looks").query("looks == 24")
     least = float(t[t.share == 0.05].p.min())
     what = Text("24 次查看中从不误报（序贯 p）", "none of 24 looks finds anything (sequential p)")
-    for (rho, noise), g in t.groupby(["rho", "noise"]):
+    worlds: Any = t.groupby(["rho", "noise"])
+    for (rho, noise), g in worlds:
         broken = float(np.exp(np.interp(np.log(least), np.log(g.p), np.log(g.share))))
         when = Text(f"每月查看，rho {rho:g}，噪声 {noise:g} 倍", f"looked at every month, rho {rho:g}, noise x {noise:g}")
         rows.append(Promise(what, "family", when, 0.05, broken, int(g.reps.iloc[0])))

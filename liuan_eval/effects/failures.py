@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'CHOICES', 'LOOKS', 'SHARES', 'within', 'quiet', 'placebo', 'did', 'its', 'synthetic', 'many', 'choices',
-           'errors', 'cluster', 'trends', 'series_panel', 'power', 'detectable', 'looks', 'province']
+           'errors', 'cluster', 'trends', 'series_panel', 'power', 'detectable', 'warned', 'looks', 'province']
 
 # %% ../../nbs/effects/failures.ipynb #f003
 from dataclasses import replace
@@ -17,13 +17,14 @@ import pandas as pd
 from . import choices as curves
 from . import errors as fits
 from . import many as families
-from .calibration import simulated_panel
+from .calibration import Cell, simulated_panel
 from .cluster import cr2
 from .designs import its as interrupted
 from .designs import placebo as placebos
 from .designs import synthetic as mixtures
 from .designs.did import changes
 from .designs.naive import clustered
+from .designs.registry import against, calibration
 from .designs.series import STEP, difference_series, gap
 from .designs.trends import flci, widening
 from .estimate import t_interval
@@ -251,8 +252,8 @@ def power(
 
 # %% ../../nbs/effects/failures.ipynb #f029
 def detectable(
-    reps: int = 150,  # series of each kind
-    draws: int = 100,  # for each of them
+    reps: int = 100,  # series of each kind
+    draws: int = 60,  # for each of them
 ) -> pd.DataFrame:  # before, after, rho, noise, found, reps
     "How often an effect as large as the smallest detectable one is found: .8 is promised."
     rows = []
@@ -264,6 +265,21 @@ def detectable(
             hits += difference_series(series_panel(d + seen * (np.arange(n) >= before), before)).p <= 0.05
         rows.append((before, after, rho, noise, hits / reps, reps))
     return pd.DataFrame(rows, columns=["before", "after", "rho", "noise", "found", "reps"])
+
+# %% ../../nbs/effects/failures.ipynb #f034
+def warned(
+    reps: int = 60,  # provinces of each kind
+) -> pd.DataFrame:  # design, period, before, rho, rejected (as measured in the calibration), warned, reps
+    "The share of estimates that carry what the calibration says against their design, where nothing happens and cases are as noisy as cities."
+    rows, t = [], calibration().query("effect == 0 and noise == 1 and outcome == 'on_time_rate' and not reform")
+    for (period, before, after), rho in product((("month", 13, 22), ("week", 52, 26), ("week", 104, 52)), (0.0, 0.5, 0.8, 0.95)):
+        cell = Cell(before, after, rho, period=period, noise=1.0)
+        panels = [simulated_panel(cell.province(seed), "on_time_rate", period) for seed in range(reps)]
+        for name in ("difference_series", "difference_reml", "conformal", "in_time"):
+            c = t[(t.design == name) & (t.period == period) & (t.before == before) & (t.rho == rho)]
+            share = np.mean([against(name, p) is not None for p in panels])
+            rows.append((name, period, before, rho, float(c.rejected.iloc[0]), share, reps))
+    return pd.DataFrame(rows, columns=["design", "period", "before", "rho", "rejected", "warned", "reps"])
 
 # %% ../../nbs/effects/failures.ipynb #f031
 LOOKS = (1, 2, 3, 6, 12, 24)

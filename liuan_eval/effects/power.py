@@ -138,13 +138,12 @@ def sequential_p(
 ) -> float:
     "A p that may be held against alpha at every look: from the nearest larger number of looks that was simulated (above 24 in proportion), never below p."
     t = _looks()
+    counts, shares = t.index.to_numpy(int), t.columns.to_numpy(float)
     if looks <= 1 or np.isnan(p):
         return p
-    k = int(t.index[t.index >= looks].min()) if looks <= t.index.max() else int(t.index.max())
-    ends = t.loc[k]
-    share = (
-        np.exp(np.interp(np.log(max(p, 1e-300)), np.log(ends), np.log(ends.index)))
-        if p >= ends.iloc[0]
-        else p * ends.index[0] / ends.iloc[0]
-    )
-    return float(np.clip(share * max(1.0, looks / k), p, 1.0)) if p < ends.iloc[-1] else 1.0
+    k = int(counts[min(int(np.searchsorted(counts, looks)), len(counts) - 1)])
+    ends = t.loc[k].to_numpy(float)
+    if p >= ends[-1]:
+        return 1.0
+    share = shares[0] * p / ends[0] if p < ends[0] else np.exp(np.interp(np.log(p), np.log(ends), np.log(shares)))
+    return float(np.clip(share * max(1.0, looks / k), p, 1.0))
