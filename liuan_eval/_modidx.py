@@ -769,6 +769,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'liuan_eval/effects/failures.py'),
                                              'liuan_eval.effects.failures.trends': ( 'effects/failures.html#trends',
                                                                                      'liuan_eval/effects/failures.py'),
+                                             'liuan_eval.effects.failures.warned': ( 'effects/failures.html#warned',
+                                                                                     'liuan_eval/effects/failures.py'),
                                              'liuan_eval.effects.failures.within': ( 'effects/failures.html#within',
                                                                                      'liuan_eval/effects/failures.py')},
             'liuan_eval.effects.many': { 'liuan_eval.effects.many._apart': ('effects/many.html#_apart', 'liuan_eval/effects/many.py'),

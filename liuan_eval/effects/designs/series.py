@@ -152,7 +152,7 @@ def sampling(
         each = 1 / (value * n + 0.5) + 1 / ((1 - value) * n + 0.5)
     else:
         each = (se / value) ** 2 if scale == "ratio" else se**2
-    return (each * n).mean() / n
+    return 1 / n * (each * n).mean()
 
 
 def noise(
