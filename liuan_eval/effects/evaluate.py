@@ -204,6 +204,7 @@ class Decision(NamedTuple):
     of: int  # outcomes of the family that have a p
     alpha: float  # of the plan
     primary: bool  # the family
+    looks: int  # of the plan
 
 
 def decided(
@@ -215,7 +216,7 @@ def decided(
     at_all_looks = {n: replace(e, p=sequential_p(e.p, plan.looks)) for n, e in estimates.items()}
     rows = adjust(at_all_looks, families, plan.alpha)[["outcome", "family", "of", "holm"]].itertuples(index=False)
     return {
-        o: Decision(bool(holm <= plan.alpha + 1e-12), estimates[o].p, float(holm), int(of), plan.alpha, f == "primary")
+        o: Decision(bool(holm <= plan.alpha + 1e-12), estimates[o].p, float(holm), int(of), plan.alpha, f == "primary", plan.looks)
         for o, f, of, holm in rows
     }
 
@@ -311,9 +312,10 @@ _HOPELESS = Text(
 )
 _BY = Text("{p}（主要指标，不校正；显著性水平 {alpha:.2g}）。", "{p} (the primary outcome, corrected for nothing; alpha {alpha:.2g}).")
 _BY_HOLM = Text(
-    "{p}；按 {of} 个{kind}指标（Holm）和查看次数校正后 {corrected}（显著性水平 {alpha:.2g}）。",
-    "{p}; after the correction for {of} {kind} outcomes (Holm) and for the looks of the plan {corrected} (alpha {alpha:.2g}).",
+    "{p}；按 {of} 个{kind}指标（Holm）{looks}校正后 {corrected}（显著性水平 {alpha:.2g}）。",
+    "{p}; after the correction for {of} {kind} outcomes (Holm){looks} {corrected} (alpha {alpha:.2g}).",
 )
+_LOOKS = Text("和 {n} 次查看", " and {n} looks")
 _KIND = {True: Text("主要", "primary"), False: Text("次要", "secondary")}
 _EQUAL = {
     True: Text(
@@ -349,9 +351,10 @@ def _by_rule(r: Decision, e: Estimate, lang: Lang) -> str:
     "By which p, after which correction."
     if r.of * e.smallest_p > r.alpha:
         return _HOPELESS[lang].format(p=e.smallest_p, of=r.of, alpha=r.alpha)
-    if r.of == 1 and r.primary and r.corrected == r.p:
+    if r.of == 1 and r.primary and r.looks == 1:
         return _BY[lang].format(p=p_text(r.p, e.smallest_p), alpha=r.alpha)
-    more = dict(of=r.of, kind=_KIND[r.primary][lang], corrected=p_text(r.corrected), alpha=r.alpha)
+    looks = _LOOKS[lang].format(n=r.looks) if r.looks > 1 else ""
+    more = dict(of=r.of, kind=_KIND[r.primary][lang], looks=looks, corrected=p_text(r.corrected), alpha=r.alpha)
     return _BY_HOLM[lang].format(p=p_text(r.p, e.smallest_p), **more)
 
 
