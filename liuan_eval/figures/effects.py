@@ -259,7 +259,8 @@ def placebos(
     if np.isnan(e.p):
         raise NOTHING_TO_DRAW
     drawn, at, w = np.asarray(e.detail["placebos"], float).round(9), round(float(e.detail["statistic"]), 9), said("placebos")
-    n, p, how = len(drawn), p_text(e.p, e.smallest_p), _design(e)
+    n, how, rank = len(drawn), _design(e), e.detail.get("rank_p")
+    p = p_text(e.p, e.smallest_p) if rank is None else p_text(rank, 1 / (1 + n))  # what the dots say
     sub = Text(
         f"安慰剂 {n} 个；{p}：括号内为此设计可能得到的最小 p 值",
         f"{n} placebos; {p}: in brackets the least p that this design could have given",
