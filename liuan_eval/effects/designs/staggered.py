@@ -11,7 +11,7 @@ __all__ = ['NO_BEFORE', 'Compare', 'ALL_START', 'By', 'BY_DISTRICT', 'FEW_DISTRI
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def _there(panel: Panel, starts: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _placed(panel: Panel, starts: pd.Series) -> pd.DataFrame:
     "first and base by unit."
-    first = np.array([int((panel.periods < s).sum()) for s in starts])
+    first = np.array([int(np.sum(np.asarray(panel.periods < s))) for s in starts])
     midway = np.array([f > 0 and panel.of[f - 1].end_time >= s for f, s in zip(first, starts)])
     return pd.DataFrame(dict(first=first, base=first - 1 - midway), starts.index)
 
@@ -82,7 +82,7 @@ def with_starts(
     own = tuple(u for u in units if u in at.index and at.base[u] < len(panel.periods) - 1)
     if not own:
         raise TooFew("面板所含时期内没有单位开始。", "No unit starts within the periods of the panel.")
-    p = replace(panel, treated=own, start=days[list(own)].min())
+    p = replace(panel, treated=own, start=min(day(starts[u]) for u in own))
     y = scaled(p)
     distinct(y)
     last = len(y) - 1
@@ -199,8 +199,8 @@ def by_cell(
 ) -> pd.DataFrame:  # group, period, event, treated, controls, value, se, df, low, high, p, se_large
     "ATT(g, t): the mean effect of the units that start together, period by period, leads included."
     rows = []
-    for (group, period), f in e.rows.groupby(["group", "period"]):
-        n = int((e.shares[f.cell.iloc[0]] > 0).sum())
+    for _at, f in e.rows.groupby("cell"):
+        group, period, n = int(f.group.iloc[0]), int(f.period.iloc[0]), int((e.shares[int(f.cell.iloc[0])] > 0).sum())
         rows.append(dict(group=group, period=period, event=period - group, treated=len(f), controls=n) | combined(e, f, "simple", level))
     return pd.DataFrame(rows)
 
@@ -276,7 +276,7 @@ def staggered(
         assumptions=(_before(e, level), *common(s.panel)),
         detail=dict(
             cells=by_cell(e, level),
-            averages=pd.DataFrame({k: combined(e, on, k, level) for k in _BY}).T,
+            averages=pd.DataFrame({k: combined(e, on, k, level) for k in get_args(By)}).T,
             effects=e.rows,
             df=c["df"],
             compare=compare,
@@ -328,9 +328,9 @@ def growing(
     effect = np.maximum(since, 0) * 0.1 * (1 + (first % 3))
     own = [effect[f:, i].mean() for i, f in enumerate(first) if f < MONTHS]
     table = pd.DataFrame(y + effect + rng.standard_normal(districts), columns=[f"d{i:02d}" for i in range(districts)])
-    return Staggered(
-        Panel(pd.DataFrame(), pd.Timestamp("2022-01-01"), ()), table, first, np.where(first < MONTHS, first - 1, MONTHS - 1)
-    ), float(np.mean(own))
+    return Staggered(Panel(pd.DataFrame(), day("2022-01-01"), ()), table, first, np.where(first < MONTHS, first - 1, MONTHS - 1)), float(
+        np.mean(own)
+    )
 
 # %% ../../../nbs/effects/designs/staggered.ipynb #g042
 def calibrate(
