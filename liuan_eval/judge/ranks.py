@@ -6,7 +6,7 @@
 __all__ = ['SEED', 'places_left', 'surely_better', 'own_places', 'normal_draws', 'among_best', 'surely_higher', 'likely_places',
            'bands', 'band_words', 'calibrate', 'promises']
 
-# %% ../../nbs/judge/ranks.ipynb #n031
+# %% ../../nbs/judge/ranks.ipynb #n003
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +17,7 @@ from .compare import shrink
 from ..truth.trials import Promise, monte_carlo
 from ..words.text import DATA, Text
 
-# %% ../../nbs/judge/ranks.ipynb #n034
+# %% ../../nbs/judge/ranks.ipynb #n006
 SEED = 20240217  # of all draws of this room
 
 
@@ -27,7 +27,7 @@ def places_left(
     "The first and last place that each unit may have, from who is surely better than whom."
     return pd.DataFrame(dict(first=1 + better.sum(axis=1), last=len(better) - better.sum(axis=0)))
 
-# %% ../../nbs/judge/ranks.ipynb #n038
+# %% ../../nbs/judge/ranks.ipynb #n010
 def _rejected(t: np.ndarray, e: np.ndarray, se: np.ndarray, asked: np.ndarray, level: float, down: bool, pairs: bool) -> np.ndarray:
     "Of the differences asked about (`[j, k]`: k less j, studentised), which are positive, one error rate for all of them."
     out = np.zeros_like(asked)
@@ -76,7 +76,7 @@ def own_places(
         out.append((1 + better[i].sum(), len(t) - better[:, i].sum()))
     return pd.DataFrame(out, columns=["first", "last"])
 
-# %% ../../nbs/judge/ranks.ipynb #n040
+# %% ../../nbs/judge/ranks.ipynb #n012
 def normal_draws(
     se: Any,  # standard errors by unit
     draws: int = 4000,  # how many
@@ -84,7 +84,7 @@ def normal_draws(
     "Errors of independent estimates, for `surely_better`."
     return np.random.default_rng(SEED).normal(0, 1, (draws, len(se))) * np.asarray(se, float)
 
-# %% ../../nbs/judge/ranks.ipynb #n043
+# %% ../../nbs/judge/ranks.ipynb #n015
 def among_best(
     value: Any,  # one estimate by unit, more is better
     drawn: Any,  # as for `surely_better`
@@ -94,7 +94,7 @@ def among_best(
     "Units that may be among the best so many: all that truly are lie among them, with one confidence for all; the worst by the negatives."
     return surely_better(value, drawn, level).sum(axis=1) < most
 
-# %% ../../nbs/judge/ranks.ipynb #n046
+# %% ../../nbs/judge/ranks.ipynb #n018
 def _holm(p: np.ndarray, level: float) -> np.ndarray:
     "Which hypotheses Holm's procedure rejects."
     order, out = np.argsort(p, kind="stable"), np.zeros(len(p), bool)
@@ -118,7 +118,7 @@ def surely_higher(
     better[j, k] = _holm(np.where((n[j] > 0) & (n[k] > 0), p, 1.0), level)
     return better
 
-# %% ../../nbs/judge/ranks.ipynb #n050
+# %% ../../nbs/judge/ranks.ipynb #n022
 def likely_places(
     numerator: Any,  # hits by unit, more is better
     denominator: Any,  # cases by unit
@@ -136,7 +136,7 @@ def likely_places(
     first, last = (np.quantile(place, q, axis=0, method=m) for q, m in ((cut, "lower"), (1 - cut, "higher")))
     return pd.DataFrame(dict(first=first, last=last)).astype(int)
 
-# %% ../../nbs/judge/ranks.ipynb #n053
+# %% ../../nbs/judge/ranks.ipynb #n025
 def _chain(better: np.ndarray) -> np.ndarray:
     "By unit the length of the longest chain of units above it, each surely better than the next."
     above = np.zeros(len(better), int)
@@ -167,7 +167,7 @@ def band_words(
             words.append(Text(f"第 {first}–{last} 档", f"bands {first}–{last}"))
     return words
 
-# %% ../../nbs/judge/ranks.ipynb #n057
+# %% ../../nbs/judge/ranks.ipynb #n061
 _WORLDS = {
     "sd 8 %, 50 cases": (0.08, 50, 51),
     "sd 2 %, 50 cases": (0.02, 50, 51),
@@ -198,8 +198,8 @@ def _trials(seeds: Sequence[int]) -> pd.DataFrame:
 
 
 def calibrate() -> pd.DataFrame:  # world, measure, worlds, value, se
-    "How often sets of places hold the truth, and how wide they are, in 200 simulated tables of each kind; about a minute."
-    return _trials(range(200))
+    "How often sets of places hold the truth, and how wide they are, in 100 simulated tables of each kind; about twenty seconds."
+    return _trials(range(100))
 
 
 def promises() -> list[Promise]:
