@@ -153,6 +153,25 @@ def handled_by(case, entered, stops):
     return None
 
 
+def used_up(case, entered, due, stays, until):
+    "unit -> of the limit the share that ran while it had the case, on the limit's clock; None where there is no limit"
+    rule = handled_by(case, entered, []) is not None
+    works = rule and (case.request_type == "咨询" or (case.urgency == "水电气热" and case.urgency != "紧急"))
+    start = entered if rule and case.request_type != "咨询" and case.urgency == "水电气热" else case.submitted_at
+    clock = office if works else seconds_between
+    if pd.isna(start) or due is None or clock(start, due) <= 0:
+        return None
+    found = defaultdict(float)
+    for s in stays:
+        a, b = max(s["entered_at"], start), min(s["left_at"] or until, due)
+        found[s["unit"]] += (clock(a, b) if b > a else 0) / clock(start, due)
+    return found
+
+
+def seconds_between(a, b):
+    return (b - a).total_seconds()
+
+
 def end_of_day(at):
     "A date alone ends with its day"
     return None if pd.isna(at) else at + DAY - pd.Timedelta(seconds=1) if at == at.normalize() else at
@@ -323,6 +342,9 @@ def truth(tables):
         t, own_events, first_closed = ticket[i], walked[i], first_of(closings[i], "closed")
         entered = min((s["entered_at"] for s in held), default=None)
         due = handled_by(t, entered, suspensions(own_events, c["closed_at"] or end)) or end_of_day(t.due_at)
+        used = used_up(t, entered, due, held, end)
+        for unit in [None, *set(units)] if units and used is not None and by(due, end) else []:
+            add("limit_used_share", unit, sum(x for u, x in used.items() if unit in (None, u)))
         extended = extended_events.get(i)
         later = end_of_day(t.extended_due_at) or (runs_out(due, "5wd", cutoff=DAY) if by(extended, due) else due)
         sane, done = not by(c["closed_at"], c["opened_at"]) or c["closed_at"] == c["opened_at"], c["closed_at"]
@@ -385,7 +407,7 @@ SHARES_OF_CASES = [n for n, o in INDICATORS.items() if (isinstance(o, (Rate, Mea
 def test_an_indicator_is_what_plain_loops_count(log, truth, name):
     if name not in truth:
         pytest.skip("no loop counts it: add one to the fixture `truth`")
-    close = (lambda x: pytest.approx(x, rel=1e-9)) if name == "delay_hours" else (lambda x: x)
+    close = (lambda x: pytest.approx(x, rel=1e-9)) if name in ("delay_hours", "limit_used_share") else (lambda x: x)
     r = metrics.compute(log, name)
     assert r[["numerator", "denominator"]].values.tolist() == [close(truth[name][None])]
     r = metrics.compute(log, name, by="unit")

@@ -31,7 +31,9 @@ def law(turn=0):
 
 
 def log_of(events, cases, **more):
-    return CaseLog.from_frame(events, cases=cases, dispatchers=[DISPATCHER], returned="unit_to_dispatcher", **more)
+    "Without follow-up windows, which tests/test_follow.py counts"
+    kinds = dict(dispatchers=[DISPATCHER], returned="unit_to_dispatcher", within=dict(every=0))
+    return CaseLog.from_frame(events, cases=cases, **kinds, **more)
 
 
 def by_case(log, table):

@@ -72,7 +72,8 @@ def _median(x: np.ndarray, ended: np.ndarray) -> tuple[float, float, float]:
     from statsmodels.duration.survfunc import SurvfuncRight
 
     s = SurvfuncRight(x, ended.astype(int))
-    return (float(s.quantile(0.5)), *map(float, s.quantile_ci(0.5, method="cloglog")))
+    low, high = s.quantile_ci(0.5, method="cloglog")
+    return float(s.quantile(0.5)), float(low), float(high)
 
 
 def _tried(rng: np.random.Generator, handled: float, truth: float) -> dict[str, float]:
