@@ -11,7 +11,7 @@ from steps import DISPATCHER, random_log
 from liuan_eval import metrics
 from liuan_eval.custody import cases
 from liuan_eval.indicators.clusters import batched, cluster_words, clusters
-from liuan_eval.indicators.coverage import promises, widened
+from liuan_eval.indicators.coverage import promises, as_if_clustered
 from liuan_eval.indicators.shapes import Count, Mean, Rate, Ratio, counted, shared, wilson
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.truth.trials import NOT_SAID
@@ -118,9 +118,9 @@ def test_a_unit_of_which_nothing_is_known_to_be_positive_has_an_interval_and_one
 
 def test_widened_is_what_a_design_effect_would_do():
     f = shared(pd.DataFrame(dict(numerator=[30], denominator=[300])))
-    assert widened(f, 5)[["low", "high"]].values.ravel() == pytest.approx(np.ravel(wilson(6, 60)))
+    assert as_if_clustered(f, 5)[["low", "high"]].values.ravel() == pytest.approx(np.ravel(wilson(6, 60)))
     g = counted(pd.DataFrame(dict(numerator=[80])))
-    assert widened(g, 2).high[0] > g.high[0] and widened(g, 1)[["low", "high"]].equals(g[["low", "high"]])
+    assert as_if_clustered(g, 2).high[0] > g.high[0] and as_if_clustered(g, 1)[["low", "high"]].equals(g[["low", "high"]])
 
 
 def test_what_is_not_kept_is_said():
