@@ -1051,6 +1051,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'liuan_eval.flow.excess.excess_flows': ( 'flow/excess.html#excess_flows',
                                                                                  'liuan_eval/flow/excess.py'),
                                         'liuan_eval.flow.excess.excess_of': ('flow/excess.html#excess_of', 'liuan_eval/flow/excess.py'),
+                                        'liuan_eval.flow.excess.promises': ('flow/excess.html#promises', 'liuan_eval/flow/excess.py'),
                                         'liuan_eval.flow.excess.quasi_independent': ( 'flow/excess.html#quasi_independent',
                                                                                       'liuan_eval/flow/excess.py')},
             'liuan_eval.flow.graph': { 'liuan_eval.flow.graph._edge_table': ('flow/graph.html#_edge_table', 'liuan_eval/flow/graph.py'),

@@ -11,7 +11,7 @@ from steps import DISPATCHER, random_log
 from liuan_eval import metrics
 from liuan_eval.custody import cases
 from liuan_eval.indicators.clusters import batched, cluster_words, clusters
-from liuan_eval.indicators.coverage import promises, as_if_clustered
+from liuan_eval.indicators.coverage import as_if_clustered, promises
 from liuan_eval.indicators.shapes import Count, Mean, Rate, Ratio, counted, shared, wilson
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.truth.trials import NOT_SAID
