@@ -11,7 +11,7 @@ from steps import DISPATCHER, random_log
 from liuan_eval import metrics
 from liuan_eval.custody import cases
 from liuan_eval.indicators.clusters import batched, cluster_words, clusters
-from liuan_eval.indicators.coverage import promises, widened
+from liuan_eval.indicators.coverage import as_if_clustered, promises
 from liuan_eval.indicators.shapes import Count, Mean, Rate, Ratio, counted, shared, wilson
 from liuan_eval.intake.log import CaseLog
 from liuan_eval.truth.trials import NOT_SAID
@@ -51,7 +51,7 @@ def effect(e, key, tells):
     return 1 + (seen * alike + 2) / (seen + 2) * pairs.sum() / n
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 1000), st.booleans())
 def test_the_sums_of_clusters_are_those_of_plain_pandas(seed, matters):
     events, about = random_log(seed, n=150)
@@ -60,10 +60,11 @@ def test_the_sums_of_clusters_are_those_of_plain_pandas(seed, matters):
         about["episode"] = [f"m{i}" if i < 12 else None for i in rng.integers(0, 25, len(about))]
     log = of(events, about)
     t = frame(log)
+    tables = {i: i(log, by="channel").assign(own=lambda g: g.channel.fillna("-")).set_index("own") for i in (URGED, HOPS, LIMBO, MANY)}
     for f in t.groupby(t.channel.fillna("-")):
         x = f[1].assign(hit=f[1].n_hops > 1)
         n, p, m = len(x), x.hit.mean(), x.n_hops.mean()
-        at = lambda i, c=f[0]: i(log, by="channel").assign(own=lambda g: g.channel.fillna("-")).set_index("own").loc[c]
+        at = lambda i, c=f[0]: tables[i].loc[c]
         even = (x.hit.sum() + 2) / (n + 4)
         few = min((np.sum(x.n_hops > 0) + 2) / (n + 4), 0.1)
         assert at(URGED).deff == pytest.approx(effect(x.hit - p, x.key, even * (1 - even)))
@@ -117,9 +118,9 @@ def test_a_unit_of_which_nothing_is_known_to_be_positive_has_an_interval_and_one
 
 def test_widened_is_what_a_design_effect_would_do():
     f = shared(pd.DataFrame(dict(numerator=[30], denominator=[300])))
-    assert widened(f, 5)[["low", "high"]].values.ravel() == pytest.approx(np.ravel(wilson(6, 60)))
+    assert as_if_clustered(f, 5)[["low", "high"]].values.ravel() == pytest.approx(np.ravel(wilson(6, 60)))
     g = counted(pd.DataFrame(dict(numerator=[80])))
-    assert widened(g, 2).high[0] > g.high[0] and widened(g, 1)[["low", "high"]].equals(g[["low", "high"]])
+    assert as_if_clustered(g, 2).high[0] > g.high[0] and as_if_clustered(g, 1)[["low", "high"]].equals(g[["low", "high"]])
 
 
 def test_what_is_not_kept_is_said():
