@@ -253,8 +253,8 @@ def power(
 
 # %% ../../nbs/effects/failures.ipynb #f029
 def detectable(
-    reps: int = 150,  # series of each kind
-    draws: int = 100,  # for each of them
+    reps: int = 100,  # series of each kind
+    draws: int = 60,  # for each of them
 ) -> pd.DataFrame:  # before, after, rho, noise, found, reps
     "How often an effect as large as the smallest detectable one is found: .8 is promised."
     rows = []

@@ -246,7 +246,7 @@ def _mature(log: CaseLog, indicator: str, table: pd.DataFrame, freq: str) -> tup
     days, within, end = o.matures(log), o.within(log), log.ends[1]
     last = end - pd.Timedelta(days=days)
     young = pd.period_range(last, end, freq=freq)
-    n = int(((young.end_time > last) & (young.end_time.normalize() <= end.normalize())).sum())
+    n = int(np.sum((young.end_time > last) & (young.end_time.normalize() <= end.normalize())))
     if not days or not n:
         return table, ()
     note = Text(

@@ -398,9 +398,9 @@ def promises() -> list[Promise]:
     out = []
     for r in pd.read_csv(DATA / "calibration" / "excess.csv").to_dict("records"):
         name, _of, size = str(r["check"]).partition("batches of ")
-        seen = r["measure"] in ("this_page", "any") or r["check"] == "a change found, none there" and r["measure"] == "cases"
+        seen = r["measure"] in ("this_page", "any") or (r["check"] == "a change found, none there" and r["measure"] == "cases")
         kind, what = _PROMISED.get(name + _of.strip(), (None, None))
-        if kind is None or not (seen or size and r["measure"] == "cases"):
+        if kind is None or not (seen or (size and r["measure"] == "cases")):
             continue
         when = (
             Text(f"三成工单成批，每批 {size} 件", f"three tenths of cases in batches of {size}")

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TEXTS', 'CHOICES', 'WORDS', 'INDICATORS', 'LEAST', 'read_words', 'missing', 'complete', 'indicator_of', 'term',
            'Indicator', 'show', 'together', 'PerCase', 'once', 'values_per_case', 'garwood', 'Count', 'counted',
-           'wilson', 'shared', 'Rate', 'student', 'jeffreys', 'two_part', 'amounts', 'Mean', 'means', 'ratios', 'Ratio',
-           'Share', 'Wait']
+           'wilson', 'shared', 'Rate', 'student', 'jeffreys', 'two_part', 'amounts', 'Mean', 'means', 'sum_ratios',
+           'Ratio', 'Share', 'Wait']
 
 # %% ../../nbs/indicators/shapes.ipynb #c003
 from collections import defaultdict
@@ -694,7 +694,7 @@ def _pair_sums(c: ibis.Table) -> dict[str, Any]:
     return {name: x.sum() for name, x in pairs_of(c.n).items()}
 
 
-def ratios(
+def sum_ratios(
     f: pd.DataFrame,  # numerator, denominator, n, the sums of their powers and products, and of clusters where cases hang together
 ) -> pd.DataFrame:
     "Sums over sums with the intervals of `amounts`."
@@ -711,7 +711,7 @@ def ratios(
         cross = f.y_y - 2 * r * f.x_y + r * r * f.x_x
         own = own.assign(deff=design_effect(n, f.pairs, f.squares, cross, own.spread, _tells(own)))
     f = _finished(f, own, clustered).drop(columns=[*_RATIO, *_CROSS], errors="ignore")
-    return f.assign(low=f.low.mask(spread == 0, r).clip(0, 1), high=f.high.mask((spread == 0) & (r > 0), r).clip(0, 1))
+    return f.assign(low=f.low.clip(0, 1), high=f.high.clip(0, 1))
 
 # %% ../../nbs/indicators/shapes.ipynb #n072
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -736,12 +736,12 @@ class Ratio(Indicator):
             c = t.group_by([*keys, "cluster"]).agg(n=t.x.count(), y=t.y.sum(), x=t.x.sum(), **squares)
             cross = dict(y_y=c.y * c.y - c.yy, x_y=c.x * c.y - c.xy, x_x=c.x * c.x - c.xx)
             f = _beside(f, sums(c, keys, **_pair_sums(c), **{k: v.sum() for k, v in cross.items()}), keys)
-        return [ratios(full_table(log, f, by, ["n"]))]
+        return [sum_ratios(full_table(log, f, by, ["n"]))]
 
 # %% ../../nbs/indicators/shapes.ipynb #n034
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Share(Mean):
-    "A group's sum over the sum of all groups of the period, with the delta method's interval over cases."
+    "A group's sum over the sum of all groups of the period, with the interval of `amounts` over cases."
 
     def _batch(self, log: CaseLog, by: list[str]) -> Hashable:
         return self
@@ -759,7 +759,8 @@ class Share(Mean):
             f = _beside(f, sums(c, keys, y_y=(c.y * c.y - c.yy).sum(), x_y=(c.x * c.y - c.xy).sum()), keys)
             whole = _beside(whole, sums(a, over, x_x=(a.x * a.x - a.xx).sum(), **_pair_sums(a)), over)
         f = f.merge(whole, on="period") if period else f.merge(whole, how="cross")
-        return [ratios(full_table(log, f, by, ["n"]))]
+        f = sum_ratios(full_table(log, f, by, ["n"]))
+        return [f.assign(low=f.low.mask(f.value > 1 - 1e-12, f.value))]  # a group that is all there is has all of it
 
     def _own_and_all(
         self, log: CaseLog, batch: Sequence[Any], by: list[str], period: str | None, some: ibis.Table | None = None

@@ -233,7 +233,7 @@ def expected(
     own = ((v @ inner) * v).sum(axis=1) / np.where(spread > 0, spread, np.nan)
     return u.assign(expected=held @ rate, own_share=own.clip(0, 1)), were
 
-# %% ../../nbs/judge/compare.ipynb #n025
+# %% ../../nbs/judge/compare.ipynb #n028
 def held_by_several(
     f: pd.DataFrame,  # as from `cells`
     adjust: Sequence[str],  # its columns of categories
@@ -364,10 +364,10 @@ def _trials(seeds: Sequence[int]) -> pd.DataFrame:
 
 
 def calibrate() -> pd.DataFrame:  # city, measure, worlds, value, se
-    "How often units that are no worse lie outside, and whether worse ones are found, in 1,000 simulated cities of each kind; about a minute."
-    return _trials(range(1000))
+    "How often units that are no worse lie outside, and whether worse ones are found, in 500 simulated cities of each kind; about half a minute."
+    return _trials(range(500))
 
-# %% ../../nbs/judge/compare.ipynb #n031
+# %% ../../nbs/judge/compare.ipynb #n030
 def promises() -> list[Promise]:
     "What the funnel promises of cities in which nobody is worse, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "compare.csv").query("measure == 'some innocent outside 99.8 %, by the others'")
