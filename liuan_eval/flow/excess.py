@@ -379,7 +379,7 @@ def calibrate() -> pd.DataFrame:  # check, measure, worlds, value, se
     return pd.concat([monte_carlo(t, ["check"]) for t in parts], ignore_index=True)
 
 # %% ../../nbs/flow/excess.ipynb #c044
-_PROMISED = {
+_PROMISED: dict[str, tuple[Any, Text]] = {
     "false discovery, nothing planted": ("family", Text("没有超常流向时标出超常流向", "a flow in excess is found where there is none")),
     "a change found, none there": ("test", Text("没有变化时标出变化", "a change of a flow is found where there is none")),
     "any flow changed, no campaign": ("family", Text("没有活动时任何流向被说变了", "any flow is said to have changed where nothing did")),
@@ -398,10 +398,10 @@ def promises() -> list[Promise]:
     out = []
     for r in pd.read_csv(DATA / "calibration" / "excess.csv").to_dict("records"):
         name, _of, size = str(r["check"]).partition("batches of ")
-        seen = r["measure"] in ("this_page", "any") or (r["check"] == "a change found, none there" and r["measure"] == "cases")
-        kind, what = _PROMISED.get(name + _of.strip(), (None, None))
-        if kind is None or not (seen or (size and r["measure"] == "cases")):
+        name, seen = name + _of.strip(), r["measure"] in ("this_page", "any") or r["check"] == "a change found, none there"
+        if name not in _PROMISED or r["measure"] not in ("this_page", "any", "cases"):
             continue
+        kind, what = _PROMISED[name]
         when = (
             Text(f"三成工单成批，每批 {size} 件", f"three tenths of cases in batches of {size}")
             if size
