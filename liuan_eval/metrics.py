@@ -61,7 +61,7 @@ def available(
     return [n for n in lack if not lack[n]], {n: k for n, k in lack.items() if k}
 
 # %% ../nbs/metrics.ipynb #n007
-COLUMNS = ("numerator", "denominator", "n", "n_open", "value", "low", "high", "within")
+COLUMNS = ("numerator", "denominator", "n", "n_open", "value", "low", "high", "deff", "within")
 
 
 def _asked(log: CaseLog, words: str | Sequence[str] | None) -> list[Indicator]:
@@ -82,7 +82,9 @@ def compute(
     by: str | Sequence[str] | None = None,  # any columns known to cases, spells or hops: `unit`, `channel`, ...
     period: str | date | None = None,  # `day`, `week`, `month`, `quarter`, `year`, or a date that splits before from after
     lang: Lang | None = None,  # headers and values in a language; None keeps the stable codes
-) -> pd.DataFrame:  # indicator, by, period, numerator, denominator, value, low, high; for durations n, n_open
+) -> (
+    pd.DataFrame
+):  # indicator, by, period, numerator, denominator, value, low, high; for durations n, n_open; deff where cases hang together
     "Indicators with denominators and 95 % intervals as one tidy table; raises `LogError` for what the log cannot serve, and (`accepted`) where too much of it could not be used."
     accepted(log)
     asked = _asked(log, indicators)
@@ -93,6 +95,7 @@ def compute(
         if c in table and (table[c].dropna() % 1 == 0).all():
             table[c] = table[c].astype("Int64")
     used = [c for c in COLUMNS if c in table and (c not in ("n", "n_open") or "n_open" in table)]
+    used = [c for c in used if c != "deff" or table[c].notna().any()]
     table = table[[*keys, *used]]
     return table if lang is None else translated(log, table, lang)
 

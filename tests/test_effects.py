@@ -13,7 +13,7 @@ from liuan_eval.effects.calibration import simulated_panel
 from liuan_eval.effects.cases import survival
 from liuan_eval.effects.designs import did, its, placebo, registry, series, structural, synthetic, trends
 from liuan_eval.effects.errors import ols, reml_ar1
-from liuan_eval.effects.panel import panel, with_controls
+from liuan_eval.effects.panel import Panel, panel, with_controls
 from liuan_eval.effects.plan import Plan
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.truth.province import OUTCOMES, Province, true_effect
@@ -67,16 +67,19 @@ def test_every_design_returns_the_same_frozen_estimate(months, design):
 
 @pytest.mark.parametrize("design", AGAINST_OTHERS, ids=lambda f: f.__name__)
 def test_what_all_cities_share_changes_no_comparison(months, design):
-    "A shock common to all periods or constant in a city cancels; structural series learn levels, not shapes."
+    "A shock common to all periods or constant in a city cancels on the scale of the analysis: for shares the log-odds; structural series learn levels, not shapes."
     if design in (structural.structural, synthetic.synthetic_control):
         pytest.skip("a mixture of cities does not leave out a city's level")
     t = months.table
     periods = pd.Series(np.random.default_rng(1).normal(0, 0.05, len(months.periods)), months.periods)
-    moved = replace(
-        months, table=t.assign(value=t.value + t.period.map(periods) + t.unit.map({u: 0.01 * i for i, u in enumerate(t.unit.unique())}))
-    )
-    a, b = design(months), design(moved)
-    np.testing.assert_allclose(b.value, a.value, atol=2e-4 if design is synthetic.synthetic_did else 1e-9)
+    shock = t.period.map(periods) + t.unit.map({u: 0.01 * i for i, u in enumerate(t.unit.unique())})
+    whole = replace(months, table=t.assign(denominator=np.nan))  # without counts: no half case
+    moved = replace(whole, table=whole.table.assign(value=1 / (1 + np.exp(-np.log(t.value / (1 - t.value)) - shock))))
+    a, b = design(whole), design(moved)
+    near = 2e-3 if design is synthetic.synthetic_did else 1e-9
+    np.testing.assert_allclose(np.log(b.odds[0]), np.log(a.odds[0]), atol=near)
+    a, b = (design(replace(p, plain=True)) for p in (whole, replace(whole, table=whole.table.assign(value=t.value + shock - 0.2))))
+    np.testing.assert_allclose(b.value, a.value, atol=near)
 
 
 # --- inference with one treated unit
@@ -103,14 +106,45 @@ def test_conformal_p_equals_shifting_by_hand(d, data):
 
 def test_conformal_interval_holds_what_its_p_does_not_reject(months):
     e, d = placebo.conformal(months), series.gap(months).to_numpy()
-    for tau, inside in ((e.low + 1e-5, True), (e.high - 1e-5, True), (e.low - 1e-4, False), (e.high + 1e-4, False)):
+    low, high = np.log(e.odds[1:])
+    for tau, inside in ((low + 1e-4, True), (high - 1e-4, True), (low - 1e-3, False), (high + 1e-3, False)):
         assert (placebo.shifted(d, months.after, tau)[0] > 0.05) == inside
 
 
 def test_the_smallest_p_over_sixteen_cities_is_one_sixteenth(months):
-    huge = months.table.assign(value=lambda t: t.value + 10.0 * ((t.unit == "city") & (t.period >= months.start)))
+    huge = months.table.assign(value=lambda t: t.value.mask((t.unit == "city") & (t.period >= months.start), 0.001))
     e = placebo.in_space(replace(months, table=huge))
     assert e.p == e.smallest_p == 1 / 16 and "0.0625" in e.summary("en")
+
+
+def test_a_share_is_compared_by_its_odds_and_told_in_points(months):
+    "What moves all cities alike on the log-odds is no effect, wherever the treated city stands; in points it is one."
+    t = months.table
+    own, later = t.unit == "city", t.period >= months.start
+    for level in (0.6, 0.8, 0.95):
+        a = np.log(level / (1 - level)) - np.log(9)
+        share = 1 / (1 + np.exp(-np.log(9) - a * own - 0.5 * later))
+        flat = replace(months, table=t.assign(value=share, denominator=np.nan))
+        assert np.abs(series.gap(flat) - a).max() < 1e-9 and np.ptp(series.gap(replace(flat, plain=True))) > 0.005
+        planted = replace(flat, table=flat.table.assign(value=share - 0.07 * (own & later)))
+        e = placebo.conformal(planted)
+        assert e.value == pytest.approx(-0.07) and e.unit == "share" and e.odds[0] < 1 and e.scale == "difference"
+
+
+def test_one_empty_month_ends_nothing_and_what_cannot_be_a_share_is_refused(months):
+    counts = simulated_panel(Province(), "n_cases", "month")
+    t = counts.table
+    empty = replace(counts, table=t.assign(value=t.value.mask((t.unit == "05市") & (t.period == t.period.iloc[64]), 0.0)))
+    for design in AGAINST_OTHERS:
+        whole, e = design(counts), design(empty)
+        assert np.isfinite(e.value) and abs(np.log(e.value / whole.value)) < 0.1
+    for value, words in ((93.0, "write 0.93"), (-0.2, "no share can be")):
+        with pytest.raises(LogError, match=words):
+            series.difference_series(replace(months, table=months.table.assign(value=lambda t, v=value: t.value.mask(t.unit == "03市", v))))
+    with pytest.raises(estimate.TooFew, match="without counts"):
+        series.difference_series(
+            replace(months, table=months.table.assign(denominator=np.nan, value=lambda t: t.value.mask(t.unit == "03市", 1.0)))
+        )
 
 
 def test_clustered_inference_is_refused_with_one_treated_unit(months):
@@ -337,19 +371,64 @@ def test_the_hash_is_of_what_is_planned_not_of_how_it_is_written(tmp_path):
     assert Plan(**plan.content).sha256 == plan.sha256
 
 
+def told(p, found, plan, **more):
+    "What was found of one outcome"
+    return evaluate.findings({p.indicator: p}, {p.indicator: found}, plan, {p.indicator: evaluate.detectable(p, plan.alpha)}, **more)[
+        p.indicator
+    ]
+
+
 def test_alpha_of_the_plan_decides():
-    "p = 0.0271: a change at .05 and none at .001, in the decision, in the sentence and in the interval"
-    p = simulated_panel(Province(seed=18, effect=0.4), "close_hours", "month")
+    "A p between .001 and .05: a change at .05 and none at .001, in the decision, in the sentence and in the interval"
+    p = simulated_panel(Province(seed=19, effect=0.4), "close_hours", "month")
     said = {}
     for alpha in (0.05, 0.001):
         plan = replace(Plan.read(), alpha=alpha, robustness=["conformal"])
         found = evaluate.designs(p, plan)[0]
         e = found["difference_series"]
-        assert e.level == 1 - alpha and round(e.p, 4) == 0.0271 and e.found == (alpha == 0.05)
-        said[alpha] = evaluate.verdict(p, found, plan, evaluate.detectable(p, alpha), "en")
+        assert e.level == 1 - alpha and 0.001 < e.p < 0.05 and e.found == (alpha == 0.05)
+        said[alpha] = told(p, found, plan).words("en")
         assert f"{100 * (1 - alpha):g} % interval" in evaluate.shown_table({"close_hours": found}, "en")
         assert f"({100 * (1 - alpha):g}% interval" in e.summary("en")
     assert "a change was found" in said[0.05] and "no change was found" in said[0.001]
+
+
+def test_a_secondary_outcome_is_found_only_after_the_correction(months):
+    "One rule: the plan's alpha, its looks, Holm within the primary and within the other outcomes; the sentence says which p counted"
+    plan, base = Plan.read(), series.difference_series(months)
+    for p, alpha, looks, primary, others in (
+        (0.04, 0.05, 1, True, False),
+        (0.008, 0.05, 1, True, True),
+        (0.008, 0.05, 12, True, False),
+        (0.03, 0.05, 12, False, False),
+        (0.0002, 0.0001, 1, False, False),
+        (1e-9, 0.0001, 12, True, True),
+    ):
+        q = replace(plan, alpha=alpha, looks=looks)
+        e = replace(base, p=p, level=1 - alpha)
+        found = {n: dict(difference_series=e) for n in q.outcomes}
+        f = evaluate.findings({n: replace(months, indicator=n) for n in q.outcomes}, found, q)
+        assert [f[n].found for n in q.outcomes] == [primary, *[others] * 6], (p, alpha, looks)
+        for lang, words in (("en", "a change was found"), ("zh", "：发现变化")):
+            assert all((words in f[n].words(lang)) == f[n].found for n in q.outcomes)
+        assert "6 secondary outcomes (Holm)" in f["n_cases"].words("en") and "0.0000" not in f["n_cases"].words("en")
+
+
+def test_what_the_plan_says_of_margins_and_negative_controls_reaches_the_sentence():
+    months = simulated_panel(Province(effect=0, seed=4), "on_time_rate", "month")
+    plan = replace(Plan.read(), primary=["on_time_rate"], secondary=[], robustness=["conformal"])
+    found = evaluate.designs(months, plan)[0]
+    for margin, words in ((0.3, "is ruled out"), (0.001, "is not ruled out"), (None, "")):
+        f = told(months, found, replace(plan, margins=dict(on_time_rate=margin) if margin else {}))
+        assert words in f.words("en") and (f.equivalent is None) == (margin is None) and not f.found
+    f = told(months, found, plan, odd=[Text("甲", "the control")])
+    assert "cannot be relied on" in f.words("en") and "甲" in f.words("zh")
+    begun = {Text("甲", "a"): replace(found["difference_series"], p=0.0001)}
+    assert evaluate.false_alarms(begun, plan) == tuple(begun) and evaluate.false_alarms({}, plan) == ()
+    t = evaluate.spillovers(months, replace(plan, neighbours=["01市", "nobody"]), "en")
+    assert len(t) == 2 + len(evaluate.GOT) and t.estimate.notna().all()
+    both = evaluate.shown_table({"on_time_rate": found}, "en")
+    assert len(both) == 3 and "points as they are" in both.design[1] and "odds ratio" in both.value[0]
 
 
 @pytest.mark.parametrize("design", [n for n, d in registry.known(studied=True).items()])
@@ -358,7 +437,7 @@ def test_every_design_that_a_plan_may_name_decides_at_its_alpha(months, design):
         e = registry.known()[design].run(months, 1 - alpha)
         assert e.design == design and e.level == 1 - alpha
         plan = replace(Plan.read(), design=design, alpha=alpha)
-        f = evaluate.finding(months, {design: e}, plan)
+        f = told(replace(months, indicator="close_hours"), {design: e}, plan)
         if abs(e.p - alpha) > 0.002:  # quantiles of a thousand paths and their share beyond 0 are not one number
             assert f.found == (e.p <= alpha)
         if e.smallest_p > alpha:
@@ -383,7 +462,7 @@ def small(log):
     def run(ran):
         made = evaluate.panels(log, ran, evaluate.SAMPLE_BULLETINS)[0]
         found = {n: evaluate.designs(p, ran)[0] for n, p in made.items()}
-        return made, found, {n: evaluate.finding(made[n], found[n], ran) for n in made}
+        return made, found, evaluate.findings(made, found, ran)
 
     return replace(Plan.read(), secondary=[], robustness=["conformal"]), run
 
@@ -499,13 +578,66 @@ def test_cox_on_counts_equals_cox_on_cases_with_two_episodes(log):
 def test_with_a_reform_and_no_effect_the_sentence_credits_nothing(seed):
     plan, p = Plan.read(), simulated_panel(Province(seed=20 + seed, effect=0), "pingpong_rate", "month")
     alone = p.only(p.treated)
-    text = evaluate.verdict(alone, evaluate.designs(alone, plan, ("its",))[0], plan, None, "en")
+    text = told(alone, evaluate.designs(alone, plan, ("its",))[0], plan).words("en")
     assert "nothing can be credited" in text
-    zh = evaluate.verdict(p, evaluate.designs(p, plan, ("difference_series",))[0], plan, evaluate.detectable(p), "zh")
-    assert "把握能看到" in zh
+    f = told(p, evaluate.designs(p, plan, ("difference_series",))[0], plan)
+    assert ("把握能看到" in f.words("zh")) != f.found
 
 
 def test_true_effect_is_what_the_panel_shows_without_noise():
     quiet = Province(cases=1e8, noisy=0, common=0, outbreak_cities=0, recording={}, rho=0.0, seed=3)
     p = simulated_panel(quiet, "callback_coverage", "month")
     assert abs(series.difference_series(p).value - true_effect(quiet, "callback_coverage", "month")) < 0.02
+
+
+# --- nothing to go by
+
+
+def _drawn_panel(y, unit):
+    "Values by month and unit as a panel of 18 months before; a hundred cases each, or one"
+    names, months = [f"u{j}" for j in range(y.shape[1])], pd.date_range("2020-01-01", periods=len(y), freq="MS")
+    n = 1.0 if set(np.unique(y)) == {0.0, 1.0} else 100.0
+    se = np.sqrt(np.clip(y * (1 - y), 0, None) / n) if unit == "share" else 0.1 * y
+    columns = dict(value=y.ravel(), numerator=y.ravel() * n, denominator=n, se=se.ravel())
+    table = pd.DataFrame(dict(unit=np.tile(names, len(y)), period=np.repeat(months, y.shape[1])) | columns)
+    return Panel(table, months[18], ("u0",), "month", dict(share="on_time_rate", hours="close_hours", cases="n_cases")[unit], unit)
+
+
+def _nothing():
+    "Series without anything to estimate an error from, and series in which only one side moves"
+    rng = np.random.default_rng(0)
+    flat, moving = np.full((30, 8), 0.8), np.round(0.8 + 0.02 * rng.standard_normal((30, 8)), 4)
+    after, own = np.arange(30)[:, None] >= 18, np.arange(8)[None, :] == 0
+    return dict(
+        constant=(flat, True),
+        all_on_time=(np.ones((30, 8)), True),
+        none_on_time=(np.zeros((30, 8)), True),
+        rounding=(flat + 1e-10 * rng.standard_normal((30, 8)), True),
+        rounding_step=(flat + 1e-10 * (after & own), True),
+        clean_step=(np.where(after & own, 0.9, flat), True),
+        same_everywhere=(np.repeat(moving[:, :1], 8, axis=1), None),
+        treated_constant=(np.where(own, 0.8, moving), None),
+        others_constant=(np.where(own, moving, 0.8), None),
+        constant_after=(np.where(after, 0.8, moving), None),
+        constant_before=(np.where(after, moving, 0.8), None),
+        one_blip=(np.where((np.arange(30)[:, None] == 3) & own, 0.81, flat), None),
+        one_case_each=((moving > 0.8).astype(float), None),
+        a_gap=(np.where((np.arange(30)[:, None] == 4) & (np.arange(8) < 3), np.nan, moving), None),
+    )
+
+
+@pytest.mark.parametrize("unit", ["share", "cases"])
+@pytest.mark.parametrize("kind", list(_nothing()))
+def test_no_design_finds_a_change_where_there_is_nothing_to_go_by(kind, unit):
+    y, empty = _nothing()[kind]
+    p = _drawn_panel(y if unit == "share" or kind == "one_case_each" else 100 * y, unit)
+    for name, d in registry.known().items():
+        try:
+            e = d.run(p)
+        except LogError:
+            continue  # refused in words
+        here = (name, kind, unit, e.value, e.low, e.high, e.p)
+        assert not e.p < e.smallest_p - 1e-12 and not e.high - e.low <= 1e-9 * abs(e.value), here
+        if empty:
+            assert np.isnan(e.p) and e.found is None and e.refused is not None, here
+            assert kind == "clean_step" or abs(e.value - e.null) < 1e-6, here

@@ -1,5 +1,6 @@
 "Few clusters, difference in differences, sensitivity to trends: against published numbers and naive oracles"
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from liuan_eval.effects.cluster import cr2, wild_bootstrap
 from liuan_eval.effects.designs.did import did, event_study
+from liuan_eval.effects.designs.staggered import staggered
+from liuan_eval.effects.designs.synthetic import synthetic_control, synthetic_did
 from liuan_eval.effects.designs.trends import flci, folded_quantile, optimal, sensitivity, widening
 from liuan_eval.effects.estimate import TooFew
 from liuan_eval.effects.panel import Panel
@@ -234,6 +237,79 @@ def test_more_leads_than_units_and_one_treated_unit_are_answered_in_words(units,
 def test_five_leads_of_seven_units_can_just_be_tested():
     e = event_study(panel_of(np.random.default_rng(5).standard_normal((7, 9)), 3, 6))
     assert (e.detail["leads"]["df1"], e.detail["leads"]["df2"]) == (5, 1) and 0 < e.detail["leads"]["p"] < 1
+
+
+# --- what allows no answer is answered in words
+
+MONTHS = 12
+
+
+def cities(**values):
+    "Cities by month, A treated from the seventh on."
+    months = pd.date_range("2022-01-01", periods=MONTHS, freq="MS")
+    t = pd.concat([pd.DataFrame(dict(unit=u, period=months, value=v)) for u, v in values.items()], ignore_index=True)
+    return Panel(t.assign(numerator=np.nan, denominator=np.nan, se=np.nan), months[6], ("A",), "month", "toy", "log")
+
+
+RNG = np.random.default_rng(8)
+MOVING = {u: RNG.standard_normal(MONTHS) for u in "ABCDEFG"}
+FLAT = {u: np.full(MONTHS, 1.0 + i) for i, u in enumerate("ABCDEFG")}
+MIXED = MOVING | dict(A=MOVING["B"] / 4 + 3 * MOVING["C"] / 4)
+ODD = dict(
+    constant_donors=FLAT | dict(A=MOVING["A"]),
+    one_step=FLAT | dict(A=1.0 + (np.arange(MONTHS) >= 6)),
+    constant_treated=MOVING | dict(A=FLAT["A"]),
+    constant_all=FLAT,
+    same_before=MOVING | dict(A=np.where(np.arange(MONTHS) < 6, 2.0, 5.0)),
+    no_fit_left=MIXED,
+    treated_among_controls=MOVING | dict(B=MOVING["A"]),
+    identical_donors=MOVING | dict(C=MOVING["D"]),
+    one_donor=dict(A=MOVING["A"], B=MOVING["B"]),
+    missing=MOVING | dict(C=np.where(np.arange(MONTHS) == 3, np.nan, MOVING["C"])),
+)
+WORDS = dict(
+    treated_among_controls="'A' and 'B' have the same values",
+    identical_donors="'C' and 'D' have the same values",
+    one_donor="1 control unit",
+    missing="no value in 1 of 12",
+)
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_allows_no_answer_is_refused_in_both_languages(kind):
+    "Never an interval of no width, never p = 0: a refusal with its reason, or an interval that has some width."
+    panel = cities(**ODD[kind])
+    starts = {u: f"2022-{m:02d}-01" for u, m in zip("AEF", (7, 9, 9))}
+    ways = [partial(synthetic_control, weights=w) for w in ("exact", "authors", "ridge")] + [synthetic_did, did]
+    ways += [lambda p: staggered(p, {u: d for u, d in starts.items() if u in ODD[kind]})]
+    for way in ways:
+        try:
+            e = way(panel)
+        except LogError as error:
+            assert kind in WORDS and (way not in ways[:4] or WORDS[kind] in error.text.en) and error.text.zh
+            continue
+        assert kind not in WORDS or way is ways[-1] or way is did, kind  # these must be refused by name
+        assert np.isnan(e.low) == np.isnan(e.high) == np.isnan(e.p)
+        if np.isnan(e.p):
+            assert e.refused["zh"] and e.refused["en"] and e.summary("zh") and e.summary("en")
+        else:
+            assert e.low < e.high and 0 < e.p <= 1 and e.se > 0 and kind not in ("constant_donors", "one_step", "constant_all")
+
+
+def test_an_interval_of_few_districts_says_what_it_can():
+    "One district that starts, or one left: no interval, a reason; two and two: one, and wide."
+    y = np.random.default_rng(3).standard_normal((6, 8))
+    for own, refused in ((1, True), (2, False), (5, True)):
+        p = panel_of(y, own, 4)
+        e = staggered(p, {u: f"{2004 + i % 2}-01-01" for i, u in enumerate(p.treated)})
+        assert (e.refused is not None, bool(np.isnan(e.p))) == (refused, refused)
+
+
+def test_with_one_date_staggered_is_did_of_the_last_period_before():
+    y = np.random.default_rng(4).standard_normal((9, 5))
+    p = panel_of(y, 4, 3)
+    a, b = staggered(p, {u: "2003-01-01" for u in p.treated}), did(panel_of(np.column_stack([y[:, 2], y[:, 3:].mean(axis=1)]), 4, 1))
+    np.testing.assert_allclose([a.value, a.se, a.low, a.p], [b.value, b.se, b.low, b.p], rtol=1e-9)
 
 
 # --- few clusters

@@ -9,7 +9,7 @@ from conftest import find_data
 from liuan_eval.effects import many, power
 from liuan_eval.effects.cases import survival
 from liuan_eval.effects.cluster import cr2, wild_bootstrap
-from liuan_eval.effects.designs import structural, synthetic
+from liuan_eval.effects.designs import staggered, structural, synthetic
 from liuan_eval.effects.designs.did import did
 from liuan_eval.effects.designs.its import its
 from liuan_eval.effects.errors import newey_west, ols, prais_winsten, reml_ar1
@@ -133,7 +133,7 @@ def test_prop99_durbin_watson_as_r(california):
 
 
 def test_prop99_of_one_state_warns_of_the_unit_root(california):
-    e = its(california.only(["California"]), harmonics=0)
+    e = its(california.only(["California"]), errors="reml", harmonics=0)
     assert any("unit root" in w["en"] for w in e.warnings)
 
 
@@ -219,11 +219,45 @@ def test_prop99_did_as_arkhangelsky_2021_and_refused(california):
     assert np.isnan([e.p, e.low, e.high, e.se]).all() and "one treated" in e.refused["en"]
 
 
-def test_prop99_synthetic_control_as_arkhangelsky_2021(california):
-    e = synthetic.synthetic_control(california)
-    near(e.value, -19.61966, 5)
-    near(e.smallest_p, 1 / 39, 6)
-    assert abs(e.se - 9.918) < 4 * 9.918 / np.sqrt(400)  # theirs is the deviation of 200 draws
+def test_prop99_synthetic_control_at_the_minimum_and_as_synthdid_stops(california):
+    e, theirs = synthetic.synthetic_control(california), synthetic.synthetic_control(california, weights="authors")
+    near([e.value, (e.detail["weights"] > 1e-9).sum()], [-19.514, 6], 3)
+    near([theirs.value, theirs.detail["placebo_se"] > 9, (theirs.detail["weights"] > 1e-9).sum()], [-19.61966, 1, 7], 5)
+    assert abs(theirs.detail["placebo_se"] - 9.918) < 4 * 9.918 / np.sqrt(400)  # theirs is the deviation of 200 draws
+
+
+@pytest.fixture(scope="module")
+def germany():
+    d = pd.read_csv(find_data("germany_reunification") / "germany.csv")
+    t = pd.DataFrame(dict(unit=d.country, period=pd.to_datetime(d.year.astype(str) + "-01-01"), value=d.gdp))
+    t = t.assign(numerator=np.nan, denominator=np.nan, se=np.nan)
+    return Panel(t, pd.Timestamp("1991-01-01"), ("West Germany",), "year", "gdp", "thousand dollars")
+
+
+def test_germany_synthetic_control_as_scpi(germany):
+    e = synthetic.synthetic_control(germany)
+    w = e.detail["weights"]
+    near(w[["Austria", "USA", "Italy", "Netherlands", "Switzerland", "France"]], [0.291, 0.273, 0.191, 0.133, 0.081, 0.030], 3)
+    assert (w > 1e-9).sum() == 6
+    gap = e.path.set_index(e.path.period.dt.year).effect
+    near([*gap[[1991, 1997, 2003]], e.value], [0.502, -1.848, -3.465, -1.668], 3)
+
+
+def test_synthetic_weights_meet_kuhn_and_tucker(california, germany):
+    "At the minimum the slope is the same for all donors with weight and smaller for none, with and without ridge and intercept."
+    rng, worst = np.random.default_rng(1), 0.0
+    real = [(p.wide()[~p.after], 0.0, False) for p in (california, germany)]
+    real = [(w.iloc[:, 1:].to_numpy(), w.iloc[:, 0].to_numpy(), z, i) for w, z, i in real]
+    shapes = [(rng.integers(2, 30), rng.integers(2, 40)) for _r in range(200)]
+    drawn = [(10 * rng.standard_normal(s), rng.standard_normal(s[0]), z, i) for s in shapes for z, i in ((0.0, False), (0.3, True))]
+    for A, b, zeta, intercept in real + drawn:
+        x = synthetic.simplex_weights(A, b, zeta, intercept)
+        if intercept:
+            A, b = A - A.mean(axis=0), b - b.mean()
+        slope = A.T @ (A @ x - b) + len(b) * zeta**2 * x
+        short = slope - slope @ x
+        worst = max(worst, -short.min() / (A**2).sum(), np.abs(short * x).max() / (A**2).sum(), abs(x.sum() - 1), -x.min())
+    assert worst < 1e-10
 
 
 def test_prop99_synthetic_did_as_arkhangelsky_2021(california):
@@ -234,39 +268,57 @@ def test_prop99_synthetic_did_as_arkhangelsky_2021(california):
     near(e.detail["weights"][["Nevada", "New Hampshire", "Connecticut"]], [0.1245, 0.1050, 0.0783], 4)
     yearly = [-4.8450, -4.3258, -8.6535, -8.4191, -12.5455, -16.1062, -18.9058, -19.3501, -20.8835, -22.7816, -25.9449, -24.4849]
     near(e.path.effect.iloc[-12:], yearly, 4)
-    assert abs(e.se - 8.368) < 4 * 8.368 / np.sqrt(400)
+    near(e.detail["placebo_se"], 9.3688, 4)  # all 38 controls; theirs, 8.368, is the deviation of 200 draws of these
+    assert abs(e.detail["placebo_se"] - 8.368) < 4 * 8.368 / np.sqrt(400)
 
 
-ATT = {
-    2004: {2004: -0.0105032, 2005: -0.0704232, 2006: -0.1372587, 2007: -0.1008114},
-    2006: {2006: -0.0045946, 2007: -0.0412245},
-    2007: {2007: -0.0260544},
-}
+@pytest.fixture(scope="module")
+def mpdta():
+    d = pd.read_csv(find_data("mpdta") / "mpdta.csv").rename(columns={"first.treat": "first"})
+    t = pd.DataFrame(dict(unit=d.countyreal.astype(str), period=pd.to_datetime(d.year.astype(str) + "-01-01"), value=d.lemp))
+    t = t.assign(numerator=np.nan, denominator=np.nan, se=np.nan)
+    starts = {str(c): f"{g}-01-01" for c, g in d[["countyreal", "first"]].drop_duplicates().itertuples(index=False) if g}
+    return Panel(t, pd.Timestamp("2004-01-01"), tuple(starts), "year", "lemp", "log"), starts
 
 
-@pytest.mark.parametrize("first", ATT)
-def test_mpdta_group_time_effects_as_callaway_santanna_did(first):
-    d = pd.read_csv(find_data("mpdta") / "mpdta.csv")
-    d.columns = [c.replace(".", "_") for c in d.columns]
-    for year, want in ATT[first].items():
-        two = d[d.first_treat.isin([0, first]) & d.year.isin([first - 1, year])]
-        t = pd.DataFrame(
-            dict(
-                unit=two.countyreal.astype(str),
-                period=pd.to_datetime(two.year.astype(str) + "-01-01"),
-                value=two.lemp,
-                numerator=np.nan,
-                denominator=np.nan,
-                se=np.nan,
-            )
-        )
-        own = tuple(two.countyreal[two.first_treat == first].astype(str).unique())
-        p = Panel(t, pd.Timestamp(f"{first}-01-01"), own, "year", "lemp", "log")
-        c = p.wide()
-        change = c.iloc[1] - c.iloc[0]
-        near(change[list(own)].mean() - change[list(p.controls)].mean(), want, 7)
-        if len(own) <= 20:
-            near(did(p).value, want, 7)
+def test_mpdta_group_time_effects_as_callaway_santanna_did(mpdta):
+    e = staggered.staggered(*mpdta)
+    t = e.detail["cells"][e.detail["cells"].event >= 0]
+    near(t.value, [-0.0105032, -0.0704232, -0.1372587, -0.1008114, -0.0045946, -0.0412245, -0.0260544], 7)
+    near(t.se_large, [0.0232510, 0.0309848, 0.0364357, 0.0343592, 0.0177552, 0.0202292, 0.0166554], 7)
+    assert (t.se > t.se_large).all()  # n - 1 for n
+    near(e.path.effect, [0.0305067, -0.0005631, -0.0244587, -0.0199318, -0.0509574, -0.1372587, -0.1008114], 7)
+
+
+def test_mpdta_averages_as_callaway_santanna_did(mpdta):
+    panel, starts = mpdta
+    a = staggered.staggered(panel, starts).detail["averages"]
+    near(a.value[["group", "dynamic", "calendar", "simple"]], [-0.0310183, -0.0772398, -0.0417004, -0.0399513], 7)
+    near(a.se_large[["dynamic", "calendar", "simple"]], [0.0199650, 0.0159719, 0.0120340], 7)
+    later = staggered.staggered(panel, starts, "simple", "notyet").detail["averages"].loc["simple"]
+    near([later.value, later.se_large], [-0.0397636, 0.0120524], 7)
+
+
+def test_mpdta_error_of_the_mean_over_groups_but_for_a_slip_of_the_package(mpdta):
+    "R's did 2.1.2 gives .0124153: it looks up the groups' shares in the list of (g, t), whose first three entries are all 2004. With the slip ours is theirs."
+    s = staggered.with_starts(*mpdta)
+    e = staggered.unit_effects(s)
+    on = e.rows[e.rows.event >= 0]
+    mean = {g: f.groupby("period").effect.mean().mean() for g, f in on.groupby("group")}
+    share = pd.Series({g: (s.first == g).mean() for g in mean})
+    own = on.groupby(["unit", "group"], as_index=False).effect.mean()
+    own = ((own.effect - own.group.map(mean)) * own.group.map(share / pd.Series({g: (s.first == g).sum() for g in mean}))).set_axis(
+        own.unit
+    )
+    fixed = own.reindex(e.units, fill_value=0).to_numpy() / share.sum()
+    fixed = fixed - np.bincount(on.cell, staggered._weights(on, "group")[0], len(e.parts)) @ e.parts
+
+    def with_shares(groups):
+        part = np.array([(s.first == g) - p for g, p in zip(groups, share)]).T / share.sum()
+        return fixed + (part - part.sum(axis=1, keepdims=True) * (share / share.sum()).to_numpy()) @ list(mean.values()) / len(s.first)
+
+    found = [float(np.sqrt((with_shares(g) ** 2).sum())) for g in (list(mean), [next(iter(mean))] * 3)]
+    near(found, [staggered.combined(e, on, "group")["se_large"], 0.0124153], 7)
 
 
 def test_mpdta_static_twfe_clustered_as_r_fixest():

@@ -104,7 +104,7 @@ def test_everything_that_people_call_says_what_it_was_given_in_place_of_what_it_
 
 
 INNER = {  # takes a log or a language, and is called by our rooms only
-    "custody": {"widened", "with_scope", "threads", "helpers"},
+    "custody": {"in_names", "widened", "with_scope", "threads", "helpers"},
     "indicators": {"lacking", "level_of", "with_end", "rows", "narrow", "every_unit", "full_table", "named_table", "missing", "together", "values_per_case", "once", "office_cases", "office_spells", "same_topic", "same_area", "show"},
     "metrics": {"checked_table"},
     "intake": {"closings", "sheets", "assisting", "acting", "runs", "whole_runs", "overlaps"},

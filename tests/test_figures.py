@@ -279,7 +279,7 @@ def test_units_set_apart_are_counted_and_those_with_few_cases_are_hollow():
         columns=["indicator", "unit", "numerator", "denominator"],
     )
     found = texts(figures.scorecard_dots(log, card, "en", table=rates))
-    assert "try: 2 units ranked, 1 with too few and 1 without cases in some item, set apart" in found
+    assert "try: 2 units in 1 band, 1 with too few and 1 without cases in some item, set apart" in found
     assert any("Hollow" in t for t in found) and "D" not in found and "C" in found
     assert any("Not drawn: 1 units in the middle" in t for t in texts(figures.scorecard_dots(log, card, "en", table=rates, top=2)))
     for wrong in (rates[rates.unit == "D"], rates.assign(period="2022")):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from chinese_calendar import is_workday
-from scipy.stats import binom, fisher_exact
+from scipy.stats import fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from liuan_eval.intake.log import CaseLog
@@ -110,14 +110,21 @@ def test_exclusions_move_rates_as_counted_by_hand(small):
     assert r.low <= r.moved <= r.high
 
 
-def test_units_are_held_against_the_rest_by_the_mid_p_of_the_binomial():
-    f = pd.DataFrame(dict(unit=list("ABC"), numerator=[9.0, 20.0, 21.0], denominator=[30.0, 200.0, 200.0]))
-    got = gaming._against_rest(f, 10).set_index("unit")
-    rest = (20 + 21) / 400
-    mid = binom.sf(9, 30, rest) + binom.pmf(9, 30, rest) / 2
-    assert got.rest["A"] == pytest.approx(rest)
-    assert got.p["A"] >= mid - 1e-12  # wider, never narrower, than chance alone
-    assert gaming._against_rest(f, 100).unit.tolist() == ["B", "C"]
+def test_each_unit_is_held_against_the_spread_of_the_others_and_small_ones_not_at_all(small):
+    from liuan_eval.judge.peers import against_peers
+
+    _s, log = small
+    f = gaming._mixed(log, "comeback_rate", 30)
+    assert (f.denominator >= 30).all() and (f.rest * f.denominator).sum() == pytest.approx(f.numerator.sum(), rel=0.1)
+    t = gaming._judged([f.reindex(columns=gaming._SIGN).assign(sign="comeback_rate")])
+    one = against_peers([f[["unit", "observed", "size", "expected"]]])[0]
+    assert t.p.tolist() == one.units.above.tolist() and (t.spread == one.sd).all()
+    assert gaming._mixed(log, "comeback_rate", 10**6).empty
+
+
+def test_where_tails_are_heavy_nothing_is_marked():
+    t = pd.DataFrame(dict(p=[1e-9, 0.5, 1e-9, 1e-9], heavy=[0.1, 0.1, 0.9, np.nan]))
+    assert gaming._marks(t).marked.tolist() == [True, False, True, False]  # sorted by p; the city itself has no tails
 
 
 def test_leaving_out_is_judged_by_fishers_exact_test(small):
@@ -136,7 +143,7 @@ def test_one_error_rate_for_the_whole_table(small):
 
     t = gaming.signs(small[1])
     np.testing.assert_allclose(t.p_holm, multipletests(t.p, method="holm")[1])
-    assert (t.marked == (t.p_holm < 0.05)).all() and set(t.sign) <= set(gaming.SIGNS)
+    assert (t.marked <= (t.p_holm < 0.05)).all() and set(t.sign) <= set(gaming.SIGNS)
     tested = t[t.sign.isin(["hollow_rate", "no_contact_rate", "comeback_rate"])]
     assert (tested.denominator >= small[1].mapping.minimum).all()
 
@@ -148,3 +155,7 @@ def test_a_log_that_can_show_no_sign_has_an_empty_table_and_says_what_it_lacks()
         gaming.bunching(bare)
     with pytest.raises(LogError, match="excluded"):
         gaming.exclusions(bare)
+
+
+def test_what_marks_promise_is_kept_or_said():
+    assert len(gaming.promises()) == 7 and all(p.kept or p.said.en for p in gaming.promises())

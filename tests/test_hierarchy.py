@@ -114,22 +114,30 @@ def test_a_planted_order_is_recovered_and_called_significant():
     assert t.p == t.smallest_p == 1 / 1000
 
 
-def test_under_random_directions_p_is_uniform_and_the_energy_has_its_exact_mean():
+def test_where_pairs_have_their_own_directions_and_no_order_p_is_uniform_and_the_energy_has_its_exact_mean():
     rng = np.random.default_rng(5)
-    pairs = [(f"{i}", f"{j}") for i in range(12) for j in range(i) if rng.random() < 0.6]
-    n = rng.integers(1, 12, len(pairs))
-    ps, energies = [], []
-    for seed in range(300):
-        up = rng.binomial(n, 0.5)
-        e = pd.DataFrame(
-            dict(from_unit=[a for a, _ in pairs] + [b for _, b in pairs], to_unit=[b for _, b in pairs] + [a for a, _ in pairs])
-        )
-        t = direction_test(e.assign(hops=np.r_[up, n - up]), 199, seed).iloc[0]
-        ps.append(t.p)
-        energies.append(t.energy)
+    lo, hi = np.triu_indices(10, 1)
+    n = rng.integers(1, 30, len(lo))
+    ps = []
+    for seed in range(200):
+        up = rng.binomial(n, rng.beta(0.7, 0.7, len(lo)))
+        e = pd.DataFrame(dict(from_unit=np.r_[lo, hi], to_unit=np.r_[hi, lo], hops=np.r_[up, n - up]))
+        ps.append(direction_test(e, 199, seed).p.item())
     assert stats.kstest(ps, "uniform").pvalue > 0.01
-    assert 0.02 <= np.mean(np.array(ps) <= 0.05) <= 0.09
-    assert np.mean(energies) == pytest.approx(t.random, abs=4 * np.std(energies) / np.sqrt(300))
+    assert 0.01 <= np.mean(np.array(ps) <= 0.05) <= 0.1
+    laplace = np.zeros((10, 10))
+    np.add.at(laplace, (lo, hi), -n)
+    laplace += laplace.T
+    inverse = np.linalg.pinv(laplace - np.diag(laplace.sum(1)))
+    resistance = inverse[lo, lo] + inverse[hi, hi] - 2 * inverse[lo, hi]
+    mean = (1 - ((2 * up - n) ** 2 * resistance).sum() / n.sum()) / 2
+    assert direction_test(e, 4000).random.item() == pytest.approx(mean, abs=0.005)
+
+
+def test_what_is_promised_of_the_order_is_kept_in_every_kind_of_pairs():
+    from liuan_eval.flow.hierarchy import promises
+
+    assert len(promises()) == 4 and all(p.kept for p in promises())
 
 
 def walks(share, n, rng):

@@ -97,7 +97,8 @@ def test_designs_answer_odd_series_with_a_number_that_can_be_or_in_words():
             assert not (name.startswith("always") and e.found), (name, d)
         plan = Plan(start=p.start, period="month", design="difference_series", primary=(p.indicator,))
         shown = evaluate.shown_table({p.indicator: found})
-        said = [evaluate.verdict(p, found, plan, evaluate.detectable(p), lang) for lang in ("zh", "en")]
+        n = p.indicator
+        said = [evaluate.findings({n: p}, {n: found}, plan, {n: evaluate.detectable(p)})[n].words(lang) for lang in ("zh", "en")]
         assert all(said) and len(shown) == len(found)
         said += [str(t) for t in shown.to_numpy().ravel()] + [str(t) for e in found.values() for t in e.checks("en").to_numpy().ravel()]
         assert [t for t in said if NOTHING.search(t)] == [], name
@@ -188,6 +189,15 @@ WRONG = [
     (dict(period="2991-02"), "period: '2991-02' lies in the future"),
     (dict(period="2021-01"), "is the second of two rows of 乙市"),
     (dict(unit=""), "unit: '' names no city"),
+    (dict(numerator=-1), "numerator: '-1' is below 0"),
+    (dict(numerator=90.5), "numerator: '90.5' is no whole number"),
+    (dict(numerator="", value=""), "value: '' is left out, and of its counts there is only one"),
+    (dict(numerator=1, denominator=100, value=0.014), "value: '0.014' is not numerator / denominator"),
+    (dict(numerator="", denominator="", value=0.009), "value: '0.009' is about a hundred times"),
+    *((dict(period=p), f"period: '{p}' is no day") for p in ("Feb-22", "2021.2", "22-02", "44593", "2021-02-30", "2021Q5", "2021年上半年")),
+    (dict(period="2021Q1"), "period: '2021Q1' is a quarter, but what is compared is a month"),
+    (dict(period="2021-W06"), "period: '2021-W06' is a week, but what is compared is a month"),
+    (dict(period="2021"), "period: '2021' is a year, but what is compared is a month"),
 ]
 
 
@@ -197,6 +207,57 @@ def test_a_cell_of_a_bulletin_that_cannot_be_right_is_named_by_row_and_column(ch
     where = "" if words.startswith("is the second") else "column "
     with pytest.raises(LogError, match=rf"b\.csv, row \d+, .*{where}{re.escape(words)}"):
         read_bulletins(tmp_path / "b.csv", "month")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "{:%Y-%m}",
+        "{:%Y%m}",
+        "{:%Y.%m}",
+        "{:%Y/%m/%d}",
+        "{:%Y%m%d}",
+        "{0.year}年{0.month}月",
+        "{0.year}年{0.month}月份",
+        "{:%b %Y}",
+        "{:%m/%Y}",
+        "{:%Y-%m-%d %H:%M:%S}",
+    ],
+)
+def test_a_month_is_read_however_it_is_written(write):
+    own = series(np.full((24, 1), 0.9), 12)
+    t = bulletins().assign(period=[write.format(d) for d in own.periods] * 3)
+    assert list(read_bulletins(t, "month").period[:24]) == list(own.periods)
+    assert with_controls(own, t).controls == ("甲市", "乙市", "丙市")
+
+
+def test_numbers_that_are_whole_months_in_a_workbook_are_read(tmp_path):
+    t = bulletins()
+    t.assign(period=t.period.str.replace("-", "").astype(int)).to_excel(tmp_path / "b.xlsx", index=False)
+    assert read_bulletins(tmp_path / "b.xlsx", "month").period.min() == pd.Timestamp("2021-01-01")
+
+
+def test_a_value_left_out_is_made_from_its_counts():
+    t = bulletins().assign(value=None)
+    assert (read_bulletins(t, "month").value == 0.9).all()
+    counts = t.assign(indicator="n_cases", denominator=None)
+    assert (read_bulletins(counts, "month").value == 90).all()
+
+
+def test_the_treated_city_is_known_among_its_own_controls_by_its_numbers():
+    rng = np.random.default_rng(4)
+    own = series(np.round(0.9 + 0.02 * rng.standard_normal((24, 1)), 4), 12)
+    y = own.one().value.to_numpy()
+    t = bulletins().assign(period=[f"{d:%Y-%m}" for d in own.periods] * 3, numerator=None, denominator=None)
+    other = np.round(0.9 + 0.02 * rng.standard_normal(72), 3)
+    for twin in (y, np.round(y, 2), np.round(y, 3) - 0.02, np.where(np.arange(24) % 8 == 0, 0.9, np.round(y, 3))):
+        mine = np.where(t.unit == "乙市", np.tile(twin, 3), other)
+        with pytest.raises(LogError, match="'乙市' of the bulletins has the numbers of the treated unit 'u0'"):
+            with_controls(own, t.assign(value=mine))
+    assert with_controls(own, t.assign(value=other)).controls == ("甲市", "乙市", "丙市")
+    assert with_controls(own, t.assign(value=0.9)).controls == ("甲市", "乙市", "丙市")  # that never move are no twins
+    with pytest.raises(LogError, match="a percentage, it seems"):
+        with_controls(own, t.assign(value=np.where(t.unit == "乙市", 0.009, other)))
 
 
 def test_a_city_in_percent_is_refused_before_it_is_found(tmp_path):

@@ -1,6 +1,6 @@
 """Tables of simulated worlds, made once and stored: `make calibrate` writes data/calibration/NAME.csv for each of TABLES.
 
-python tools/calibrate.py              all of them; `designs` takes about twenty minutes on two cores, the rest about ten
+python tools/calibrate.py              all of them; `designs` takes about seven minutes on two cores, the rest about ten
 python tools/calibrate.py did trends   only these
 
 Each function is called without arguments and gives a table; all are seeded. A page that shows such a table reads the file
@@ -15,21 +15,33 @@ import sys  # noqa: E402
 from concurrent.futures import ProcessPoolExecutor  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
-from time import perf_counter  # noqa: E402
+from time import perf_counter, process_time  # noqa: E402
 
 import pandas as pd  # noqa: E402
 
 FAILURES = "liuan_eval.effects.failures"
 TABLES = {
     n: f"{FAILURES}:{n}"
-    for n in ("errors", "cluster", "placebo", "did", "its", "synthetic", "trends", "many", "choices", "power", "province")
+    for n in "errors cluster placebo did its synthetic trends many choices power detectable looks warned province".split()
 } | {
     n: f"liuan_eval.{floor}.{n}:calibrate"
-    for floor, names in dict(flow=("competence", "excess"), judge=("compare", "gaming", "scorecard")).items()
+    for floor, names in dict(
+        indicators=["coverage"],
+        flow=["competence", "excess", "hierarchy"],
+        judge=["compare", "gaming", "ranks", "scorecard", "watch"],
+    ).items()
     for n in names
 }
-TABLES |= dict(early="liuan_eval.effects.early:calibrate", limbo="liuan_eval.indicators.limbo:calibrate")
-TABLES["competence_bounds"] = "liuan_eval.flow.competence:calibrate_bounds"
+TABLES |= dict(
+    shrunken="liuan_eval.effects.many:calibrate",
+    evaluate="liuan_eval.effects.evaluate:calibrate",
+    early="liuan_eval.effects.early:calibrate",
+    units="liuan_eval.effects.cluster:calibrate",
+    staggered="liuan_eval.effects.designs.staggered:calibrate",
+    mixtures="liuan_eval.effects.designs.synthetic:calibrate",
+    limbo="liuan_eval.indicators.limbo:calibrate",
+    competence_bounds="liuan_eval.flow.competence:calibrate_bounds",
+)
 TABLES["designs"] = "liuan_eval.effects.calibration:jobs"
 OUT = Path(__file__).parents[1] / "data" / "calibration"
 
@@ -39,26 +51,38 @@ def function(where: str):
     return getattr(import_module(module), name)
 
 
-def table(where: str) -> pd.DataFrame:
-    return function(where)()
+def table(where: str) -> tuple[pd.DataFrame, float]:
+    "What the function makes, and the seconds of one processor that it took."
+    start = process_time()
+    return function(where)(), process_time() - start
 
 
-def designs() -> pd.DataFrame:
-    "The study of all designs, its parts spread over the processors; the same parts and seeds give the same table on any number of them."
+def part(job) -> tuple[pd.DataFrame, float]:
+    "The same for a part of the study of designs."
     from liuan_eval.effects.calibration import one
 
+    start = process_time()
+    return one(job), process_time() - start
+
+
+def designs() -> tuple[pd.DataFrame, float]:
+    "The study of all designs, its parts spread over the processors; the same parts and seeds give the same table on any number of them."
     todo, done, start = function(TABLES["designs"])(), [], perf_counter()
     with ProcessPoolExecutor() as pool:
-        for i, part in enumerate(pool.map(one, todo), 1):
-            done.append(part)
+        for i, found in enumerate(pool.map(part, todo), 1):
+            done.append(found)
             print(f"\r{i}/{len(todo)} cells, {perf_counter() - start:.0f} s", end="", flush=True)
     print()
-    return pd.concat(done, ignore_index=True)
+    return pd.concat([made for made, _seconds in done], ignore_index=True), sum(seconds for _made, seconds in done)
 
 
-def write(name: str, made: pd.DataFrame) -> None:
+def write(name: str, made: pd.DataFrame, seconds: float) -> None:
+    "Store a table, and in cost.csv what it took."
     made.to_csv(OUT / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-    print(OUT / f"{name}.csv")
+    cost = pd.read_csv(OUT / "cost.csv", index_col="table") if (OUT / "cost.csv").exists() else pd.DataFrame(columns=["seconds"])
+    cost.loc[name] = round(seconds, 1)
+    cost[cost.index.isin([*TABLES])].sort_index().to_csv(OUT / "cost.csv", index_label="table", lineterminator="\n")
+    print(f"{OUT / name}.csv, {seconds:.0f} s")
 
 
 if __name__ == "__main__":
@@ -68,6 +92,6 @@ if __name__ == "__main__":
     quick = [n for n in names if n != "designs"]
     with ProcessPoolExecutor() as pool:
         for name, made in zip(quick, pool.map(table, [TABLES[n] for n in quick])):
-            write(name, made)
+            write(name, *made)
     if "designs" in names:
-        write("designs", designs())
+        write("designs", *designs())

@@ -12,11 +12,10 @@ import ibis
 from ibis import _
 
 from .milestones import deadlines
-from .spells import coded_cases, coded_spells
+from .spells import coded_cases, coded_spells, in_names
 from .threads import helpers
 from ..intake.log import CaseLog, brief
 from ..words.face import face
-from ..words.time import wall
 
 # %% ../../nbs/custody/hands.ipynb #n005
 _COLUMNS = ("case", "unit", "thread", "lead", "assists", "entered_at", "claimed_at", "replied_at", "left_at")
@@ -67,8 +66,5 @@ def hands(
     log: CaseLog,  # any
 ) -> ibis.Table:  # case_id, unit, thread, lead, assists, entered_at, claimed_at, replied_at, left_at, due_at, late
     "One row per unit that had a hand in a case, assisting units too: when it came, claimed and last replied, and whether that was late."
-    t, zone = log.case_ids.join(coded_hands(log), "case"), log.mapping.timezone
-    t = t.mutate(**{c: wall(t[c], zone) for c, kind in t.schema().items() if kind.is_timestamp()})
-    names = ibis.memtable(log.units[["code", "unit"]], schema={"code": "int32", "unit": "string"})
-    t = t.drop("case").rename(of="unit").join(names, ibis._.of == names.code)
+    t = in_names(log, coded_hands(log), "unit")
     return brief(t.select("case_id", "unit", *_COLUMNS[2:], "due_at", "late"))

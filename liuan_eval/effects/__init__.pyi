@@ -23,9 +23,11 @@ from .estimate import Assumption as Assumption
 from .estimate import Estimate as Estimate
 from .estimate import TooFew as TooFew
 from .evaluate import carried_out as carried_out
-from .evaluate import finding as finding
-from .evaluate import verdict as verdict
+from .evaluate import findings as findings
+from .evaluate import negatives as negatives
+from .evaluate import spillovers as spillovers
 from .many import adjust as adjust
+from .many import shrunken as shrunken
 from .many import stepdown as stepdown
 from .panel import Panel as Panel
 from .panel import with_controls as with_controls

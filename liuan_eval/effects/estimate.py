@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNTESTABLE', 'STILL', 'NAN', 'PATH', 'CHECKS', 'HOLDS', 'SIMULATED', 'Assumption', 'same', 'Numbers', 'Estimate',
-           'p_text', 'unit_words', 't_interval', 'TooFew', 'probability']
+           'p_text', 'p_number', 'unit_words', 'scales_differ', 't_interval', 'TooFew', 'probability']
 
 # %% ../../nbs/effects/estimate.ipynb #c003
 from collections.abc import Mapping
@@ -75,6 +75,8 @@ class Numbers:
     simulated: bool = False
     start: pd.Timestamp | None = None  # first day of the campaign
     design: str = ""  # the registered design that ran
+    odds: tuple[float, float, float] | None = None  # of a share: the same as an odds ratio, with its interval
+    plain: "Estimate | None" = field(default=None, repr=False)  # of a share: the same design on points as they are
 
     def __post_init__(self):
         object.__setattr__(self, "detail", MappingProxyType(dict(self.detail)))
@@ -131,6 +133,13 @@ class Estimate(Numbers):
         "The same with more said against it."
         return replace(self, warnings=self.warnings + words)
 
+    def beside(
+        self,
+        plain: "Estimate",  # the same design on points as they are
+    ) -> "Estimate":
+        "The same with the comparison in points beside it, and a warning where the two say different things."
+        return _beside(self, plain)
+
     def _repr_markdown_(self) -> str:
         return "\n\n".join([self.summary("zh"), self.summary("en")])
 
@@ -153,7 +162,7 @@ def _checks(e: Estimate, lang: Lang) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[h[lang] for h in CHECKS])
 
 
-def _number(e: Estimate, x: float) -> str:
+def _number(e: Numbers, x: float) -> str:
     "`Estimate.number`."
     if np.isnan(x):
         return "–"
@@ -172,7 +181,14 @@ def p_text(
         return "–"
     if smallest > 0.0005:
         return f"p = {p:.4f} (≥ {smallest:.4f})"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return f"p {p_number(p)}" if p < 0.0001 else f"p = {p:.4f}" if p < 0.001 else f"p = {p:.3f}"
+
+
+def p_number(
+    p: float,  # two-sided
+) -> str:
+    "The same for a column of p-values: four digits, never 0."
+    return "–" if np.isnan(p) else "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 # %% ../../nbs/effects/estimate.ipynb #a007
 SIMULATED = Text("【模拟数据】", "[SIMULATED] ")
@@ -190,6 +206,10 @@ _SIZES = Text(
 )
 _REFUSED = Text("不给出 p 值：{why}", "No p-value is given: {why}")
 _NOTE = Text("注意：{words}", "Note: {words}")
+_ODDS = Text("优势比 {0:.3f} ({1:.3f} … {2:.3f})。", "Odds ratio {0:.3f} ({1:.3f} … {2:.3f}).")
+_PLAIN = Text(
+    "直接以百分点比较：{value}个百分点 ({low} … {high}){p}。", "Compared in points as they are: {value} points ({low} … {high}){p}."
+)
 _BETWEEN, _SPACE = Text("；", "; "), Text("", " ")
 
 
@@ -202,20 +222,52 @@ def unit_words(
     return Text("个百分点", " points") if e.unit == "share" else same(f" {e.unit}")
 
 # %% ../../nbs/effects/estimate.ipynb #a008
+def _numbers(e: Numbers, lang: Lang) -> dict[str, str]:
+    "Value, interval and p in words."
+    p = "" if np.isnan(e.p) else f"{_BETWEEN[lang]}{p_text(e.p, e.smallest_p)}"
+    return {k: _number(e, getattr(e, k)) for k in ("value", "low", "high")} | dict(p=p)
+
+
 def _summary(e: Estimate, lang: Lang) -> str:
     "`Estimate.summary`."
-    p = "" if np.isnan(e.p) else f"{_BETWEEN[lang]}{p_text(e.p, e.smallest_p)}"
-    value = dict(value=e.number(e.value), low=e.number(e.low), high=e.number(e.high), level=f"{100 * e.level:g}%", p=p)
     verdict = {True: _FOUND, False: _NOT_FOUND, None: same("")}[e.found]
     parts = [
-        _VALUE[lang].format(what=e.estimand[lang], unit=unit_words(e)[lang], **value),
+        _VALUE[lang].format(what=e.estimand[lang], unit=unit_words(e)[lang], level=f"{100 * e.level:g}%", **_numbers(e, lang)),
         verdict[lang],
+        _ODDS[lang].format(*e.odds) if e.odds else "",
+        _PLAIN[lang].format(**_numbers(e.plain, lang)) if e.plain else "",
         _METHOD[lang].format(method=e.method[lang], inference=e.inference[lang]),
         _SIZES[lang].format(e=e),
         _REFUSED[lang].format(why=e.refused[lang]) if e.refused else "",
         *(_NOTE[lang].format(words=w[lang]) for w in e.warnings),
     ]
     return (SIMULATED[lang] if e.simulated else "") + _SPACE[lang].join(x for x in parts if x)
+
+# %% ../../nbs/effects/estimate.ipynb #n001
+_SCALES = Text(
+    "两种尺度结论不同：按对数优势比{one}（{a}），按百分点{other}（{b}）。各市起点不同，而同期有共同的变化时会如此；以对数优势比为准，请谨慎。",
+    "The scales disagree: on the log-odds {one} ({a}), in points {other} ({b}). That happens where cities start from unlike levels and something moved them all; the log-odds decide, with caution.",
+)
+_SEEN = {True: Text("有变化", "a change"), False: Text("无变化", "no change")}
+
+
+def scales_differ(
+    e: Numbers,  # of a share, with the comparison in points beside it
+) -> Text | None:
+    "In words that log-odds and points say different things; None where they do not, or where only one was asked."
+    if e.plain is None:
+        return None
+    one, other = (bool(x.found if x.found is not None else x.p <= 1 - x.level + 1e-9) for x in (e, e.plain))
+    if one == other and not (one and e.value * e.plain.value < 0):
+        return None
+    said = dict(a=p_text(e.p, e.smallest_p), b=p_text(e.plain.p, e.plain.smallest_p))
+    return Text(*(_SCALES[o].format(one=_SEEN[one][o], other=_SEEN[other][o], **said) for o in ("zh", "en")))
+
+
+def _beside(e: Estimate, plain: Estimate) -> Estimate:
+    "`Estimate.beside`."
+    both = replace(e, plain=plain)
+    return both if (words := scales_differ(both)) is None else both.with_warning(words)
 
 # %% ../../nbs/effects/estimate.ipynb #c015
 def t_interval(

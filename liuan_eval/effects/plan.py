@@ -110,6 +110,48 @@ def _level(alpha: Any) -> float:
     except LogError as e:
         raise LogError(f"计划：{e.text.zh}", f"Plan: {e.text.en}") from None
 
+# %% ../../nbs/effects/plan.ipynb #n000
+def _before(key: str, days: Any, start: pd.Timestamp) -> tuple[str, ...]:
+    "Days that lie before the start."
+    if not isinstance(days, (list, tuple)):
+        raise _wrong(key, "必须是列表。", "must be a list.")
+    for d in days:
+        if _day(key, d) >= start:
+            raise _wrong(key, f"中 {d} 不在活动开始之前。", f"holds {d}, which is not before the start.")
+    return tuple(map(str, days))
+
+
+def _names(key: str, names: Any) -> tuple[str, ...]:
+    "Names, none empty and none twice."
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) and n.strip() for n in names) or len(set(names)) < len(names):
+        raise _wrong(key, "必须是互不相同的名称的列表。", "must be a list of names, none twice.")
+    return tuple(names)
+
+
+def _looks(n: Any) -> int:
+    "A whole number, 1 or more."
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise _wrong("looks", f"为 {n!r}；请写 1 或更大的整数。", f"is {n!r}; write a whole number, 1 or more.")
+    return n
+
+
+def _margins(margins: Any, outcomes: Sequence[str]) -> dict[str, float]:
+    "Margins of outcomes of the plan, each on the side of its scale on which it can lie."
+    if not isinstance(margins, Mapping):
+        raise _wrong("margins", "必须是表，如 on_time_rate = 0.02。", "must be a table, such as on_time_rate = 0.02.")
+    for n, m in margins.items():
+        unit = INDICATORS[_one_of("margins", n, outcomes)].unit
+        low, high = dict(share=(0, 1)).get(unit, (1, float("inf")) if unit in ("cases", "hours", "days") else (0, float("inf")))
+        if isinstance(m, bool) or not isinstance(m, (int, float)) or not low < m < high:
+            what = f"{low:g} 与 {high:g} 之间的数" if high < 9 else f"大于 {low:g} 的数"
+            like = f"a number between {low:g} and {high:g}" if high < 9 else f"a number above {low:g}"
+            raise _wrong(
+                "margins",
+                f"中 {n} 为 {m!r}；应为{what}（比例写 0.02，量与时长写倍数如 1.1）。",
+                f"gives {m!r} for {n}; write {like} (a share as 0.02, volumes and waits as a ratio, 1.1).",
+            )
+    return {n: float(m) for n, m in margins.items()}
+
 # %% ../../nbs/effects/plan.ipynb #c006
 @dataclass(frozen=True)
 class Content:
@@ -119,12 +161,19 @@ class Content:
     start: Any = ""  # first day of the campaign
     period: str = ""  # day, week, month, quarter, year
     design: str = ""  # the registered design that decides
-    primary: tuple[str, ...] = ()  # outcomes that decide, each by its own p
+    primary: tuple[str, ...] = ()  # outcomes that decide: one by its own p, several corrected for their number
     secondary: tuple[str, ...] = ()  # the others, corrected for their number
+    untouched: tuple[str, ...] = ()  # outcomes that the campaign cannot have changed: negative controls
+    pretended: tuple[str, ...] = ()  # days before the start at which nothing began: negative controls in time
     robustness: tuple[str, ...] = ()  # designs that run beside the planned one; none named: all that can
     alpha: float = 0.05  # of intervals, decisions and corrections
     donut: tuple[tuple[str, str], ...] = ()  # spans left out: first and last day
     shocks: tuple[Shock, ...] = ()  # what else happened; in a file tables with from, to, zh, en
+    margins: Mapping[str, float] = field(
+        default_factory=dict
+    )  # outcome -> the effect that would matter: points as a share (0.02), a ratio above 1 (1.1), else in its unit
+    neighbours: tuple[str, ...] = ()  # other cities that the campaign may have reached
+    looks: int = 1  # how many times the page will be made after the start
     path: Path | None = field(default=None, compare=False)  # of its file
 
     def __post_init__(self):
@@ -132,22 +181,42 @@ class Content:
             raise _wrong("title", f"必须是文字，而不是 {self.title!r}。", f"must be text, not {self.title!r}.")
         if lack := [k for k in ("start", "period", "design", "primary") if not getattr(self, k)]:
             raise _wrong(lack[0], "缺少。必填：start、period、design、primary。", "is missing. Needed: start, period, design, primary.")
-        designs, outcomes = tuple(known(studied=True)), tuple(INDICATORS)
-        checked = dict(
-            start=_day("start", self.start),
-            period=_one_of("period", self.period, tuple(PERIODS)),
-            design=_one_of("design", self.design, designs),
-            robustness=_some_of("robustness", self.robustness, designs),
-            primary=_some_of("primary", self.primary, outcomes),
-            secondary=_some_of("secondary", self.secondary, outcomes),
-            alpha=_level(self.alpha),
-            donut=_spans("donut", self.donut),
-            shocks=_shocks(self.shocks),
-        )
-        if both := [n for n in self.secondary if n in self.primary]:
-            raise _wrong("secondary", f"中的 {both[0]} 已在 primary 中。", f"names {both[0]}, which is in 'primary' already.")
-        for key, value in checked.items():
+        for key, value in _checked(self).items():
             object.__setattr__(self, key, value)
+
+    def alpha_of(
+        self,
+        outcome: str,  # of the plan
+    ) -> float:
+        "What the smallest p of the outcome's family must reach: alpha over the looks and the size of the family."
+        family = self.primary if outcome in self.primary else self.secondary
+        return self.alpha / self.looks / max(len(family), 1)
+
+# %% ../../nbs/effects/plan.ipynb #n001
+def _checked(self: Content) -> dict[str, Any]:
+    "What a plan holds, each key checked; raises `LogError` for the first that is wrong."
+    designs, outcomes = tuple(known(studied=True)), tuple(INDICATORS)
+    checked = dict(
+        start=_day("start", self.start),
+        period=_one_of("period", self.period, tuple(PERIODS)),
+        design=_one_of("design", self.design, designs),
+        robustness=_some_of("robustness", self.robustness, designs),
+        primary=_some_of("primary", self.primary, outcomes),
+        secondary=_some_of("secondary", self.secondary, outcomes),
+        alpha=_level(self.alpha),
+        donut=_spans("donut", self.donut),
+        shocks=_shocks(self.shocks),
+        untouched=_some_of("untouched", self.untouched, outcomes),
+        pretended=_before("pretended", self.pretended, _day("start", self.start)),
+        margins=_margins(self.margins, (*self.primary, *self.secondary)),
+        neighbours=_names("neighbours", self.neighbours),
+        looks=_looks(self.looks),
+    )
+    for key, names in dict(secondary=self.primary, untouched=(*self.primary, *self.secondary)).items():
+        if both := [n for n in getattr(self, key) if n in names]:
+            there = "primary" if both[0] in self.primary else "secondary"
+            raise _wrong(key, f"中的 {both[0]} 已在 {there} 中。", f"names {both[0]}, which is in '{there}' already.")
+    return checked
 
 # %% ../../nbs/effects/plan.ipynb #l011
 class Plan(Content):
@@ -226,7 +295,11 @@ def _content(plan: Plan) -> dict[str, Any]:
     shocks = [{"from": s.first} | ({"to": s.last} if s.last else {}) | dict(zh=s.name.zh, en=s.name.en) for s in plan.shocks]
     lists = dict(primary=plan.primary, secondary=plan.secondary, robustness=plan.robustness)
     own = dict(title=plan.title, start=f"{plan.start:%Y-%m-%d}", period=plan.period, design=plan.design, alpha=plan.alpha)
-    return own | {k: list(v) for k, v in lists.items()} | dict(donut=[list(s) for s in plan.donut], shocks=shocks)
+    more = dict(
+        untouched=list(plan.untouched), pretended=list(plan.pretended), margins=dict(plan.margins), neighbours=list(plan.neighbours)
+    )
+    more = {k: v for k, v in (more | dict(looks=plan.looks if plan.looks > 1 else 0)).items() if v}  # a plan without them keeps its hash
+    return own | {k: list(v) for k, v in lists.items()} | dict(donut=[list(s) for s in plan.donut], shocks=shocks) | more
 
 # %% ../../nbs/effects/plan.ipynb #x002
 def _locked(lock: Path) -> dict[str, Any]:

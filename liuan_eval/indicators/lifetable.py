@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
+from .clusters import design_effect
+
 # %% ../../nbs/indicators/lifetable.ipynb #c006
 Z = NormalDist().inv_cdf(0.975)
 
@@ -42,11 +44,11 @@ def _life_table(t: ibis.Table, keys: list[str], **counts: Any) -> ibis.Table:
     return lt.mutate(surv=(lt.d == lt.r).ifelse(0.0, lt.log_s.exp()))
 
 # %% ../../nbs/indicators/lifetable.ipynb #n002
-def _banded(lt: ibis.Table) -> ibis.Table:
-    "A curve (surv, log_s, v: the running sum of Greenwood's term) with its log-log 95 % band."
+def _band(lt: ibis.Table, v: Any) -> dict[str, Any]:
+    "The log-log 95 % band of a curve (surv, log_s) with v, the running sum of Greenwood's term."
     safe = ((lt.surv == 0) | (lt.log_s == 0)).ifelse(ibis.null("float64"), lt.log_s)
-    half = Z * lt.v.sqrt() / safe.abs()
-    return lt.mutate(low=(safe * half.exp()).exp(), high=(safe * (-half).exp()).exp())
+    half = Z * v.sqrt() / safe.abs()
+    return dict(low=(safe * half.exp()).exp(), high=(safe * (-half).exp()).exp())
 
 
 def km_curve(
@@ -56,7 +58,8 @@ def km_curve(
     "Kaplan-Meier curve with log-log 95 % bands, by group, computed in the engine."
     t, groups = _grouped(t, keys, "x", "closed")
     lt = _life_table(t, groups)
-    c = _banded(lt.mutate(v=lt.g.sum().over(**_up_to(lt, groups, lt.x)))).filter(_.d > 0)
+    lt = lt.mutate(v=lt.g.sum().over(**_up_to(lt, groups, lt.x)))
+    c = lt.mutate(**_band(lt, lt.v)).filter(_.d > 0)
     return c.select(*groups, "x", "r", "d", "surv", "low", "high").rename(dict(zip(keys, groups)))
 
 # %% ../../nbs/indicators/lifetable.ipynb #n013
@@ -78,22 +81,54 @@ def _ranked(t: ibis.Table, keys: list[str]) -> ibis.Table:
     return t.mutate(surv=(t.closed & (t.r == 1)).ifelse(0.0, t.log_s.exp()))
 
 # %% ../../nbs/indicators/lifetable.ipynb #c010
-def _crossing(curve: ibis.Table, s: Any, level: float) -> Any:
+def _crossing(curve: ibis.Table, s: Any, level: float, over: Any) -> Any:
     "Where a curve comes down to a level; the middle where it lies on it for a while. Between two rows of one time there is no curve."
     last = curve.after.isnull() | (curve.after != curve.x)
-    here, below = curve.x.min(where=last & (s <= level + 1e-9)), curve.x.min(where=last & (s < level - 1e-9))
+    there = (s <= level + 1e-9, s < level - 1e-9)
+    here, below = (over((last & is_).ifelse(curve.x, ibis.null("float64")).min()) for is_ in there)
     return (here + ibis.coalesce(below, here)) / 2
 
 
+def _together(t: ibis.Table, keys: list[str], u: Any, tells: float) -> Any:
+    "The design effect by group, in every row, of a statistic to which a row adds u; rows of one `cluster` hang together."
+    t = t.mutate(u=u)
+    t = t.mutate(u=t.u.mean().over(group_by=[*(t[k] for k in keys), t.x, t.closed]))  # whatever the order at one time
+    own = dict(group_by=[*(t[k] for k in keys), t.cluster])
+    t = t.mutate(m=t.count().over(**own).cast("float64"), of_cluster=t.u.sum().over(**own))
+    over = dict(group_by=[t[k] for k in keys])
+    found = dict(n=t.m.count(), pairs=(t.m - 1).sum(), squares=(t.m * (t.m - 1) * (t.m - 1)).sum())
+    found |= dict(cross=(t.u * t.of_cluster - t.u * t.u).sum(), own=(t.u * t.u).sum())
+    t = t.mutate(**{f"_{k}": x.over(**over) for k, x in found.items()})
+    return t.mutate(deff=design_effect(*(t[f"_{k}"] for k in found), tells)).drop("u", "m", "of_cluster", *(f"_{k}" for k in found))
+
+
+def _clustered_quantile(c: ibis.Table, groups: list[str], p: float) -> ibis.Table:
+    "Ranked cases with `deff`, the design effect of the curve where the share p has ended."
+    over = dict(group_by=[c[k] for k in groups])
+    c = c.mutate(at_level=_crossing(c, c.surv, 1 - p, lambda x: x.over(**over)))
+    c = c.mutate(v_level=(c.x <= c.at_level).ifelse(c.v, ibis.null("float64")).max().over(**over))
+    ended = c.closed & (c.r > 1) & (c.x <= c.at_level)
+    u = ended.fill_null(False).ifelse(1 / c.r.cast("float64"), 0.0) - ibis.least(c.v, ibis.coalesce(c.v_level, c.v))
+    return _together(c, groups, u, p * (1 - p)).drop("at_level", "v_level")
+
+
 def km_quantiles(
-    t: ibis.Table,  # rows with `keys`, `x` and `closed`, as `km_curve`
+    t: ibis.Table,  # rows with `keys`, `x` and `closed`, as `km_curve`; with `cluster` where rows hang together
     keys: list[str],  # columns of the groups
     q: Sequence[float] = (0.5,),  # shares that have ended: 0.9 asks by when nine tenths had
-) -> pd.DataFrame:  # keys, q, n, n_open, value, low, high
+) -> pd.DataFrame:  # keys, q, n, n_open, value, low, high, and `deff` where rows hang together
     "Kaplan-Meier quantiles with log-log intervals, by group; null where the curve or its band does not come down that far."
-    t, groups = _grouped(t, keys, "x", "closed")
-    c, values = _banded(_ranked(t, groups)), dict(value="surv", low="low", high="high")
-    found = {f"{name}{i}": _crossing(c, c[s], 1 - p) for i, p in enumerate(q) for name, s in values.items()}
+    clustered = ["cluster"] if "cluster" in t.columns else []
+    t, groups = _grouped(t, keys, "x", "closed", *clustered)
+    c, values = _ranked(t, groups), ["value", "low", "high", *(["deff"] if clustered else [])]
+    found: dict[str, Any] = {}
+    for i, p in enumerate(q):
+        if clustered:
+            c = _clustered_quantile(c, groups, p).rename({f"deff{i}": "deff"})
+    for i, p in enumerate(q):
+        curves = dict(value=c.surv) | _band(c, c.v * c[f"deff{i}"] if clustered else c.v)
+        found |= {f"{name}{i}": _crossing(c, s, 1 - p, lambda x: x) for name, s in curves.items()}
+        found |= {f"deff{i}": c[f"deff{i}"].max()} if clustered else {}
     sizes: dict[str, Any] = dict(n=c.count(), n_open=(~c.closed).sum().fill_null(0))
     f = c.aggregate(by=[c[k] for k in groups], **sizes, **found).execute()
     parts = [f[[*groups, "n", "n_open"]].assign(q=p, **{k: f[f"{k}{i}"].astype(float) for k in values}) for i, p in enumerate(q)]
@@ -102,16 +137,20 @@ def km_quantiles(
 
 # %% ../../nbs/indicators/lifetable.ipynb #c014
 def restricted_mean(
-    t: ibis.Table,  # rows with `keys`, `x` and `closed`, as `km_curve`
+    t: ibis.Table,  # rows with `keys`, `x` and `closed`, as `km_curve`; with `cluster` where rows hang together
     keys: list[str],  # columns of the groups
     tau: float,  # up to here, in the unit of `x`
-) -> pd.DataFrame:  # keys, n, n_open, value, low, high, se, tau
+) -> pd.DataFrame:  # keys, n, n_open, value, low, high, se, tau, and `deff` where rows hang together
     "Mean of min(x, tau) by group; null where the longest case is open and shorter than tau, no interval where nothing ended before tau."
-    t, groups = _grouped(t, keys, "x", "closed")
+    clustered = ["cluster"] if "cluster" in t.columns else []
+    t, groups = _grouped(t, keys, "x", "closed", *clustered)
     lt = _ranked(t, groups)
     to: Any = ibis.least(lt.x, float(tau))
     lt = lt.mutate(to=to, area=lt.surv * (ibis.least(ibis.coalesce(lt.after, float(tau)), float(tau)) - to))
     lt = lt.mutate(rest=lt.area.sum().over(**_by_risk(lt, groups, rows=(0, None))))
+    if clustered:
+        ends, so_far = lt.closed & (lt.r > 1), (lt.rest * lt.g).sum().over(**_by_risk(lt, groups, rows=(None, 0)))
+        lt = _together(lt, groups, ends.ifelse(lt.rest / lt.r, 0.0) - so_far, 0.1)
     f = lt.aggregate(
         by=[lt[k] for k in groups],
         n=lt.count(),
@@ -119,9 +158,10 @@ def restricted_mean(
         value=lt.to.min() + lt.area.sum(),
         v=(lt.rest * lt.rest * lt.g).sum(),
         known=(lt.surv.min() == 0) | (lt.x.max() >= float(tau)),
+        **(dict(deff=lt.deff.max()) if clustered else {}),
     ).execute()
     known = f.known.eq(True)
-    value, se = f.value.astype(float).where(known), np.sqrt(f.v.astype(float)).where(known)
+    value, se = f.value.astype(float).where(known), np.sqrt(f.v.astype(float) * f.get("deff", 1.0)).where(known)
     half = Z * se.where(se > 0)
     f = f.assign(value=value, low=value - half, high=value + half, se=se, tau=float(tau)).drop(columns=["v", "known"])
     return (f.sort_values(groups, ignore_index=True) if keys else f).rename(columns=dict(zip(groups, keys)))

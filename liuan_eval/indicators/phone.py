@@ -102,6 +102,9 @@ class Answers(Rate):
     def _value(self, t: ibis.Table, level: str) -> Any:
         return bound(t, self._asks(level)[0]).cast("float64")
 
+    def _worth(self, log: CaseLog, x: Any) -> Any:
+        return ibis.cases((x == 1, 1.0), ((x > 0) & (x < 1), float(log.mapping.basically_satisfied or 0)), else_=0.0)
+
     def _sums(self, x: Any, counts: Any) -> dict[str, Any]:
         whole, part = (x == 1) & counts, (x > 0) & (x < 1) & counts
         return dict(numerator=whole.sum().fill_null(0), denominator=x.count(where=counts), part=part.sum().fill_null(0))

@@ -31,7 +31,7 @@ _OWN = dict(
     spells=("unit", "exit", "next_unit", "return_reason"),
     cases=("unit", "first_unit", "resolver", "course"),
 )
-_NO_GROUP = ("case", "submitted_at", "due_at", "extended_due_at", "closed_at", "person_key")
+_NO_GROUP = ("case", "submitted_at", "due_at", "extended_due_at", "closed_at", "person_key", "episode")
 
 
 @face

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['ENOUGH', 'MOVED', 'SIGNS', 'last_days', 'hazard', 'expected_curve', 'excess_on_last_day', 'bunching', 'newcombe',
-           'exclusions', 'Sign', 'signs', 'calibrate']
+           'exclusions', 'Sign', 'signs', 'calibrate', 'promises']
 
 # %% ../../nbs/judge/gaming.ipynb #c003
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +19,14 @@ from ibis import _
 
 from ..custody.milestones import deadlines
 from ..indicators.phone import calls
-from ..indicators.rows import named_table, rows
+from ..indicators.rows import columns_of, named_table, rows
 from ..indicators.shapes import missing, wilson
 from ..intake.log import CaseLog
-from .compare import dispersion
+from .compare import CASE_MIX, expected, held_by_several
+from .peers import HEAVY, against_peers
 from ..metrics import available, compute
 from ..truth.city import DEPARTMENTS, City, simulate
-from ..truth.trials import monte_carlo
+from ..truth.trials import NOT_SAID, Promise, monte_carlo
 from ..words.face import face
 from ..words.text import DATA, LogError, Text
 
@@ -95,18 +97,18 @@ def _fitted(h: pd.DataFrame, limit: int) -> dict[str, float] | None:
     p = float(1 / (1 + np.exp(-at @ fit.params)))
     steep = r * p * (1 - p)
     curve = float(steep**2 * (at @ fit.cov_params() @ at))
-    return dict(d=d, e=r * p, chance=steep, own=d * (1 - d / r), curve=curve, chi2=float(fit.pearson_chi2), df=int(fit.df_resid))
+    return dict(d=d, r=r, e=r * p, chance=steep, own=d * (1 - d / r), curve=curve, chi2=float(fit.pearson_chi2), df=int(fit.df_resid))
 
 
 def excess_on_last_day(
     counts: pd.DataFrame,  # limit_days, day, closed, n
-) -> dict[str, float] | None:  # closings, expected, value (their ratio), low, high, p, limits
+) -> dict[str, float] | None:  # closings, expected, value (their ratio), low, high, p, limits, at_risk (cases open that day)
     "Closings on the last day over what a smooth curve expects, all limits together; None where no limit has enough cases."
     from scipy.stats import t as student
 
     size = counts.groupby("limit_days").closed.sum()
     found = [f for x in size.index[size >= ENOUGH] if (f := _fitted(hazard(counts, int(x)), int(x)))]
-    s = pd.DataFrame(found, columns=["d", "e", "chance", "own", "curve", "chi2", "df"])
+    s = pd.DataFrame(found, columns=["d", "r", "e", "chance", "own", "curve", "chi2", "df"])
     d, e, df = float(s.d.sum()), float(s.e.sum()), int(s["df"].sum())
     if e < 5:  # too few for a t test
         return None
@@ -115,14 +117,14 @@ def excess_on_last_day(
     half = student.ppf(0.975, df) * np.sqrt(own)
     p = float(student.sf((d - e) / np.sqrt(null), df)) if null > 0 else float("nan")
     bounds = dict(low=float(max(d - half, 0) / e), high=float((d + half) / e))
-    return dict(closings=d, expected=e, value=d / e) | bounds | dict(p=p, limits=len(found))
+    return dict(closings=d, expected=e, value=d / e) | bounds | dict(p=p, limits=len(found), at_risk=float(s.r.sum()))
 
 # %% ../../nbs/judge/gaming.ipynb #n007
 @face
 def bunching(
     log: CaseLog,  # with due dates and closings
     by: str | None = None,  # `unit`, or another column of cases
-) -> pd.DataFrame:  # by, closings, expected, value, low, high, p, limits; groups with too few cases have no row
+) -> pd.DataFrame:  # by, closings, expected, value, low, high, p, limits, at_risk; groups with too few cases have no row
     "Closings on the last day of the limit, observed over expected, on the working clock; raises `LogError` without due dates or closings."
     if lack := missing(log, "on_time_rate"):
         raise LogError(
@@ -132,7 +134,7 @@ def bunching(
     f = last_days(log, [by] if by else [])
     groups = f.groupby(by, sort=False) if by else [(None, f)]
     found = [({by: g} if by else {}) | r for g, c in groups if (r := excess_on_last_day(c[_COUNTS]))]
-    columns = [*([by] if by else []), "closings", "expected", "value", "low", "high", "p", "limits"]
+    columns = [*([by] if by else []), "closings", "expected", "value", "low", "high", "p", "limits", "at_risk"]
     return pd.DataFrame(found, columns=columns)
 
 # %% ../../nbs/judge/gaming.ipynb #c010
@@ -220,22 +222,29 @@ SIGNS = dict(
 )
 
 # %% ../../nbs/judge/gaming.ipynb #n012
-def _against_rest(f: pd.DataFrame, minimum: int) -> pd.DataFrame:
-    "Units of one rate against the rest of the city: rest, p (mid-P, one-sided, widened for over-dispersion)."
-    from scipy.stats import binom, norm
+def _mixed(log: CaseLog, name: str, minimum: int) -> pd.DataFrame:
+    "Units of one rate with what their mix of cases leads one to expect: rest (as a rate), and observed, size and expected in effective cases."
+    mix = [c for c in CASE_MIX if c in columns_of(log, ("cases",))]
+    f = compute(log, name, by=["unit", *mix]).rename(columns=dict(numerator="passed", denominator="n"))
+    f = f[f.n.fillna(0) > 0].astype(dict(passed=float, n=float) | dict.fromkeys(mix, "string")).fillna(dict.fromkeys(mix, "?"))
+    t = compute(log, name, by="unit")
+    t = t[t.denominator.fillna(0) >= max(minimum, 1)].astype(dict(numerator=float, denominator=float))
+    if f.passed.sum() in (0, f.n.sum()):
+        return t.assign(rest=t.value, observed=t.numerator, size=t.denominator, expected=np.nan)
+    e = t.unit.map(expected(f, held_by_several(f, mix))[0].set_index("unit").expected)
+    deff = t["deff"].fillna(1) if "deff" in t else 1.0
+    return t.assign(rest=e / t.denominator, observed=t.numerator / deff, size=t.denominator / deff, expected=e / deff)
 
-    f = f[f.denominator.fillna(0) >= max(minimum, 1)]
-    x, n = f.numerator.to_numpy(float), f.denominator.to_numpy(float)
-    others = n.sum() - n
-    rest = np.where(others > 0, (x.sum() - x) / np.where(others > 0, others, 1), np.nan)
-    f, x, n, rest = f[others > 0], x[others > 0], n[others > 0], rest[others > 0]
-    z = norm.isf(np.clip(binom.sf(x, n, rest) + binom.pmf(x, n, rest) / 2, 1e-300, 1 - 1e-16))
-    wide = np.sqrt(max(dispersion(z)[1], 1.0)) if len(z) else 1.0
-    return f.assign(rest=rest, p=norm.sf(z / wide))
+
+def _last_days(log: CaseLog) -> pd.DataFrame:
+    "Closings on the last day of the city, with a null of its own, and of its units."
+    city, units = bunching(log).assign(unit=None), bunching(log, "unit").assign(p=np.nan)
+    t = pd.concat([city, units], ignore_index=True).rename(columns=dict(closings="numerator", expected="denominator"))
+    return t.assign(rest=1.0, observed=t.numerator, size=t.at_risk, expected=t.denominator)
 
 
 def _unhappy_left_out(log: CaseLog, minimum: int) -> pd.DataFrame:
-    "By unit and for all: left out among the dissatisfied at the first call, against the unit's other rated cases."
+    "Left out among the dissatisfied at the first call, and what is left out of the other rated cases: the city by Fisher's exact test, and its units."
     from scipy.stats import fisher_exact
 
     t = rows(log, ["unit"], ("cases",), _.satisfied.notnull(), calls(log))[0]
@@ -243,42 +252,83 @@ def _unhappy_left_out(log: CaseLog, minimum: int) -> pd.DataFrame:
     f = t.group_by("unit").agg(n=t.count(), bad=t.unhappy.sum(), out=t.out.sum(), both=(t.unhappy * t.out).sum()).execute()
     f = named_table(log, f, ["unit"])
     f = pd.concat([f[["n", "bad", "out", "both"]].sum().to_frame().T.assign(unit=None), f[f.bad >= max(minimum, 1)]], ignore_index=True)
-    good = f.n - f.bad
-    p = [fisher_exact([[b, d - b], [o - b, g - (o - b)]], alternative="greater").pvalue for b, d, o, g in zip(f.both, f.bad, f.out, good)]
-    return pd.DataFrame(dict(unit=f.unit, numerator=f.both, denominator=f.bad, rest=(f.out - f.both) / good.where(good > 0), p=p))
+    good, other = f.n - f.bad, f.out - f.both
+    c = f.iloc[0]
+    p = fisher_exact([[c.both, c.bad - c.both], [other[0], good[0] - other[0]]], alternative="greater").pvalue
+    u = pd.DataFrame(dict(unit=f.unit, numerator=f.both, denominator=f.bad, rest=other / good.where(good > 0), observed=f.both, size=f.bad))
+    low, high = wilson(u.numerator, u.denominator)
+    u = u.assign(expected=f.bad * (other + 0.5) / (good + 1), p=[p] + [np.nan] * (len(u) - 1))
+    return u.assign(value=u.numerator / u.denominator.where(u.denominator > 0), low=low, high=high)
 
 # %% ../../nbs/judge/gaming.ipynb #n015
+_SIGN = ["sign", "unit", "numerator", "denominator", "value", "low", "high", "rest", "observed", "size", "expected", "p"]
+
+
 def _parts(log: CaseLog) -> list[pd.DataFrame]:
-    "The tests of each sign that the log can show."
+    "What is counted for each sign that the log can show: the city, with a p where it has a null of its own, and units."
     can, least, parts = set(available(log)[0]), log.mapping.minimum, []
     if "on_time_rate" in can:
-        b = pd.concat([bunching(log).assign(unit=None), bunching(log, "unit")], ignore_index=True)
-        parts.append(b.rename(columns=dict(closings="numerator", expected="denominator")).assign(sign="last_day", rest=1.0))
-    for name in SIGNS:
-        if name in can:
-            parts.append(_against_rest(compute(log, name, by="unit"), least).assign(sign=name))
+        parts.append(_last_days(log).assign(sign="last_day"))
+    parts += [_mixed(log, name, least).assign(sign=name) for name in SIGNS if name in can]
     if {"satisfaction_rate", "exclusion_rate"} <= can:
-        u = _unhappy_left_out(log, least).assign(sign="excluded_unhappy")
-        low, high = wilson(u.numerator, u.denominator)
-        parts.append(u.assign(value=u.numerator / u.denominator.where(u.denominator > 0), low=low, high=high))
-    return parts
+        parts.append(_unhappy_left_out(log, least).assign(sign="excluded_unhappy"))
+    return [x.reindex(columns=_SIGN).astype({c: float for c in _SIGN[2:]}) for x in parts]
+
+
+def _judged(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    "All signs with p, the spread of the units, and how heavy its tails are; units that cannot be judged have no row."
+    units = [x[x.unit.notna() & (x.expected > 0) & (x.expected < x["size"])] for x in parts]
+    units = [u for u in units if len(u) > 1]
+    found = against_peers([u[["unit", "observed", "size", "expected"]] for u in units])
+    held = [u.assign(p=p.units.above.to_numpy(), spread=p.sd, heavy=p.units.heavy.to_numpy()) for u, p in zip(units, found)]
+    city = [x[x.unit.isna() & x.p.notna()] for x in parts]
+    columns = [*(c for c in _SIGN if c not in ("observed", "size", "expected")), "spread", "heavy"]
+    t = [x.reindex(columns=columns) for x in (*city, *held) if len(x)]
+    return pd.concat(t, ignore_index=True) if t else pd.DataFrame(columns=columns)
 
 
 @face
 def signs(
     log: CaseLog,  # what it lacks is not tested
-) -> pd.DataFrame:  # sign, unit (None: all), numerator, denominator, value, low, high, rest, p, p_holm, marked
-    "All signs that the log can show, by unit, with one error rate for the whole table; units below the mapping's minimum are not tested."
+) -> pd.DataFrame:  # sign, unit (None: all), numerator, denominator, value, low, high, rest, p, spread, heavy, p_holm, marked
+    "All signs that the log can show, each unit against the spread of the others, with one error rate for the whole table; marked is what is worth opening; units below the mapping's minimum are not tested."
+    return _marks(_judged(_parts(log)))
+
+
+def _marks(t: pd.DataFrame) -> pd.DataFrame:
+    "Tests with one error rate for all; where tails are heavy nothing is marked."
     from statsmodels.stats.multitest import multipletests
 
-    columns = ["sign", "unit", "numerator", "denominator", "value", "low", "high", "rest", "p"]
-    parts = [x[columns].astype({c: float for c in columns[2:]}) for x in _parts(log)]
-    t = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    t = t[t.p.notna()].reset_index(drop=True)
-    holm = multipletests(t.p, method="holm")[1] if len(t) else []
-    return t.assign(p_holm=holm, marked=np.asarray(holm) < 0.05).sort_values("p", kind="stable", ignore_index=True)
+    holm = multipletests(t.p, method="holm")[1] if len(t) else np.zeros(0)
+    marked = (np.asarray(holm) < 0.05) & ~(t.heavy.astype(float) >= HEAVY)
+    return t.assign(p_holm=holm, marked=marked).sort_values("p", kind="stable", ignore_index=True)
 
 # %% ../../nbs/judge/gaming.ipynb #c019
+_HONEST = {"alike": 0.0, "sd 0.1": 0.1, "sd 0.2": 0.2, "sd 0.4": 0.4, "few cases": 0.2, "heavy tails": 0.17, "two kinds": 0.2}
+
+
+def _counts(world: str, cheats: int, seed: int) -> list[pd.DataFrame]:
+    "Six rates of forty units; the first so many units play in the second rate."
+    from scipy.special import expit, logit
+
+    rng, sd = np.random.default_rng([7, list(_HONEST).index(world), seed]), _HONEST[world]
+    n = rng.integers(*((30, 80) if world == "few cases" else (60, 600)), (6, 40))
+    b = sd * (rng.standard_t(3, n.shape) if world == "heavy tails" else rng.standard_normal(n.shape))
+    b[:, 36:] += 0.6 * (world == "two kinds")
+    b[1, :cheats] += 1.5
+    x = rng.binomial(n, expit(logit([[0.05], [0.1], [0.15], [0.2], [0.3], [0.03]]) + b))
+    pairs = [dict(unit=np.arange(40), observed=o, size=k, expected=k * o.sum() / k.sum()) for o, k in zip(x, n)]
+    return [pd.DataFrame(p).assign(sign=str(i)) for i, p in enumerate(pairs)]
+
+
+def _city(world: str, cheats: int, seed: int) -> dict:
+    "One city: whether an innocent unit is marked, and which share of those that play."
+    t = _marks(_judged([x.reindex(columns=_SIGN) for x in _counts(world, cheats, seed)]))
+    plays = (t.sign == "1") & t.unit.lt(cheats)
+    found = {"of those that play, marked": t.marked[plays].mean()} if cheats else {}
+    return {"some innocent unit marked": t.marked[~plays].any(), "no unit can be marked": (t.heavy >= HEAVY).all()} | found
+
+# %% ../../nbs/judge/gaming.ipynb #n023
 _PLAYS = {"nobody": (), "two departments": ("市监七局", "人社八局"), "all departments": tuple(DEPARTMENTS)}
 
 
@@ -290,16 +340,41 @@ def _played(world: str, seed: int) -> CaseLog:
 
 
 def _marked(world: str, seed: int) -> pd.DataFrame:
-    "One city: by sign (`any`: all of them) and who is tested, the tests and the shares of them with p below 5 % and marked, and whether any is marked."
+    "One city: by sign (`any`: all of them) and who is tested, the share of tests that are marked, and whether any is."
     t = signs(_played(world, seed))
     who = np.where(t.unit.isna(), "city", np.where(t.unit.isin(_PLAYS[world]), "plays", "does not"))
-    t = pd.concat([t.assign(who=who), t.assign(who=who, sign="any"), t.assign(who="all", sign="any")])
-    g = t.assign(low=t.p < 0.05).groupby(["sign", "who"])
-    f = g.agg(tests=("p", "size"), below_5_percent=("low", "mean"), marked=("marked", "mean"), any_mark=("marked", "max"))
-    return f.reset_index().assign(world=world)
+    t = pd.concat([t.assign(who=who), t.assign(who=who, sign="any")])
+    f = t.groupby(["sign", "who"]).agg(marked=("marked", "mean"), any_mark=("marked", "max")).reset_index()
+    return f.assign(world=world)
+
+
+def _trials(seeds: Sequence[int], whole: Sequence[int]) -> pd.DataFrame:
+    "Counts on so many seeds, a fifth of them where some play, and whole cities on so many."
+    kinds = [(w, c, s) for w in _HONEST for c in (0, 1, 3) for s in (seeds if c == 0 else seeds[: len(seeds) // 5])]
+    counts = [dict(world=w, sign="any", who=f"{c} play") | _city(w, c, s) for w, c, s in kinds]
+    cities = pd.concat([_marked(w, s) for w in _PLAYS for s in whole])
+    return pd.concat([monte_carlo(t, ["world", "sign", "who"]) for t in (pd.DataFrame(counts), cities)], ignore_index=True)
 
 
 def calibrate() -> pd.DataFrame:  # world, sign, who, measure, worlds, value, se
-    "How often signs speak up in forty cities where nobody plays to the indicators, and in ten each where two or all departments do; about five minutes."
-    cities = [("nobody", seed) for seed in range(40)] + [(w, seed) for w in list(_PLAYS)[1:] for seed in range(10)]
-    return monte_carlo(pd.concat([_marked(*city) for city in cities]), ["world", "sign", "who"])
+    "How often innocent units are marked, and those that play found: 200 tables of counts of each kind (40 where some play) and three whole cities of each; about three minutes."
+    return _trials(range(200), range(3)).dropna(subset="value")
+
+# %% ../../nbs/judge/gaming.ipynb #n024
+def promises() -> list[Promise]:
+    "What the marks promise of cities in which nobody plays, and what was measured."
+    t = pd.read_csv(DATA / "calibration" / "gaming.csv").query("who == '0 play' and measure == 'some innocent unit marked'")
+    what = Text("全城无人弄虚作假而有单位被标出（六项指标、40 个单位）", "some unit marked where nobody plays (six rates, forty units)")
+    said = Text(
+        "表列 heavy 与通报一句：尾部重或有两类单位时，标出的只是最不寻常的",
+        "column `heavy`, and a sentence of the bulletin: with heavy tails or two kinds of unit the marked are only the most unusual",
+    )
+    when = {
+        "alike": Text("单位相同", "units alike"),
+        "few cases": Text("单位诚实地相差 0.2，每单位 30–80 件", "units differ honestly by 0.2, 30-80 cases each"),
+        "heavy tails": Text("单位差异尾部重（t3）", "units differ with heavy tails (t3)"),
+        "two kinds": Text("十分之一的单位工单更难（+0.6）", "a tenth of units with harder cases (+0.6)"),
+    } | {f"sd {s}": Text(f"单位诚实地相差 {s}（对数优势）", f"units differ honestly by {s} on the log odds") for s in ("0.1", "0.2", "0.4")}
+    warned = ("heavy tails", "two kinds")
+    rows = zip(t.world, t.value, t.worlds)
+    return [Promise(what, "family", when[w], 0.05, value, n, said if w in warned else NOT_SAID) for w, value, n in rows]

@@ -238,7 +238,7 @@ def each_reading(
     ]
     return Text(
         "{n:,} 件工单看不出是共同办理还是来回转手：{each}。在映射中写明 together 即可改变读法。",
-        "{n:,} cases do not tell whether units held them together or passed them to and fro: {each}. The key together in the mapping chooses.",
+        "Cases that do not tell whether units held them together or passed them to and fro: {n:,}. The readings: {each}. The key together in the mapping chooses.",
     ).format(n=int(n), each=Text("；".join(t.zh for t in each), "; ".join(t.en for t in each)))
 
 # %% ../../nbs/report/study.ipynb #n006

@@ -9,6 +9,7 @@ __all__ = ['OUTCOMES', 'HOURS_SD', 'Province', 'drawn', 'bulletins', 'true_effec
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,7 @@ class Province:
     noisy: float = 1.0  # ratio of the treated city's wobble to that of the others
     common: float = 1.0  # ratio of the common shocks' standard deviation to the wobble
     cases: float = 18.0  # a day, in a middling city
+    apart: float = 0.6  # standard deviation of the cities' levels of shares, on the log-odds; 0: near one level
     recording: dict[int, tuple[str, float]] = field(
         default_factory=lambda: {4: ("2022-07-01", 1.25)}
     )  # city -> day from which it counts more, ratio
@@ -86,6 +88,8 @@ def _links(p: Province, indicator: str, period: str) -> tuple[pd.PeriodIndex, np
     n, on = p.controls + 1, partial(_on, p.start, p.end, period)
     x = o.level + np.concatenate([[0], o.spread * rng.standard_normal(p.controls)]) + ar1(rng, len(t), p.rho, p.common * o.wobble, 1)
     x = x + ar1(rng, len(t), p.rho, o.wobble, n) * np.where(np.arange(n) == 0, p.noisy, 1)
+    if o.link == "logit":
+        x = x + p.apart * np.random.default_rng([p.seed, 97, OUTCOMES.index.get_loc(indicator)]).standard_normal(n)
     x = x + o.reform * on(p.reform)[:, None]
     x = x + o.outbreak * np.outer(on(*p.outbreak), np.arange(n) < p.outbreak_cities)
     x[:, 0] += p.effect * o.campaign * on(p.campaign)
@@ -137,13 +141,14 @@ def _of_city(p: Province, i: int, indicator: str, table: tuple) -> pd.DataFrame:
 
 # %% ../../nbs/truth/province.ipynb #x001
 def bulletins(
-    p: Province | None = None,  # what is planted; None: the province of the examples
+    p: Province | None = None,  # what is planted; None: the province of the embedded sample, whose cities start near one level
     period: str = "month",  # day, week, month, quarter, year
     indicators: Sequence[str] | None = None,  # of `OUTCOMES`; None: all
     treated: bool = False,  # also the treated city, as `city`
 ) -> pd.DataFrame:  # unit, period, indicator, numerator, denominator, value, note
     "What the cities publish, one row per city, period and indicator; raises `LogError` for an outcome that is not simulated."
-    p, cities = p or Province(), range(0 if treated else 1, (p or Province()).controls + 1)
+    p = p or Province(apart=0.0)
+    cities = range(0 if treated else 1, p.controls + 1)
     tables = {i: drawn(p, i, period) for i in (indicators if indicators is not None else OUTCOMES.index)}
     rows = [_of_city(p, i, indicator, t) for indicator, t in tables.items() for i in cities]
     return pd.concat(rows, ignore_index=True).astype({"note": "str"})
@@ -153,13 +158,20 @@ def true_effect(
     p: Province,  # what is planted
     indicator: str,  # of `OUTCOMES`
     period: str = "week",  # day, week, month, quarter, year
-) -> float:  # mean over the periods after the start: a difference, for volumes a ratio
-    "What the campaign truly did to the treated city, counting noise apart."
+    scale: Literal["points", "ratio", "odds"]
+    | None = None,  # None: as estimates tell it, a share in points, a volume and a wait as a ratio
+) -> float:  # mean over the periods after the start
+    "What the campaign truly did to the treated city, counting noise apart; raises `LogError` for odds of what is no share."
+    share = OUTCOMES.loc[indicator, "link"] == "logit"
+    scale = scale or ("points" if share else "ratio")
+    if scale == "odds" and not share:
+        raise LogError(f"“{indicator}”不是比例，没有优势比。", f"'{indicator}' is no share: it has no odds.")
     t, x = _links(p, indicator, period)
     _t, without = _links(replace(p, effect=0.0), indicator, period)
     after = np.asarray(t.start_time >= p.campaign)
     a, b = x[after, 0], without[after, 0]
-    if indicator == "n_cases":
-        return float(np.exp((a - b).mean()))
-    inverse = np.exp if OUTCOMES.loc[indicator, "link"] == "log" else lambda v: 1 / (1 + np.exp(-v))
-    return float((inverse(a) - inverse(b)).mean())
+    inverse = (lambda v: 1 / (1 + np.exp(-v))) if share else np.exp
+    if scale == "points":
+        return float((inverse(a) - inverse(b)).mean())
+    link = np.log(inverse(a) / inverse(b)) if scale == "ratio" else a - b
+    return float(np.exp(link.mean()))

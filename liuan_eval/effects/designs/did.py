@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..cluster import cr2, wild_bootstrap
+from ..cluster import unit_changes, wild_bootstrap
 from .registry import design
 from .series import ROUNDING, TOO_SHORT, common, gap, gap_path, result, scaled, still
-from ..estimate import NAN, STILL, Assumption, Estimate, same, t_interval
+from ..estimate import NAN, STILL, Assumption, Estimate, p_text, same, t_interval
 from ..panel import Panel
 from ...words.text import Text
 
@@ -60,10 +60,9 @@ def _leads(panel: Panel) -> Assumption:
 # %% ../../../nbs/effects/designs/did.ipynb #d001
 def _inference(c: pd.DataFrame) -> tuple[Any, dict[str, float]]:
     "CR2 of the treatment in changes by unit, and what the wild bootstrap says beside it."
-    X = np.column_stack([np.ones(len(c)), c.treated])
-    f = cr2(X, c.change, range(len(c))).iloc[1]
+    X, f = np.column_stack([np.ones(len(c)), c.treated]), unit_changes(c.change, c.treated)
     t, wild, least = wild_bootstrap(X, c.change, range(len(c)), 1)
-    return f, dict(df=float(f.df), wild_t=t, wild_p=wild, wild_smallest_p=least)
+    return f, dict(df=f["df"], wild_t=t, wild_p=wild, wild_smallest_p=least)
 
 # %% ../../../nbs/effects/designs/did.ipynb #x001
 @design("did", Text("双重差分", "difference in differences"), compares=True, studied=False, runs=0)
@@ -80,7 +79,11 @@ def did(
         f["low"],
         f["high"],
         method=Text("双重差分（双向固定效应）", "difference in differences (two-way fixed effects)"),
-        inference=NO_INFERENCE if why else Text("CR2，Satterthwaite 自由度", "CR2 with Satterthwaite's degrees of freedom"),
+        inference=NO_INFERENCE
+        if why
+        else Text(
+            "CR2，取 Satterthwaite 与 Welch 自由度之较小者", "CR2 with the smaller of Satterthwaite's and Welch's degrees of freedom"
+        ),
         p=float(f["p"]),
         se=float(f["se"]),
         refused=why,
@@ -110,7 +113,7 @@ MANY_LEADS = Text(
 
 def _joint(r: dict[str, float] | None, why: Text | None) -> Assumption:
     "The joint test of the leads in words: it can speak against parallel trends, never for them."
-    found = (FEW_UNITS if why else MANY_LEADS) if r is None else same(f"F({r['df1']:.0f}, {r['df2']:.0f}) = {r['F']:.2f}, p = {r['p']:.3f}")
+    found = (FEW_UNITS if why else MANY_LEADS) if r is None else same(f"F({r['df1']:.0f}, {r['df2']:.0f}) = {r['F']:.2f}, {p_text(r['p'])}")
     return Assumption(
         Text("活动前各期系数均为零", "all leads are zero"),
         Text(

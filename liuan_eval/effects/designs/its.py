@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from .registry import design
-from .series import RHO, TOO_SHORT, back, by_p, facts, gap, scale_of, scaled, unit_root, white
-from ..errors import UNIT_ROOT, Fit, newey_west, newey_west_lags, nothing_left, ols, prais_winsten, reml_ar1
+from .series import RHO, TOO_SHORT, back, by_p, facts, gap, noise, scale_of, scaled, unit_root, unscaled, white
+from ..errors import Fit, UNIT_ROOT, newey_west, newey_west_lags, noisy_ar1, nothing_left, ols, prais_winsten, reml_ar1
 from ..estimate import STILL, UNTESTABLE, Assumption, Estimate, same, t_interval
 from ..panel import Panel
 from ...words.calendar import known_days
@@ -96,9 +96,15 @@ def terms(
     return independent(pd.DataFrame(x, index=panel.periods))
 
 # %% ../../../nbs/effects/designs/its.ipynb #c012
-Errors = Literal["reml", "prais", "nw", "ols", "quasipoisson", "binomial"]
+Errors = Literal["noise", "reml", "prais", "nw", "ols", "quasipoisson", "binomial"]
 Control = Literal["difference", "offset"]
-FITS = dict(reml=reml_ar1, prais=prais_winsten, nw=lambda y, X, at: newey_west(y, X), ols=lambda y, X, at: ols(y, X))
+FITS: dict[str, Callable[..., Fit]] = dict(
+    noise=noisy_ar1,
+    reml=lambda y, X, at, noise: reml_ar1(y, X, at),
+    prais=lambda y, X, at, noise: prais_winsten(y, X, at),
+    nw=lambda y, X, at, noise: newey_west(y, X),
+    ols=lambda y, X, at, noise: ols(y, X),
+)
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,8 @@ def observed(
 
 def _series_kind(panel: Panel, errors: Errors, control: Control | None) -> Kind:
     "What was observed, with errors that resemble their neighbours."
-    y = observed(panel, control)
-    return Kind(y, lambda v: back(panel, v), scale_of(panel) == "ratio", lambda X: FITS[errors](y, X, panel.positions()))
+    y, counted = observed(panel, control), noise(panel if control else panel.only(panel.treated))
+    return Kind(y, lambda v: unscaled(panel, v), scale_of(panel) == "ratio", lambda X: FITS[errors](y, X, panel.positions(), counted))
 
 
 def _glm(name: Text, model: Callable[[np.ndarray], Any], seen: np.ndarray, lags: int | None) -> Callable[[np.ndarray], Fit]:
@@ -181,8 +187,8 @@ def _bend(x: pd.DataFrame, y: np.ndarray, before: np.ndarray, at: np.ndarray) ->
     z, _more = independent(base.assign(square=base.trend**2))
     if "square" not in z or before.sum() < z.shape[1] + 4:
         return float("nan")
-    f = reml_ar1(y[before], z.to_numpy(), at[before])
-    return t_interval(f.beta[-1], f.se[-1], f.df)[2]
+    f = noisy_ar1(y[before], z.to_numpy(), at[before])
+    return f.interval(np.eye(z.shape[1])[-1])[2]
 
 
 NOTHING_ELSE = Text(
@@ -191,7 +197,10 @@ NOTHING_ELSE = Text(
 )
 ALONE = Text("没有对照城市便无法区分", "without other cities it cannot be told apart")
 STRAIGHT = Text("活动前为直线趋势", "the trend before was straight"), Text("活动前的二次项", "a quadratic term before the start")
-NOTHING_LEFT = Text("扣除 AR(1) 后没有自相关", "no autocorrelation is left after AR(1)"), Text("Ljung-Box 检验", "Ljung-Box")
+NOTHING_LEFT = (
+    Text("扣除 AR(1) 与噪声后没有自相关", "no autocorrelation is left after AR(1) and noise"),
+    Text("Ljung-Box 检验", "Ljung-Box"),
+)
 RETURNS = Text("序列会回到其趋势", "the series returns to its trend"), RHO
 ENOUGH = (
     Text("时期足够多", "there are periods enough"),
@@ -208,9 +217,9 @@ def _checks(
     panel: Panel, x: pd.DataFrame, fit: Fit, y: np.ndarray, control: Control | None, left: tuple[str, ...]
 ) -> tuple[Assumption, ...]:
     "What an interrupted time series takes for granted, and what could be checked."
-    p = white(fit.resid[1:] - fit.rho * fit.resid[:-1])
+    p = white(fit.unexplained)
     bend = _bend(x, y, ~panel.after, panel.positions())
-    curve = (STILL if fit.sigma == 0 else TOO_SHORT) if np.isnan(bend) else same(f"p = {bend:.2f}")
+    curve = (STILL if fit.sigma == 0 else TOO_SHORT) if np.isnan(bend) else by_p(bend)[0]
     dropped = Text(f"未使用：{'、'.join(left)}", f"left out: {', '.join(left)}")
     return (
         Assumption(NOTHING_ELSE, UNTESTABLE, ALONE, None if control else False),
@@ -239,7 +248,7 @@ def _coefficients(x: pd.DataFrame, fit: Fit, ratio: bool, level: float) -> pd.Da
     rows = []
     for c in [c for c in CHANGES if c in x]:
         i = list(x).index(c)
-        low, high, p = t_interval(fit.beta[i], fit.se[i], fit.df, level)
+        low, high, p = fit.interval(np.eye(len(fit.beta))[i], level)
         value = np.array([fit.beta[i], low, high])
         rows.append((c, *(np.exp(value) if ratio else value), fit.se[i], p))
     return pd.DataFrame(rows, columns=["term", "value", "low", "high", "se", "p"]).set_index("term")
@@ -277,7 +286,7 @@ def _estimand(panel: Panel, kind: Kind) -> Text:
 @design("its", Text("中断时间序列", "interrupted time series"))
 def its(
     panel: Panel,  # of one outcome
-    errors: Errors = "reml",  # how the errors are modelled
+    errors: Errors = "noise",  # how the errors are modelled
     slope: bool = True,  # a change of slope beside that of level
     harmonics: int = 2,  # of the year; 0: no season
     shocks: Sequence[tuple[str, str, str]] = (),  # first day, last day, name
@@ -297,8 +306,9 @@ def its(
     kind = _kind(panel, errors, control, lags)
     fit, c = kind.fit(x.to_numpy()), mean_effect(x, panel.after)
     value, se = float(c @ fit.beta), float(np.sqrt(c @ fit.cov @ c))
-    low, high, p = t_interval(value, se, fit.df, level)
-    value, low, high = (float(np.exp(v)) if kind.ratio else v for v in (value, low, high))
+    low, high, p = fit.interval(c, level)
+    on = np.array([value, low, high])
+    value, low, high = map(float, np.exp(on) if kind.ratio else back(panel, on))
     told: dict[str, Any] = dict(
         estimand=_estimand(panel, kind),
         value=value,
@@ -311,6 +321,7 @@ def its(
         level=level,
         scale="ratio" if kind.ratio else "difference",
         unit="" if kind.ratio else panel.unit,
+        odds=tuple(map(float, np.exp(on))) if scale_of(panel) == "odds" and not kind.ratio else None,
         n_control=len(panel.controls) if control else 0,
         refused=STILL if np.isnan(p) else None,
         path=_path(panel, x, fit, kind, level),

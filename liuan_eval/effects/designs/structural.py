@@ -15,7 +15,7 @@ import pandas as pd
 
 from .its import calendar
 from .registry import design
-from .series import back, by_p, common, result, scaled, still, white
+from .series import by_p, common, result, scaled, still, unscaled, white
 from ..estimate import NAN, Assumption, Estimate
 from ..panel import Panel
 from ...words.text import Text
@@ -79,8 +79,8 @@ def _path(panel: Panel, y: np.ndarray, center: np.ndarray, band: np.ndarray) -> 
     "One-step predictions before the start, the forecast after it, with the paths' band (2 x periods after)."
     center[:2] = np.nan  # the level is not known yet
     low, high = (np.r_[np.full(panel.n_before, np.nan), edge] for edge in band)
-    seen, expected = back(panel, y), back(panel, center)
-    low, high = seen - back(panel, high), seen - back(panel, low)
+    seen, expected = unscaled(panel, y), unscaled(panel, center)
+    low, high = seen - unscaled(panel, high), seen - unscaled(panel, low)
     return pd.DataFrame(dict(period=panel.periods, observed=seen, counterfactual=expected, effect=seen - expected, low=low, high=high))
 
 # %% ../../../nbs/effects/designs/structural.ipynb #u005
