@@ -264,7 +264,9 @@ def test_planted_shirkers_lead_where_units_are_held_against_others_and_hide_wher
     log = CaseLog.from_frame(made.events, cases=made.cases, callbacks=made.callbacks, mapping=mapping)
     u = compare.compare_units(log, ["channel", "request_type", "month"]).units.query("n >= 50").set_index("unit")
     assert set(u.index[:4]) == set(SHIRKERS) and (u.ratio[:4] > 1).all() and (u.own_share[:4] < 0.1).all()
-    assert not u.outside[4:].isin(["+95", "+99.8"]).any() and u.outside[:4].eq("+95").any()  # four of twenty are a crowd: they widen each other's limits
+    assert (
+        not u.outside[4:].isin(["+95", "+99.8"]).any() and u.outside[:4].eq("+95").any()
+    )  # four of twenty are a crowd: they widen each other's limits
     topic = compare.compare_units(log).units.set_index("unit").loc[list(SHIRKERS)]  # one owner a topic
     assert (topic.own_share > 0.6).all() and (topic.ratio < 0.6 * u.ratio[topic.index]).all()
 

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from liuan_eval.judge import ranks
-from liuan_eval.judge.ranks import among_best, band_words, bands, likely_places, normal_draws, own_places, places_left, surely_better, surely_higher
+from liuan_eval.judge.ranks import (
+    among_best,
+    band_words,
+    bands,
+    likely_places,
+    normal_draws,
+    own_places,
+    places_left,
+    surely_better,
+    surely_higher,
+)
 
 SHOWN = ["Japan", "Korea", "Estonia", "Netherlands", "United States"]
 
