@@ -216,7 +216,7 @@ def test_a_unit_far_out_does_not_stretch_the_limits_that_judge_it():
 
 
 def test_cities_are_what_they_are_called_and_what_is_promised_of_them_is_kept_or_said():
-    x, n, e = compare._thirty("sd 0.2, two worse", 1)
+    x, _n, e = compare._thirty("sd 0.2, two worse", 1)
     assert len(x) == 30 and np.isclose(e.sum(), x.sum()) and (x / e)[28:].min() > 1.3
     assert abs(np.mean([np.log(x / e).std() for x, _n, e in (compare._thirty("sd 0.3", s) for s in range(20))]) - 0.38) < 0.08
     assert len(compare.promises()) == 5 and all(p.kept or p.said.en for p in compare.promises())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from chinese_calendar import is_workday
-from scipy.stats import binom, fisher_exact
+from scipy.stats import fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from liuan_eval.intake.log import CaseLog
