@@ -427,7 +427,7 @@ def calibrate() -> pd.DataFrame:  # table, world, measure, worlds, value, se
     "Whether intervals of totals and of reliability, and sets of places, hold the truth as often as they claim, in 100 simulated tables of each kind; about a minute."
     return _trials(range(100))
 
-# %% ../../nbs/judge/scorecard.ipynb #n030
+# %% ../../nbs/judge/scorecard.ipynb #n033
 def promises() -> list[Promise]:
     "What totals, bands and reliability promise, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "scorecard.csv").set_index(["measure", "world"])

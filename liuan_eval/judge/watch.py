@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ALARMS', 'watch', 'watch_units', 'calibrate', 'promises']
 
-# %% ../../nbs/judge/watch.ipynb #n003
+# %% ../../nbs/judge/watch.ipynb #n021
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..truth.trials import Promise, monte_carlo
 from ..words.face import face
 from ..words.text import DATA, LogError, Text
 
-# %% ../../nbs/judge/watch.ipynb #n006
+# %% ../../nbs/judge/watch.ipynb #n024
 ALARMS = 0.05  # share of years in which a unit of a city that is as always is reported
 _SHIFTS = (0.0, 0.5, 1.0)  # log odds; the first is "as always"
 
@@ -61,7 +61,7 @@ def _evidence(x: np.ndarray, n: np.ndarray, e: np.ndarray, sd: float, wobble: fl
             out[:, s:] += (ratio - 1) / months / (len(_SHIFTS) - 1)
     return out
 
-# %% ../../nbs/judge/watch.ipynb #n010
+# %% ../../nbs/judge/watch.ipynb #n028
 def watch(
     table: pd.DataFrame,  # unit, period, observed (bad cases), size: one row by unit and month, of at most a year
     months: int = 12,  # of the year, within which false alarms are counted
@@ -96,7 +96,7 @@ def watch_units(
     bad = t.denominator - t.numerator if o.better == "higher" else t.numerator
     return watch(t.assign(observed=bad.astype(float), size=t.denominator.astype(float))[["unit", "period", "observed", "size"]])
 
-# %% ../../nbs/judge/watch.ipynb #n013
+# %% ../../nbs/judge/watch.ipynb #n031
 _YEARS = {
     "alike": (0.0, 0.0, 0),
     "sd 0.2": (0.2, 0.0, 0),
