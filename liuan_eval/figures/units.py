@@ -37,8 +37,8 @@ from liuan_eval.figures.look import (
 )
 from ..intake.log import CaseLog
 from .indicators import column_name
-from ..judge.compare import Comparison, compare_units
-from ..judge.peers import HEAVY, Peers
+from ..judge.compare import Comparison, compare_units, promises
+from ..judge.peers import Peers
 from ..judge.scorecard import Item, Scorecard, points, score
 from ..metrics import compute
 from ..words.face import face
@@ -102,13 +102,13 @@ def funnel(
         f"{len(u)} units, {n} cases passed on, standardised for {mix.en}, month; {out} outside the 95 % limits; "
         f"units differ by {wide:.2f} (log odds); {days.en}",
     )
-    heavy = said("funnel")["heavy"] if c.peers.heavy >= HEAVY else Text("", "")
+    worst = max(p.broken for p in promises())
     note = Text(
         f"1 表示与全市平均处理同样工单时一样多。虚线 95%、实线 99.8% 界限：与其余单位相像的单位落在其间，各单位按除它以外的单位判断。"
-        f"{heavy.zh}"
+        f"单位差异的尾部重时（此处权重 {c.peers.heavy:.0%}），{worst:.0%} 的模拟城市有并不更差的单位在 99.8% 线外。"
         "线内的高低不说明问题；线外的值得去问：派错给它的也会使它偏高。▽ 低于图下缘。",
         f"1: as many as the city's average would with the same cases. Dashed 95 %, solid 99.8 % limits: between them lie units like the others; each is judged "
-        f"without itself.{heavy.en} Inside them high and low mean nothing; outside is a reason to ask: wrong addresses raise a unit too. ▽ below the edge.",
+        f"without itself. Where they differ with heavy tails (weight here {c.peers.heavy:.0%}), {worst:.0%} of simulated cities have one that is no worse outside 99.8 %. Inside them high and low mean nothing; outside is a reason to ask: wrong addresses raise a unit too. ▽ below the edge.",
     )
     fig = page(lang, said("funnel")["title"], sub, [note], simulated(log), 4.0)
     _draw_funnel(fig.subplots(), log, c, lang)

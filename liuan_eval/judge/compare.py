@@ -372,7 +372,7 @@ def promises() -> list[Promise]:
     "What the funnel promises of cities in which nobody is worse, and what was measured."
     t = pd.read_csv(DATA / "calibration" / "compare.csv").query("measure == 'some innocent outside 99.8 %, by the others'")
     what = Text("30 个单位中有无辜者在 99.8% 线外", "some innocent unit of thirty outside the 99.8 % limits")
-    said = Text("漏斗图注：尾部重时线外只是最不寻常", "note of the funnel: with heavy tails those outside are only the most unusual")
+    said = Text("漏斗图注，每图都有", "note of every funnel")
     when = {
         "alike": Text("单位相同", "units alike"),
         "a fifth in fives": Text("单位相同，五分之一的工单五件一事", "units alike, a fifth of cases in fives"),
