@@ -296,7 +296,8 @@ _WHEN = Text(
 )
 _PERIOD = dict(week=Text("周", "weeks"), month=Text("月", "months"))
 _SAID = Text(
-    "凡序列可能如此的估计，均有警示（registry.against）", "a warning of each estimate whose series could be such (registry.against)"
+    "每个结果的假设表最后一行（registry.measured）；序列看来可能如此的，另有警告",
+    "last row of the assumptions of every estimate (registry.measured); a warning where its series could be such",
 )
 _FINDS = Text("无变化时不报告变化：{name}", "finds nothing where nothing happened: {name}")
 _HOLDS = Text("区间包含真值：{name}", "its interval holds the truth: {name}")
