@@ -4,7 +4,7 @@
 # make matrix   core tests on Python 3.11 to 3.13, and with the lowest versions of what is required; ON="3.13 lowest" chooses
 # make mutants  does a test notice a small change to ROOM=custody/spells? with N=100 so many changes, drawn by SEED
 # make docs     the site into _docs/; with EXECUTE=1 every notebook is run again first, and what differs is stored
-# make calibrate  measure how often each design of effects is wrong (about twenty minutes)
+# make calibrate  measure how often each design of effects is wrong (about half an hour on two cores)
 # make bench    speed and memory beside other tools, on 1 and 10 million events; with BIG=1 also 100 million, ours only; RUNS=1, SIZES="1 10" choose
 # make clean    remove everything made here
 VENV := .venv

@@ -20,7 +20,7 @@ from .designs.registry import calibration, known
 from .designs.series import STEP, sampling, scaled
 from .errors import mixed, reml_ar1
 from .estimate import t_interval
-from .panel import Panel
+from .panel import Panel, outcome_name
 from ..indicators.shapes import INDICATORS
 from ..truth.province import HOURS_SD, OUTCOMES, Province, drawn, true_effect
 from ..truth.trials import Promise
@@ -291,8 +291,8 @@ def one(
 
 # %% ../../nbs/effects/calibration.ipynb #g019
 _WHEN = Text(
-    "{c.before}+{c.after} {period}，{c.outcome}，rho {c.rho:g}，{noise}{more}",
-    "{c.before}+{c.after} {period}, {c.outcome}, rho {c.rho:g}, {noise}{more}",
+    "{c.before}+{c.after} {period}，{outcome}，rho {c.rho:g}，{noise}{more}",
+    "{c.before}+{c.after} {period}, {outcome}, rho {c.rho:g}, {noise}{more}",
 )
 _PERIOD = dict(week=Text("周", "weeks"), month=Text("月", "months"))
 _SAID = Text(
@@ -309,18 +309,22 @@ def _when(c: Any) -> Text:
     more = [Text("，同期改革", ", with a reform")] * bool(c.reform) + [Text("，处理市波动加倍", ", treated city twice as noisy")] * (
         c.noisy > 1
     )
-    words = {k: _WHEN[k].format(c=c, period=_PERIOD[c.period][k], noise=noise[k], more="".join(m[k] for m in more)) for k in ("zh", "en")}
+    outcome = outcome_name(c.outcome)
+    words = {
+        k: _WHEN[k].format(c=c, outcome=outcome[k], period=_PERIOD[c.period][k], noise=noise[k], more="".join(m[k] for m in more))
+        for k in ("zh", "en")
+    }
     return Text(words["zh"], words["en"])
 
 
 def _designs() -> list[Promise]:
     "Tests and intervals of the designs, where nothing happened."
-    rows, t = [], calibration()
+    rows, t, labels = [], calibration(), {name: d.label for name, d in known().items()}
     cells: Any = t[(t.effect == 0) & t.rejected.notna()].itertuples()
     for c in cells:
-        rows.append(Promise(_FINDS.format(name=c.design), "test", _when(c), c.promised, c.rejected, c.reps, _SAID))
+        rows.append(Promise(_FINDS.format(name=labels[c.design]), "test", _when(c), c.promised, c.rejected, c.reps, _SAID))
         if not np.isnan(c.covered):
-            rows.append(Promise(_HOLDS.format(name=c.design), "interval", _when(c), 0.05, 1 - c.covered, c.reps, _SAID))
+            rows.append(Promise(_HOLDS.format(name=labels[c.design]), "interval", _when(c), 0.05, 1 - c.covered, c.reps, _SAID))
     return rows
 
 # %% ../../nbs/effects/calibration.ipynb #g020

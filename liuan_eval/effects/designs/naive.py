@@ -6,6 +6,8 @@
 __all__ = ['before_after', 'clustered', 'difference_reml', 'its_nw']
 
 # %% ../../../nbs/effects/designs/naive.ipynb #v003
+from inspect import unwrap
+
 import numpy as np
 
 from .its import its
@@ -93,4 +95,4 @@ def its_nw(
     panel: Panel,  # of one outcome
 ) -> Estimate:
     "An interrupted time series of the treated unit with Newey-West errors."
-    return its(panel, errors="nw")
+    return unwrap(its)(panel, errors="nw")  # what was measured is said of this design alone
