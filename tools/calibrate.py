@@ -1,6 +1,6 @@
 """Tables of simulated worlds, made once and stored: `make calibrate` writes data/calibration/NAME.csv for each of TABLES.
 
-python tools/calibrate.py              all of them; `designs` takes about seven minutes on two cores, the rest about ten
+python tools/calibrate.py              all of them, about half an hour on two cores; cost.csv tells what each took
 python tools/calibrate.py did trends   only these
 
 Each function is called without arguments and gives a table; all are seeded. A page that shows such a table reads the file
