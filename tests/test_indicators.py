@@ -665,6 +665,11 @@ def test_the_catalogue_has_the_order_of_its_words_and_says_what_it_says_in_both_
         assert f"{{#{name}}}" in o._repr_markdown_()
 
 
+def test_a_definition_says_where_there_is_a_window_and_that_younger_cases_do_not_count():
+    said = {n for n, o in INDICATORS.items() if "观察窗口（若干天）" in o.definition.zh and "follow-up window of days" in o.definition.en}
+    assert said == {n for n, o in INDICATORS.items() if o.window is not None}
+
+
 @pytest.mark.parametrize("name", INDICATORS)
 def test_an_indicator_stands_under_its_name_in_one_room(name):
     "Or, for the product of steps, starts and clocks, in that room's table of waits"
