@@ -15,7 +15,7 @@ from oracle import Event, custody, hands, helping, late, replies, seconds, times
 from liuan_eval import metrics
 from liuan_eval.indicators import hands as hands_room
 from liuan_eval.indicators import limbo, phone, pingpong, punctuality, returns, shapes, speed, volume
-from liuan_eval.indicators.shapes import INDICATORS, Mean, Rate, Share, missing, read_words
+from liuan_eval.indicators.shapes import INDICATORS, Mean, Rate, Share, amounts, missing, read_words
 from liuan_eval.indicators.volume import Stock
 from liuan_eval.intake.checks import check
 from liuan_eval.intake.log import CaseLog
@@ -445,6 +445,7 @@ def test_limbo_is_the_median_up_to_where_cases_lie_and_at_most_that_of_open_ones
     hours = (c.settled_at - c.began_at).dt.total_seconds() / 3600
     s = SurvfuncRight(hours.to_numpy(), np.ones(len(c), int))
     r = metrics.compute(log, "limbo_hours").iloc[0]
+    s.surv_prob_se *= np.sqrt(r.deff)  # cases of one matter hang together
     assert [r.n, r.n_open] == [len(c), 0]
     assert np.isclose(r.value, median(s)) and np.allclose([r.low, r.high], s.quantile_ci(0.5, method="cloglog"))
     done, b = c.closed_at.notna(), limbo.limbo_bounds(log).iloc[0]
@@ -463,9 +464,12 @@ def test_a_share_of_all_has_the_interval_of_a_ratio_over_cases(log):
     code = dict(zip(log.units.unit, log.units.code))["住建局"]
     own = s[s.unit == code].groupby("case").delay_seconds.sum().reindex(every.index, fill_value=0)
     ratio, n = own.sum() / every.sum(), len(every)
-    se = np.sqrt(((own - ratio * every) ** 2).sum() * n / (n - 1)) / every.sum()
+    e, some = own - ratio * every, np.log(own[own > 0])
+    parts = dict(k=len(some), l=some.sum(), ll=(some**2).sum(), spread=(e**2).sum(), cube=(e**3).sum())
+    parts |= dict(below=((every**2).sum() * n / every.sum() ** 2 - 1) / (n - 1), whole=every.sum(), y=own.sum(), yy=(own**2).sum())
     r = metrics.compute(log, "delay_share", by="unit").set_index("unit").loc["住建局"]
-    assert np.isclose(r.value, ratio) and np.isclose(r.high - r.value, 1.97 * se, rtol=0.01)
+    want = amounts(pd.DataFrame(dict(n=n, value=ratio, deff=r.deff, **parts), index=[0], dtype=float)).iloc[0]
+    assert r.deff > 1 and np.allclose(r[["value", "low", "high"]].astype(float), want[["value", "low", "high"]])
 
 
 def median(s):
@@ -663,6 +667,11 @@ def test_the_catalogue_has_the_order_of_its_words_and_says_what_it_says_in_both_
         ]
         assert f"{name}(log, by=None, period=None)" in o.__doc__ and o.definition.en in pydoc.render_doc(o)
         assert f"{{#{name}}}" in o._repr_markdown_()
+
+
+def test_a_definition_says_where_there_is_a_window_and_that_younger_cases_do_not_count():
+    said = {n for n, o in INDICATORS.items() if "观察窗口（若干天）" in o.definition.zh and "follow-up window of days" in o.definition.en}
+    assert said == {n for n, o in INDICATORS.items() if o.window is not None}
 
 
 @pytest.mark.parametrize("name", INDICATORS)

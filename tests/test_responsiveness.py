@@ -221,6 +221,8 @@ def test_a_wait_is_the_plain_kaplan_meier_median_of_hours_walked(log, found, ste
     want = plain_median(rows)
     assert np.isclose(r.value, want, rtol=1e-9) if want is not None else np.isnan(r.value)
     s = SurvfuncRight(*np.array(rows, float).T)
+    s.surv_prob_se *= np.sqrt(r.deff)  # cases of one matter hang together
+    assert 1 < r.deff < 1.5
     low, high = s.quantile_ci(0.5, method="cloglog")
     assert (np.isnan(r.high) and not np.isfinite(high)) or np.isclose(r.high, high, rtol=1e-6)
     assert np.isclose(r.low, low, rtol=1e-6, equal_nan=True)

@@ -44,7 +44,7 @@ from ..intake.log import CaseLog
 from ..metrics import checked_table, compute, header, translated
 from ..words.face import face
 from ..words.text import Lang, LogError, Text
-from ..words.time import Period
+from ..words.time import Period, wall
 
 # %% ../../nbs/figures/indicators.ipynb #n006
 def label_of(
@@ -226,6 +226,19 @@ def _draw_sizes(ax: Axes, t: pd.DataFrame, width: float, of: str) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(2, integer=True))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda k, _i: f"{k:,.0f}"))
 
+# %% ../../nbs/figures/indicators.ipynb #n027
+def _draw_young(axes: Sequence[Axes], log: CaseLog, days: int) -> None:
+    "A grey band over the last days of a log, whose cases are too young to count."
+    end = wall(log.end, log.mapping.timezone)
+    for ax in axes:
+        ax.axvspan(end - pd.Timedelta(days=days), end, color=PALE, lw=0, zorder=0)
+
+
+def _young_words(days: int) -> Text:
+    "What the grey band says, below the picture."
+    w = said("indicator_by_period")["young"]
+    return Text(w.zh.format(days=days), w.en.format(days=days))
+
 # %% ../../nbs/figures/indicators.ipynb #n023
 @face
 def indicator_by_period(
@@ -243,13 +256,17 @@ def indicator_by_period(
     start = log.mapping.start if start is None else start
     w, of, n, days = said("indicator_by_period"), denominator_words(o), f"{t['size'].sum():,.0f}", span(log)
     sub = Text(f"{len(t)} 个时期，共 {of.zh} = {n}；{days.zh}", f"{len(t)} periods, {of.en} = {n} in all; {days.en}")
-    notes = [passport(o), w["note"], *([said("page")["not_effect"]] if start else [])]
+    young = o.matures(log) if "within" in t else 0
+    also = [*([_young_words(young)] if young else []), *([said("page")["not_effect"]] if start else [])]
+    notes = [passport(o), w["note"], *also]
     title = Text(f"{label_of(o).zh}，随时间变化", f"{label_of(o).en} over time")
     fig = page(lang, title, sub, notes, simulated(log), 3.9)
     axes = fig.subplots(1, squeeze=False)[0] if o.unit == "cases" else fig.subplots(2, height_ratios=[4, 1], sharex=True)
     _draw_series(axes[0], o, t, lang)
     if o.unit != "cases":
         _draw_sizes(axes[1], t, 0.72 * long, of[lang])
+    if young:
+        _draw_young(axes, log, young)
     if start:
         start_line(axes, start, lang)
     return fig

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['resolution_days', 'resolution_days_p90', 'resolution_mean_days', 'STEPS', 'WAITS', 'office_cases', 'office_spells',
-           'waiting', 'ends']
+           'waiting', 'ends', 'steps_come']
 
 # %% ../../nbs/indicators/speed.ipynb #c003
 from collections.abc import Sequence
 from itertools import product
+from typing import Literal
 
 import ibis
 import pandas as pd
@@ -91,4 +92,23 @@ def ends(
     said = t.closed_at.notnull().ifelse(t.ending.fill_null("unsaid"), ibis.null("string"))
     t = t.select(*by, **period_column(t.at, period), x=bound(t, _DAYS), end=said)
     f = incidence(t, [c for c in t.columns if c not in ("x", "end")], days)
+    return named_table(log, f.drop(columns="se"), by)
+
+# %% ../../nbs/indicators/speed.ipynb #n001
+@face
+def steps_come(
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
+    step: Literal["claim", "contact", "reply"],  # what is waited for
+    hours: Sequence[float] = (4, 24, 72, 240),  # calendar hours after dispatch
+    by: str | Sequence[str] | None = None,  # columns of cases
+    period: str | None = None,  # `day` … `year`, or a date that splits before from after
+) -> pd.DataFrame:  # by, period, end (the step, or `closed` without it), at, n, ended, value, low, high
+    "Share of cases in which a step has come by so many hours, and of those closed without it, which is no censoring. Cases open without it are censored."
+    by = [by] if isinstance(by, str) else list(by or [])
+    t = rows(log, by, ("cases",), _.dispatched_at.notnull(), milestones(log))[0]
+    came, shut = t[f"{STEPS[step]}_at"], t.closed_at
+    end = ibis.cases((came.notnull(), step), (shut.notnull(), "closed"), else_=ibis.null("string"))
+    x = elapsed(ibis.coalesce(came, shut, t.end_at), t.dispatched_at, HOUR)
+    t = t.select(*by, **period_column(t.at, period), x=x, end=end).filter(_.x >= 0)
+    f = incidence(t, [c for c in t.columns if c not in ("x", "end")], hours)
     return named_table(log, f.drop(columns="se"), by)
