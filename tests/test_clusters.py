@@ -103,6 +103,14 @@ def test_forty_of_one_matter_say_as_much_as_one_and_the_column_says_so():
     assert words == ("Design effect", "设计效应")
 
 
+def test_a_share_that_cannot_vary_has_no_design_effect():
+    events, about = random_log(5, n=150)
+    about["person_key"] = [f"p{i}" for i in np.random.default_rng(5).integers(0, 4, len(about))]
+    log = of(events, about)
+    f = metrics.compute(log, ["delay_share", "delay_hours"]).set_index("indicator")
+    assert f.loc["delay_share", ["value", "low", "high", "deff"]].tolist() == [1, 1, 1, 1] and f.deff["delay_hours"] > 1
+
+
 def test_a_unit_of_which_nothing_is_known_to_be_positive_has_an_interval_and_one_of_few_cases_none():
     rng = np.random.default_rng(1)
     n = dict(A=45, B=200, C=12)

@@ -709,7 +709,8 @@ def sum_ratios(
     clustered = "pairs" in f
     if clustered:
         cross = f.y_y - 2 * r * f.x_y + r * r * f.x_x
-        own = own.assign(deff=design_effect(n, f.pairs, f.squares, cross, own.spread, _tells(own)))
+        deff = design_effect(n, f.pairs, f.squares, cross, own.spread, _tells(own))
+        own = own.assign(deff=deff.mask((own.spread == 0) & (own.y > 0), 1.0))  # what cannot vary is no less sure for its clusters
     f = _finished(f, own, clustered).drop(columns=[*_RATIO, *_CROSS], errors="ignore")
     return f.assign(low=f.low.clip(0, 1), high=f.high.clip(0, 1))
 
