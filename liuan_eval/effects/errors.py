@@ -33,7 +33,7 @@ class Fit:
     sigma: float  # standard deviation of one period's error
     method: Text  # in words
     dispersion: float = NAN  # of a model of counts
-    mixture: "Mixture | None" = None  # where rho is not taken as known
+    mixture: Any = None  # a `Mixture` where rho is not taken as known
 
     @property
     def se(self) -> np.ndarray:

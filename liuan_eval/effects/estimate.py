@@ -76,7 +76,7 @@ class Numbers:
     start: pd.Timestamp | None = None  # first day of the campaign
     design: str = ""  # the registered design that ran
     odds: tuple[float, float, float] | None = None  # of a share: the same as an odds ratio, with its interval
-    plain: "Estimate | None" = field(default=None, repr=False)  # of a share: the same design on points as they are
+    plain: Any = field(default=None, repr=False)  # of a share: an `Estimate` by the same design on points as they are
 
     def __post_init__(self):
         object.__setattr__(self, "detail", MappingProxyType(dict(self.detail)))

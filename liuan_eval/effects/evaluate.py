@@ -178,8 +178,8 @@ class Finding:
     others: int = 0  # further designs that answer the same question
     agree: int = 0  # of these, how many say the same, in the same direction
     detectable: Detectable | None = None  # what could have been seen
-    rule: "Decision | None" = None  # how that was decided
-    equivalent: "Equivalence | None" = None  # whether an effect that matters is ruled out; None: not asked, or a change was found
+    rule: Any = None  # a `Decision`: how that was decided
+    equivalent: Any = None  # an `Equivalence`: whether an effect that matters is ruled out; None: not asked, or a change was found
     odd: tuple[Text, ...] = ()  # negative controls in which the design finds something
 
     @property
