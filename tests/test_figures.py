@@ -11,6 +11,7 @@ from liuan_eval import figures
 from liuan_eval.figures import look
 from liuan_eval.figures.flow import grouped, square
 from liuan_eval.figures.waiting import open_share
+from liuan_eval.indicators.shapes import INDICATORS
 from liuan_eval.intake.log import CaseLog, read_log
 from liuan_eval.metrics import catalogue, compute
 from liuan_eval.words.text import LogError, Text
@@ -185,6 +186,15 @@ def test_a_table_or_a_name(city, tmp_path):
             figures.indicator_by_unit(city, wrong)
     with pytest.raises(LogError):
         figures.indicator_by_period(city, table)
+
+
+def test_the_last_days_of_a_log_are_grey_where_their_cases_are_too_young(city):
+    days = INDICATORS["reopening_rate"].matures(city)
+    fig = figures.indicator_by_period(city, "reopening_rate", "en")
+    assert days > 7 and any(f"Grey band: the last {days} days" in t for t in texts(fig))
+    (band,) = fig.axes[0].patches
+    assert band.get_width() == pytest.approx(days)
+    assert not any("Grey band" in t for t in texts(figures.indicator_by_period(city, "n_cases", "en")))
 
 
 def test_start(city):

@@ -254,25 +254,41 @@ def lives(found):
     ]
 
 
-def test_ends_are_the_plain_aalen_johansen_estimate_and_add_up_to_the_share_closed(log, found):
-    rows, days = lives(found), (1, 5, 20, 60)
-    got = speed.ends(log, days=days).set_index(["end", "at"]).value
+def aalen_johansen(rows, until):
+    "end -> the share that has ended so by `until`; the share that has ended at all"
     F, s, left = defaultdict(Fraction), Fraction(1), len(rows)
-    steps_, closed = [], {}
-    for t in sorted({x for x, _ in rows}):
+    for t in sorted({x for x, _ in rows if x <= until}):
         here = [e for x, e in rows if x == t]
         for e in filter(None, here):
             F[e] += s / left
         s *= Fraction(left - sum(map(bool, here)), left)
         left -= len(here)
-        steps_.append((t, dict(F), 1 - s))
+    return {e: float(v) for e, v in F.items()}, float(1 - s)
+
+
+def test_ends_are_the_plain_aalen_johansen_estimate_and_add_up_to_the_share_closed(log, found):
+    rows, days = lives(found), (1, 5, 20, 60)
+    got = speed.ends(log, days=days).set_index(["end", "at"]).value
     for d in days:
-        _, shares, closed[d] = [x for x in steps_ if x[0] <= timedelta(days=d)][-1]
-        assert {e: got[e, d] for e in got.index.levels[0] if got[e, d] > 0} == pytest.approx(
-            {e: float(v) for e, v in shares.items()}, rel=1e-9
-        )
-        assert got.xs(d, level="at").sum() == pytest.approx(float(closed[d]), rel=1e-12)
+        shares, closed = aalen_johansen(rows, timedelta(days=d))
+        assert {e: got[e, d] for e in got.index.levels[0] if got[e, d] > 0} == pytest.approx(shares, rel=1e-9)
+        assert got.xs(d, level="at").sum() == pytest.approx(closed, rel=1e-12)
     assert set(got.index.levels[0]) == set(CODE.values())
+
+
+@pytest.mark.parametrize("step", ["claim", "contact", "reply"])
+def test_a_case_closed_without_a_step_has_ended_and_is_not_censored(log, found, step):
+    rows = [
+        ((c[KEY[step]] or c["closed_at"] or c["end"]) - c["dispatched_at"], step if c[KEY[step]] else c["closed_at"] and "closed")
+        for c in found
+        if c["dispatched_at"]
+    ]
+    rows, hours = [r for r in rows if r[0] >= timedelta(0)], (4, 48, 400)
+    got = speed.steps_come(log, step, hours).set_index(["end", "at"]).value
+    assert {e for _, e in rows if e} == set(got.index.levels[0]) == {step, "closed"}
+    for h in hours:
+        shares, _ = aalen_johansen(rows, timedelta(hours=h))
+        assert {e: got[e, h] for e in (step, "closed") if got[e, h] > 0} == pytest.approx(shares, rel=1e-9)
 
 
 def test_without_open_cases_ends_are_plain_shares(tables, found):
