@@ -390,7 +390,7 @@ def test_a_log_from_an_ibis_table_stays_in_its_database(server, duck, fetched):
     fetched["rows"] = 0
     log = CaseLog.from_frame(*[con.table(t, database=SCHEMA) for t in ("zoned", "cases", "callbacks")], **MAPPING)
     same_indicators(log, duck, "all")
-    assert log.con is con and fetched["rows"] < 100
+    assert log.con is con and fetched["rows"] < 150  # the longest: how many cases are how many days old
 
 
 def test_postgres_custody_is_that_of_duckdb(postgres, duck):
