@@ -73,7 +73,7 @@ def _as_if(table: pd.DataFrame) -> Text:
     row = table[rates].drop(columns="deff", errors="ignore").head(1)
     if row.empty:
         return Text("", "")
-    one, two, five = (f"{r.low:.1%}–{r.high:.1%}" for deff in (1, 2, 5) for r in as_if_clustered(row, deff).itertuples())
+    one, two, five = (f"{r.low:.1%}–{r.high:.1%}" for r in (as_if_clustered(row, deff).iloc[0] for deff in (1, 2, 5)))
     return both(
         "若设计效应为 2，{label}的区间由 {one} 变为 {two}；为 5 则为 {five}。",
         "With a design effect of 2 the interval of “{label}” would be {two} rather than {one}; with 5, {five}.",
