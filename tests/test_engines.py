@@ -18,6 +18,7 @@ from liuan_eval.flow import competence
 from liuan_eval.flow import graph as caseflow
 from liuan_eval.indicators import lifetable, speed, volume
 from liuan_eval.indicators import phone as satisfaction
+from liuan_eval.indicators.clusters import batched, clusters
 from liuan_eval.indicators.shapes import Wait
 from liuan_eval.intake.balance import balance, columns
 from liuan_eval.intake.checks import check, concerned
@@ -64,17 +65,26 @@ def duck(frames):
     assert (
         min(c.n_bounced.sum(), c.n_pingpong.sum(), c.closed_at.isna().sum(), custody.hops(log).kind.nunique().execute()) > 3
     )  # the city has what the tests are about
+    assert batched(log).count().execute() > 10  # of one person in one week
     return log
+
+
+def in_matters():
+    "Cases of several hands, a third of them of one of twelve matters"
+    events, cases, calls = together()
+    drawn = np.random.default_rng(3).integers(0, 36, len(cases))
+    return events, cases.assign(episode=[f"m{i}" if i < 12 else None for i in drawn]), calls
 
 
 @pytest.fixture(scope="module")
 def duck_together():
-    events, cases, calls = together()
+    events, cases, calls = in_matters()
     log = CaseLog.from_frame(events, cases=cases, callbacks=calls, **MAPPING)
     h, s = custody.hands(log).execute(), custody.spells(log).execute()
     kinds = [h.assists, ~h.lead & ~h.assists, h.assists & (h.late == True), h.assists & h.replied_at.isna(), s.exit == "assisted"]  # noqa: E712
     assert min(k.sum() for k in kinds) > 5 and overlaps(log).evident.nunique().execute() == 2 and log.has("return_rejected")
     assert ASSISTS < {*metrics.available(log)[0]}
+    assert batched(log).count().execute() > 50 and metrics.compute(log, ["return_rate"]).deff[0] > 1.2
     return log
 
 
@@ -115,15 +125,18 @@ def same_indicators(log, duck, group):
     assert set(want.indicator) == set(more.get("indicators", metrics.available(duck)[0]))
     pd.testing.assert_series_equal(got.dtypes, want.dtypes)
     keys = [c for c in want.columns if c not in metrics.COLUMNS]
-    sums = want.indicator.isin(["limbo_share", "delay_hours", "delay_share"])  # sums of time, all others are counts, or halves
+    sums = want.indicator.isin(
+        ["limbo_share", "limit_used_share", "delay_hours", "delay_share"]
+    )  # sums of time, all others are counts, or halves
     for part in (sums, ~sums):
-        equal(got[part], want[part], keys, {"value", "low", "high"} | ({"numerator", "denominator"} if part is sums else set()))
+        equal(got[part], want[part], keys, {"value", "low", "high", "deff"} | ({"numerator", "denominator"} if part is sums else set()))
     assert got[keys].astype(str).values.tolist() == want[keys].astype(str).values.tolist()  # in the same order, too
 
 
 def same_together(log, duck, groups):
     "Cases that several units hold at once: who had a hand, where they overlap, and all indicators"
     same_custody(log, duck)
+    equal(clusters(log).execute(), clusters(duck).execute(), ["case"], set())
     equal(overlaps(log).execute(), overlaps(duck).execute(), ["case", "run"], set())
     for group in groups:
         same_indicators(log, duck, group)
@@ -377,7 +390,7 @@ def test_a_log_from_an_ibis_table_stays_in_its_database(server, duck, fetched):
     fetched["rows"] = 0
     log = CaseLog.from_frame(*[con.table(t, database=SCHEMA) for t in ("zoned", "cases", "callbacks")], **MAPPING)
     same_indicators(log, duck, "all")
-    assert log.con is con and fetched["rows"] < 100
+    assert log.con is con and fetched["rows"] < 150  # the longest: how many cases are how many days old
 
 
 def test_postgres_custody_is_that_of_duckdb(postgres, duck):
@@ -386,7 +399,7 @@ def test_postgres_custody_is_that_of_duckdb(postgres, duck):
 
 def test_postgres_cases_of_several_hands_are_those_of_duckdb(server, duck_together):
     con = ibis.connect(server)
-    tables = [con.create_table(n, f, temp=True) for n, f in zip(("events", "cases", "callbacks"), together())]
+    tables = [con.create_table(n, f, temp=True) for n, f in zip(("events", "cases", "callbacks"), in_matters())]
     log = CaseLog.from_frame(*tables, **MAPPING)
     same_together(log, duck_together, ["all", "unit", "month", "hops", "unit and quarter"])
     pd.testing.assert_frame_equal(custody.readings(log), custody.readings(duck_together))
@@ -620,7 +633,7 @@ def test_spark_reads_a_row_a_ticket_from_a_frame_of_its_own(spark, duck_tickets,
 
 def test_spark_cases_of_several_hands_are_those_of_duckdb(spark, duck_together, tmp_path):
     tables = []
-    for name, frame in zip(("events", "cases", "callbacks"), together()):
+    for name, frame in zip(("events", "cases", "callbacks"), in_matters()):
         frame.to_parquet(tmp_path / f"{name}.parquet", coerce_timestamps="us")
         tables.append(spark.read.parquet(str(tmp_path / f"{name}.parquet")))
     same_together(CaseLog.from_frame(*tables, **MAPPING), duck_together, ["all", "unit", "hops"])

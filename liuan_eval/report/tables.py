@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ACCOUNT', 'COLUMN_HEADS', 'ROW_HEADS', 'VALUE', 'OF', 'CLOCKS', 'NOT_GIVEN', 'shown', 'of_what', 'in_words',
-           'not_served', 'bullets', 'as_html', 'picture', 'readable', 'printed', 'summary', 'rule_of', 'defended',
-           'side_by_side']
+           'hang_together', 'not_served', 'bullets', 'as_html', 'picture', 'readable', 'printed', 'summary', 'rule_of',
+           'defended', 'side_by_side']
 
 # %% ../../nbs/report/tables.ipynb #n033
 import base64
@@ -18,7 +18,10 @@ import pandas as pd
 from IPython.display import HTML
 
 from ..indicators.shapes import INDICATORS
+from ..indicators.clusters import cluster_words
+from ..indicators.coverage import as_if_clustered
 from ..indicators.needs import NEEDS
+from ..indicators.rows import attribute_names
 from ..intake.log import CaseLog
 from ..metrics import COLUMNS, header, translated
 from ..words.rules import STATUS, Rule
@@ -61,6 +64,43 @@ def in_words(
     o, value, of = INDICATORS[row.indicator], shown(row.indicator, row), of_what(row)
     return both(
         "{label} **{value}**，{of}：{what}", "{label} **{value}**, {of}: {what}", label=o.label, value=value, of=of, what=o.definition
+    )
+
+# %% ../../nbs/report/tables.ipynb #n018
+def _as_if(table: pd.DataFrame) -> Text:
+    "What a design effect of 2 and of 5 would make of the first rate of a table; empty where there is none."
+    rates = [INDICATORS[n].unit == "share" and pd.notna(low) for n, low in zip(table.indicator, table.low)]
+    row = table[rates].drop(columns="deff", errors="ignore").head(1)
+    if row.empty:
+        return Text("", "")
+    one, two, five = (f"{r.low:.1%}–{r.high:.1%}" for r in (as_if_clustered(row, deff).iloc[0] for deff in (1, 2, 5)))
+    return both(
+        "若设计效应为 2，{label}的区间由 {one} 变为 {two}；为 5 则为 {five}。",
+        "With a design effect of 2 the interval of “{label}” would be {two} rather than {one}; with 5, {five}.",
+        label=INDICATORS[row.indicator.iloc[0]].label,
+        one=one,
+        two=two,
+        five=five,
+    )
+
+
+def hang_together(
+    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
+    table: pd.DataFrame,  # of its indicators, from `compute`; hidden rows are not told
+) -> Text:
+    "By what cases of a log hang together, and where nothing tells what that would do to its first rate."
+    words = cluster_words(log)
+    if {"person_key", "episode"} & {*attribute_names(log)}:
+        return both(
+            "视为彼此相关的工单：{by}。区间已按此放宽（设计效应 deff）。",
+            "Cases that are taken to hang together: those of {by}. Intervals are wider by that (the design effect, deff).",
+            by=words,
+        )
+    return both(
+        "彼此相关的工单看不出来：{words}。{as_if}",
+        "Cases that hang together are not seen: {words}. {as_if}",
+        words=words,
+        as_if=_as_if(table),
     )
 
 # %% ../../nbs/report/tables.ipynb #n000
