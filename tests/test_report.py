@@ -122,7 +122,7 @@ def test_a_broken_file_is_one_message_and_exit_code_2(cli, command, lang, monkey
 
 def test_metrics_command_writes_csv_and_graph_command_a_graph(cli):
     run = cli("metrics", "-i", "pingpong_rate", "--by", "unit", "--period", "year")
-    assert run.returncode == 0 and run.stdout.splitlines()[0] == "indicator,unit,period,numerator,denominator,value,low,high"
+    assert run.returncode == 0 and run.stdout.splitlines()[0] == "indicator,unit,period,numerator,denominator,value,low,high,deff,within"
     assert cli("graph", "--out", "flow.graphml").returncode == 0
     import networkx as nx
 
