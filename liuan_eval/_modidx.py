@@ -1505,8 +1505,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'liuan_eval/indicators/follow.py'),
                                               'liuan_eval.indicators.follow.on_rows': ( 'indicators/follow.html#on_rows',
                                                                                         'liuan_eval/indicators/follow.py'),
-                                              'liuan_eval.indicators.follow.ran_out': ( 'indicators/follow.html#ran_out',
-                                                                                        'liuan_eval/indicators/follow.py'),
                                               'liuan_eval.indicators.follow.window_days': ( 'indicators/follow.html#window_days',
                                                                                             'liuan_eval/indicators/follow.py')},
             'liuan_eval.indicators.hands': { 'liuan_eval.indicators.hands._assisted_cases': ( 'indicators/hands.html#_assisted_cases',

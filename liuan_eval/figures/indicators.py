@@ -228,15 +228,15 @@ def _draw_sizes(ax: Axes, t: pd.DataFrame, width: float, of: str) -> None:
 
 # %% ../../nbs/figures/indicators.ipynb #n027
 def _draw_young(axes: Sequence[Axes], log: CaseLog, days: int) -> None:
-    "A grey band over the last days of a log, whose cases are too young to count."
+    "A grey band over the last days of a log, whose cases are too young to count, or of which only short limits have run out."
     end = wall(log.end, log.mapping.timezone)
     for ax in axes:
         ax.axvspan(end - pd.Timedelta(days=days), end, color=PALE, lw=0, zorder=0)
 
 
-def _young_words(days: int) -> Text:
+def _young_words(o: Indicator, days: int) -> Text:
     "What the grey band says, below the picture."
-    w = said("indicator_by_period")["young"]
+    w = said("indicator_by_period")["short" if o.window and o.window.limit else "young"]
     return Text(w.zh.format(days=days), w.en.format(days=days))
 
 # %% ../../nbs/figures/indicators.ipynb #n023
@@ -257,7 +257,7 @@ def indicator_by_period(
     w, of, n, days = said("indicator_by_period"), denominator_words(o), f"{t['size'].sum():,.0f}", span(log)
     sub = Text(f"{len(t)} 个时期，共 {of.zh} = {n}；{days.zh}", f"{len(t)} periods, {of.en} = {n} in all; {days.en}")
     young = o.matures(log) if "within" in t else 0
-    also = [*([_young_words(young)] if young else []), *([said("page")["not_effect"]] if start else [])]
+    also = [*([_young_words(o, young)] if young else []), *([said("page")["not_effect"]] if start else [])]
     notes = [passport(o), w["note"], *also]
     title = Text(f"{label_of(o).zh}，随时间变化", f"{label_of(o).en} over time")
     fig = page(lang, title, sub, notes, simulated(log), 3.9)

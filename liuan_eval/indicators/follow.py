@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LATE', 'LAST', 'WINDOWS', 'HOP', 'RETURN', 'DECIDED', 'PINGPONG', 'DETOUR', 'REVISIT', 'SETTLED', 'FIRST_CLOSED',
            'FEW', 'Window', 'window_days', 'matures', 'asked_by', 'on_rows', 'counts_by_then', 'came_in_time',
-           'followed', 'ran_out']
+           'followed']
 
 # %% ../../nbs/indicators/follow.ipynb #n003
 from collections.abc import Callable
@@ -112,37 +112,38 @@ def _cap(ages: pd.DataFrame) -> int:
 
 # %% ../../nbs/indicators/follow.ipynb #n011
 def _counted(log: CaseLog, on: Callable[[CaseLog], ibis.Table], cap: int) -> pd.DataFrame:
-    "window, day (the last on which the event is in time, at most `cap`), n: events of cases that are old enough."
+    "window, day (the last on which the event is in time, at most `cap`; a gate's may lie past it), n: events of cases that are old enough."
     t, end = on(log), ibis.literal(log.end.to_pydatetime())
     parts: list[Any] = []
     for w in (w for w in WINDOWS.values() if w.on is on and w.at is not None):
         at, since = _bound(t, w.at), _bound(t, w.since)
         old = at.notnull() & (ibis.literal(True) if w.limit else elapsed(end, since, DAY) >= float(cap))
-        day = ibis.greatest(ibis.least(elapsed(at, since, DAY).ceil(), float(cap)), 1.0).cast("int32")
+        day = ibis.greatest(ibis.least(elapsed(at, since, DAY).ceil(), float(cap + w.gate)), 1.0).cast("int32")
         own = t.filter(old.fill_null(False))
         parts.append(own.select(window=ibis.literal(w.name), day=day))
     u = ibis.union(*parts) if len(parts) > 1 else parts[0]
     return u.group_by("window", "day").agg(n=_.count()).execute()
 
 
-def _by_then(counts: pd.DataFrame) -> dict[str, int]:
-    "window -> the first day by which its share of events had come; none of fewer than `FEW` events."
+def _by_then(counts: pd.DataFrame, cap: int) -> dict[str, int]:
+    "window -> the first day by which its share of events had come; none of fewer than `FEW` events, and none past `cap`."
     found = {}
     for name, f in counts.sort_values("day").groupby("window"):
         if f.n.sum() >= FEW:
             found[str(name)] = int(f.day[f.n.cumsum() >= WINDOWS[str(name)].share * f.n.sum()].iloc[0])
-    return found
+    return {name: day for name, day in found.items() if day <= cap}
 
 # %% ../../nbs/indicators/follow.ipynb #n013
 def _measured(log: CaseLog, on: Callable[[CaseLog], ibis.Table]) -> dict[str, int]:
     "window -> days, of the windows measured on one table; asked once per log."
     name = f"windows on {getattr(on, '__name__', on)}"
+    if "ages" not in log.kept:
+        log.kept["ages"] = ibis.memtable(_ages(log), schema={"age": "int32", "n": "int64"})
+    cap = _cap(_told(log.kept["ages"]))
     if name not in log.kept:
-        if "ages" not in log.kept:
-            log.kept["ages"] = ibis.memtable(_ages(log), schema={"age": "int32", "n": "int64"})
-        f = _counted(log, on, _cap(_told(log.kept["ages"])))
+        f = _counted(log, on, cap)
         log.kept[name] = ibis.memtable(f, schema={"window": "string", "day": "int32", "n": "int64"})
-    return _by_then(_told(log.kept[name]))
+    return _by_then(_told(log.kept[name]), cap)
 
 
 def _told(t: ibis.Table) -> pd.DataFrame:
@@ -201,7 +202,7 @@ def counts_by_then(
     t: ibis.Table,  # cases with what `asked_by` names
 ) -> Any:  # an Ibis condition; None where every case counts
     "Whether a case is old enough to count, and where its window is a gate, came through it."
-    if window is None or window.at is None or (n := window_days(log, window)) is None:
+    if window is None or window.at is None or window.limit or (n := window_days(log, window)) is None:
         return None
     before, since = WINDOWS.get(window.after), _bound(t, window.since)
     counts = since <= _ago(log, n)
@@ -285,15 +286,3 @@ def followed(
     plain = coded_cases(log)
     own = log.keep("followed", lambda: _in_windows(log, plain).select("case", *_WINDOWED, "delay_seconds"))
     return brief(plain.drop(*_WINDOWED, "delay_seconds").join(own, "case"))
-
-# %% ../../nbs/indicators/follow.ipynb #n019
-def ran_out(
-    log: CaseLog,  # from `read_log` or `CaseLog.from_frame`
-    window: Window,  # of a limit
-    t: ibis.Table,  # rows with what it reads
-) -> Any:  # an Ibis condition; None where there is no window
-    "Whether a row is old enough, and its limit no longer than the window."
-    if (n := window_days(log, window)) is None:
-        return None
-    at, since = _bound(t, window.at), _bound(t, window.since)
-    return ((at <= since + ibis.interval(days=n)) & (since <= _ago(log, n))).fill_null(False)

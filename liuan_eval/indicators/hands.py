@@ -12,7 +12,7 @@ from ibis import _
 
 from ..custody.hands import coded_hands
 from ..custody.spells import coded_cases
-from .follow import LAST, Window, ran_out
+from .follow import LAST, Window
 from .rows import held
 from .shapes import Rate, Wait
 from ..intake.log import CaseLog
@@ -48,8 +48,7 @@ ASSIST = Window("assist", _.due_at, _assisting, _.entered_at, share=LAST, rows=d
 def _assists(log: CaseLog) -> ibis.Table:
     "Hands of assisting units as spells, with `assist_hours` until the unit replied, left or is still at work, `assist_replied`, and `assist_late`: 1 or 0, null where nothing was due yet."
     h = _assisting(log)
-    old = ran_out(log, ASSIST, h)
-    late = h.late.cast("int32") if old is None else old.ifelse(h.late.cast("int32"), ibis.null("int32"))
+    late = h.late.cast("int32")
     until = ibis.coalesce(h.replied_at, h.left_at, ibis.literal(log.end.to_pydatetime()))
     none = dict(next_unit=ibis.null("int32"), returned_at=ibis.null("timestamp"), exit=ibis.literal("assisted"))
     own = dict(

@@ -17,7 +17,7 @@ from ibis import _
 
 from ..custody.milestones import deadlines, milestones, step_due, widened
 from ..custody.spells import coded_spells, with_scope
-from .follow import LAST, SETTLED, Window, counts_by_then, ran_out
+from .follow import LAST, SETTLED, Window
 from .rows import named_table, sums, with_end
 from .shapes import Mean, Rate, Wait
 from .volume import Stock
@@ -32,8 +32,8 @@ def _ripe(due: Any) -> Any:
     return (due <= _.end_at) & (_.closed_at.isnull() | (_.closed_at >= _.opened_at))
 
 
-DUE = Window("due", _.due_at, deadlines, gate=True, share=LAST, limit=True)
-EXTENDED_DUE = Window("extended_due", _.extended_due_at, deadlines, gate=True, share=LAST, limit=True)
+DUE = Window("due", _.due_at, deadlines, share=LAST, limit=True)
+EXTENDED_DUE = Window("extended_due", _.extended_due_at, deadlines, share=LAST, limit=True)
 
 on_time_rate = Rate("on_time_rate", case=_.closed_at <= _.due_at, among=_ripe(_.due_at), on=deadlines, window=DUE)
 on_time_closed_rate = Rate(
@@ -90,8 +90,7 @@ CLAIM = Window("claim", _.due_at, _claim_limits, _.began_at, share=LAST, rows=di
 def _claims(log: CaseLog) -> ibis.Table:
     "Spells with units whose time to be claimed has run out, with `claimed_late` (1 or 0)."
     t = _claim_limits(log)
-    old = ran_out(log, CLAIM, t)
-    t = t.filter(_.due_at <= log.end.to_pydatetime() if old is None else old)
+    t = t.filter(_.due_at <= log.end.to_pydatetime())
     return t.mutate(claimed_late=(t.claimed_at.isnull() | (t.claimed_at > t.due_at)).cast("int32"))
 
 
@@ -124,7 +123,7 @@ def _respond_due(log: CaseLog) -> ibis.Table:
     return step_due(log, "respond")
 
 
-RESPOND = Window("respond", _.due_at, _respond_due, gate=True, share=LAST, limit=True)
+RESPOND = Window("respond", _.due_at, _respond_due, share=LAST, limit=True)
 response_rate = Rate(
     "response_rate",
     case=(_.claimed_at <= _.due_at) & (_.contacted_at <= _.due_at),
@@ -192,7 +191,7 @@ _LATE = (_.closed_at.isnull() | (_.closed_at > _.due_at)).fill_null(False)
 def _handed(log: CaseLog) -> pd.DataFrame:
     "unit, late, began_elsewhere, half_gone, all_gone: late cases of the unit that had them last."
     t = with_end(log, limits(log))
-    t = t.filter(_ripe(_.due_at), *([] if (old := counts_by_then(log, DUE, t)) is None else [old])).filter(_LATE & _.last_unit.notnull())
+    t = t.filter(_ripe(_.due_at)).filter(_LATE & _.last_unit.notnull())
     handed = t.first_unit != t.last_unit
     return named_table(
         log,
