@@ -1024,7 +1024,18 @@ def test_where_nothing_moves_no_design_finds_a_change(world):
     for name, d in known().items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            e = d.run(p)
+            try:
+                e = d.run(p)
+            except LogError:  # all alike: one unit under several names
+                assert name in ("synthetic_control", "synthetic_did") and world in (
+                    "all alike",
+                    "all at the top",
+                    "all at the bottom",
+                    "a third",
+                    "hours",
+                    "together",
+                ), name
+                continue
         if world == "together" and name in ("its", "its_nw", "before_after", "structural"):
             continue  # the city's own series does move
         assert not e.found and "-0.0" not in e.number(e.value), name

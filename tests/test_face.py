@@ -105,13 +105,14 @@ def test_everything_that_people_call_says_what_it_was_given_in_place_of_what_it_
 
 INNER = {  # takes a log or a language, and is called by our rooms only
     "custody": {"in_names", "widened", "with_scope", "threads", "helpers"},
-    "indicators": {"lacking", "level_of", "with_end", "rows", "narrow", "every_unit", "full_table", "named_table", "missing", "together", "values_per_case", "once", "office_cases", "office_spells", "same_topic", "same_area", "show"},
+    "indicators": {"lacking", "level_of", "with_end", "rows", "narrow", "every_unit", "full_table", "named_table", "missing", "together", "values_per_case", "once", "office_cases", "office_spells", "same_topic", "same_area", "show", "cluster_words", "window_days", "matures", "within", "counts_by_then", "came_in_time", "followed", "limits"},
     "metrics": {"checked_table"},
     "intake": {"closings", "sheets", "assisting", "acting", "runs", "whole_runs", "overlaps"},
     "effects": {"words", "deviations"},
     "figures": {"grouped", "row_labels", "page", "simulated", "span", "unit_labels", "no_case", "no_flow", "start_line", "open_share"},
     "words": {"apart", "in_one", "label", "limit_text", "words", "scope", "table", "__getitem__"},
-    "report": {"render", "tell_missing", "html_of", "dialogue", "ask", "not_served", "bullets", "as_html", "readable", "printed", "summary", "rule_of", "defended", "side_by_side", "mapping", "check", "metrics", "graph", "overview", "help_of", "each_reading"},
+    "judge": {"hanging"},
+    "report": {"hang_together", "render", "tell_missing", "html_of", "dialogue", "ask", "not_served", "bullets", "as_html", "readable", "printed", "summary", "rule_of", "defended", "side_by_side", "mapping", "check", "metrics", "graph", "overview", "help_of", "each_reading"},
 }  # fmt: skip
 
 

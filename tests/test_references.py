@@ -150,13 +150,13 @@ def test_count_interval_is_statsmodels_exact_interval():
 def random_cases():
     rng = np.random.default_rng(7)
     rows = []
-    for i in range(200):
+    for i in range(900):  # enough for the intervals that are symmetric
         at = pd.Timestamp("2022-01-01") + pd.Timedelta(hours=int(rng.integers(0, 2000)))
         units = rng.choice(list("ABC"), rng.integers(1, 6))
         for j, u in enumerate(units):
             rows.append((f"{i:03d}", at, u, "closed" if j == len(units) - 1 else "replied", "x" if i % 3 else "y"))
             at += pd.Timedelta(minutes=int(rng.integers(1, 5000)))
-    log = CaseLog.from_frame(pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity", "topic"]))
+    log = CaseLog.from_frame(pd.DataFrame(rows, columns=["case_id", "timestamp", "unit", "activity", "topic"]), within=dict(every=0))
     first = custody.spells(log).filter(lambda t: t.spell == 1).execute().set_index("case_id").entered_at
     c = custody.cases(log).execute().set_index("case_id")
     return log, c.assign(held=(c.closed_at - first).dt.total_seconds())

@@ -234,7 +234,7 @@ def _summary(e: Estimate, lang: Lang) -> str:
     parts = [
         _VALUE[lang].format(what=e.estimand[lang], unit=unit_words(e)[lang], level=f"{100 * e.level:g}%", **_numbers(e, lang)),
         verdict[lang],
-        _ODDS[lang].format(*e.odds) if e.odds else "",
+        _ODDS[lang].format(*e.odds) if e.odds and not np.isnan(e.odds).any() else "",
         _PLAIN[lang].format(**_numbers(e.plain, lang)) if e.plain else "",
         _METHOD[lang].format(method=e.method[lang], inference=e.inference[lang]),
         _SIZES[lang].format(e=e),

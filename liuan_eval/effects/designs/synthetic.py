@@ -356,7 +356,7 @@ INFERENCE = Text(
 def _inferred(w: np.ndarray, before: int, g: np.ndarray, value: float, method: Method, level: float) -> tuple[dict, pd.DataFrame]:
     "Interval, p and standard error of an effect, or why there is none; with the placebos."
     placebos, noise = _placebos(w, before, method), float(g[:before].std())
-    why = unfit(w, before, np.r_[noise, placebos.noise])
+    why = unfit(w, before, np.r_[noise, placebos.noise]) or (STILL if still(np.r_[0.0, placebos.effect]) else None)
     se, df = (NAN, NAN) if why else scaled_error(placebos, noise, before)
     low, high, p = t_interval(value, se, df, level)
     louder = noise / float(placebos.noise.median()) if not why else NAN
@@ -371,8 +371,8 @@ METHODS = dict(
 )
 
 
-@design("synthetic_control", Text("合成控制", "synthetic control"), compares=True, runs=0)
 @face
+@design("synthetic_control", Text("合成控制", "synthetic control"), compares=True, runs=0)
 def synthetic_control(
     panel: Panel,  # with at least two other units
     level: float = 0.95,  # of the interval
