@@ -61,10 +61,10 @@ def in_words(
     row: Any,  # one row of a table of indicators
 ) -> Text:  # Markdown: label, value with interval, what it is of, definition
     "An indicator in a sentence."
-    o, value, of = INDICATORS[row.indicator], shown(row.indicator, row), of_what(row)
-    return both(
-        "{label} **{value}**，{of}：{what}", "{label} **{value}**, {of}: {what}", label=o.label, value=value, of=of, what=o.definition
-    )
+    o, value, of, what = INDICATORS[row.indicator], shown(row.indicator, row), of_what(row), INDICATORS[row.indicator].definition
+    if pd.notna(days := row.get("within")):
+        what = Text(what.zh.replace("若干天", f"{days:.0f} 天"), what.en.replace("window of days", f"window of {days:.0f} days"))
+    return both("{label} **{value}**，{of}：{what}", "{label} **{value}**, {of}: {what}", label=o.label, value=value, of=of, what=what)
 
 # %% ../../nbs/report/tables.ipynb #n018
 def _as_if(table: pd.DataFrame) -> Text:
